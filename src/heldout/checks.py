@@ -1,0 +1,181 @@
+"""Numbered findings about a run's method, one function each.
+
+A finding is ``issue`` (read the results differently because of it), ``tip`` (worth knowing),
+``passed``, or ``not_applicable``: nothing passes in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from heldout.inference import Cell, area
+from heldout.record import Finding, OutcomeFacts, RunRecord
+
+__all__ = ["CHECKS", "run_checks"]
+
+ENOUGH_EVENTS_PER_FEATURE = 10
+ATTRITION_WORTH_SAYING = 0.10
+ENOUGH_TO_CALIBRATE = 30
+TOO_GOOD, SMALL = 0.95, 100
+
+Result = tuple[str, str]
+
+
+def evaluated(record: RunRecord) -> list[OutcomeFacts]:
+    """Return the outcomes that were evaluated."""
+    return [outcome for outcome in record.outcomes if outcome.status == "evaluated"]
+
+
+def spoken(outcome: OutcomeFacts) -> str:
+    """Return an outcome at its follow-up as it is spoken of."""
+    return f"{outcome.name.replace('_', ' ')} at {outcome.follow_up}"
+
+
+def events_per_feature(record: RunRecord) -> Result:
+    """Fewer than ten events per candidate feature: an exploratory study (Riley et al. 2020)."""
+    n_features = len(record.features)
+    ratios = {
+        spoken(outcome): min(outcome.events, outcome.n - outcome.events) / n_features
+        for outcome in evaluated(record)
+    }
+    low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
+    if not low:
+        return "passed", "Every outcome has ten or more events per candidate feature."
+    listed = "; ".join(f"{name} {ratio:.1f}" for name, ratio in low.items())
+    return (
+        "issue",
+        f"Events per candidate feature ({n_features} features): {listed}. Below "
+        f"{ENOUGH_EVENTS_PER_FEATURE}, results are exploratory.",
+    )
+
+
+def attrition(record: RunRecord) -> Result:
+    """More than a tenth of the patients not observed at a follow-up."""
+    lost = {
+        spoken(outcome): 1 - outcome.n / record.n_patients
+        for outcome in record.outcomes
+        if 1 - outcome.n / record.n_patients > ATTRITION_WORTH_SAYING
+    }
+    if not lost:
+        return "passed", "At most a tenth of the patients is missing at any follow-up."
+    listed = "; ".join(f"{name} {share:.0%}".replace("%", " %") for name, share in lost.items())
+    return (
+        "issue",
+        f"Not observed: {listed}. Only observed patients are analysed; if who stays depends on "
+        "how they fare, rates are too favourable.",
+    )
+
+
+def coupling(record: RunRecord) -> Result:
+    """An outcome computed from baseline is partly predicted by arithmetic (Oldham 1962)."""
+    coupled = [spoken(outcome) for outcome in evaluated(record) if outcome.from_baseline]
+    if not coupled:
+        return "passed", "No outcome is computed from the baseline score."
+    return (
+        "tip",
+        f"{'; '.join(coupled)}: the baseline score is part of the outcome, so baseline severity "
+        "predicts it by arithmetic alone. Read every model beside severity alone.",
+    )
+
+
+def calibration(record: RunRecord) -> Result:
+    """Slopes and curves need thirty patients in the rarer class; below, Brier alone."""
+    few = [
+        f"{spoken(outcome)} ({min(outcome.events, outcome.n - outcome.events)})"
+        for outcome in evaluated(record)
+        if min(outcome.events, outcome.n - outcome.events) < ENOUGH_TO_CALIBRATE
+    ]
+    if not few:
+        return "not_applicable", "Calibration curves are not drawn by this version."
+    return (
+        "tip",
+        f"Patients in the rarer class: {', '.join(few)}. Below {ENOUGH_TO_CALIBRATE} calibration "
+        "cannot be assessed; probabilities are uncalibrated scores.",
+    )
+
+
+def declined(record: RunRecord) -> Result:
+    """Outcomes that could not be evaluated."""
+    reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
+    return ("issue", " ".join(reasons)) if reasons else ("passed", "Every outcome was evaluated.")
+
+
+def best_of_table(record: RunRecord) -> Result:
+    """The highest AUC of a table is not an estimate; the headline is."""
+    cells = [cell for cell in record.cells if cell.auc is not None]
+    best = max(cells, key=lambda cell: cell.auc or 0.0)
+    headline = matching(record.headline, best)
+    return (
+        "tip",
+        f"The highest of {len(cells)} AUCs is {area(best.auc or 0)} ({best.model}, "
+        f"{best.outcome} at {best.follow_up}). A maximum is not an estimate; the procedure that "
+        f"chooses inside the folds reaches {area(headline.auc or 0)} there.",
+    )
+
+
+def matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
+    """Return the headline of a cell's outcome and follow-up."""
+    place = (cell.outcome, cell.follow_up)
+    return next(one for one in headline if (one.outcome, one.follow_up) == place)
+
+
+def convergence(record: RunRecord) -> Result:
+    """Final fits whose solver stopped at its limit of iterations."""
+    failed = record.choices[~record.choices["converged"].astype(bool)]
+    if failed.empty:
+        return "passed", "Every final fit converged."
+    counts = failed.groupby("model").size()
+    listed = ", ".join(f"{model} {count}" for model, count in counts.items())
+    return "issue", f"Final fits that did not converge: {listed} of {len(record.choices)}."
+
+
+def too_good(record: RunRecord) -> Result:
+    """An AUC of .95 at fewer than a hundred patients is more often a leak than a discovery."""
+    suspects = [
+        f"{cell.outcome} at {cell.follow_up} ({area(cell.auc)})"
+        for cell in record.headline
+        if cell.auc is not None and cell.auc >= TOO_GOOD and cell.n < SMALL
+    ]
+    if not suspects:
+        return "passed", "No headline is too good to be true."
+    return "issue", f"Too good for so few patients: {', '.join(suspects)}. Look for a leak first."
+
+
+def untested(record: RunRecord) -> Result:
+    """Without a permutation test an interval is a hint, not a test."""
+    if all(cell.p is not None for cell in record.headline if cell.auc is not None):
+        return "passed", "A permutation test was made."
+    return "tip", "No permutation test was made; an interval above chance is a hint, not a test."
+
+
+CHECKS: dict[str, tuple[str, Callable[[RunRecord], Result]]] = {
+    "HO001": ("Events per feature", events_per_feature),
+    "HO002": ("Attrition", attrition),
+    "HO003": ("Baseline inside the outcome", coupling),
+    "HO004": ("Calibration", calibration),
+    "HO005": ("Outcomes not evaluated", declined),
+    "HO006": ("Best of the table", best_of_table),
+    "HO007": ("Convergence", convergence),
+    "HO008": ("Too good to be true", too_good),
+    "HO009": ("Permutation test", untested),
+}
+
+
+def run_checks(record: RunRecord) -> RunRecord:
+    """Return the record with the findings of all checks.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete but for its findings.
+
+    Returns
+    -------
+    RunRecord
+    """
+    findings = []
+    for code, (title, check) in CHECKS.items():
+        verdict, text = check(record)
+        findings.append(Finding(code=code, title=title, verdict=verdict, text=text))
+    return replace(record, findings=tuple(findings))

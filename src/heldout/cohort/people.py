@@ -1,0 +1,302 @@
+"""Who is in the study: one row a patient, every value with its column, visit and item."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from heldout.cohort.sources import (
+    TOTAL,
+    Source,
+    missing_column,
+    read_values,
+    sources_of,
+    undeclared_visits,
+)
+from heldout.cohort.tables import file_in_study, read_table
+from heldout.errors import CohortError, a_few, raise_faults, unknown_name
+from heldout.spec import CohortSpec, Experiment, InclusionSpec, InstrumentKey
+
+__all__ = ["Cohort", "FlowStep", "read_cohort"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStep:
+    """How many patients were left after one step of inclusion."""
+
+    label: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cohort:
+    """The included patients, in the order of their pseudonyms.
+
+    Attributes
+    ----------
+    spec : CohortSpec
+        The cohort file.
+    values : DataFrame of shape (n_patients, n_sources)
+        Index: patient. Columns: (declared column, visit, item), item 0 for a value that is
+        not one item. Numbers are float64, categories and texts their codes; missing where
+        not observed. Never changed in place.
+    site : tuple of str, or None
+        One site a patient; ``""`` where unknown.
+    flow : tuple of FlowStep
+        Patients left at each step of inclusion; the first is the whole table.
+    sources : tuple of Source
+        Where each column of `values` came from.
+    unused : int
+        Columns of the table that no declared column reads.
+    data_fingerprint : str
+        SHA-256 of the table's file.
+    """
+
+    spec: CohortSpec
+    values: pd.DataFrame
+    site: tuple[str, ...] | None
+    flow: tuple[FlowStep, ...]
+    sources: tuple[Source, ...]
+    unused: int
+    data_fingerprint: str
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """The pseudonyms, sorted."""
+        return tuple(self.values.index)
+
+    def has(self, column: str, visit: str) -> bool:
+        """Return whether a column has one value at a visit."""
+        return (column, visit, TOTAL) in self.values.columns
+
+    def numbers(self, column: str, visit: str) -> np.ndarray:
+        """Return a column at a visit as numbers, NaN where not observed; a fresh copy."""
+        return self.values[(column, visit, TOTAL)].to_numpy(dtype=np.float64, copy=True)
+
+    def source_column(self, column: str, visit: str) -> str:
+        """Return the table's own name of a column at a visit."""
+        for source in self.sources:
+            if (source.name, source.visit) == (column, visit) and source.item == TOTAL:
+                long = self.spec.table.layout == "long" and self.spec.columns[column].by_visit
+                return f"{source.column}_{visit}" if long else source.column
+        return f"{column}_{visit}"
+
+
+def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Cohort:
+    """Return the included patients of an experiment.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its ``cohort`` part says where the table lies and what it holds.
+    keys : mapping of str to InstrumentKey
+        Keys of the instruments the columns name; their ranges are checked too.
+
+    Returns
+    -------
+    Cohort
+        Sorted by pseudonym, so that the order of the table's rows changes nothing.
+
+    Raises
+    ------
+    CohortError
+        With every fault of the table at once: columns that are missing, values that are not
+        numbers, not among the levels or out of range, patients or visits that stand twice,
+        visits that are not declared.
+    """
+    spec = experiment.cohort
+    where = experiment.where("cohort", "table", "file")
+    path = file_in_study(experiment.folder, spec.table.file, where)
+    table, digest = read_table(path, spec.table.missing, spec.table.file)
+    sources = sources_of(spec, keys)
+    claimed = {source.column for source in sources}
+    faults = column_faults(experiment, table, sources)
+    faults += undeclared_visits(spec, list(table.columns), claimed)
+    faults += inclusion_faults(experiment)
+    raise_faults(CohortError, faults)
+
+    ids, visits, faults = identities(spec, table)
+    sheet, more = values_of(experiment, keys, table, sources)
+    raise_faults(CohortError, faults + more)
+    values, faults = by_patient(spec, sheet, sources, ids, visits)
+    raise_faults(CohortError, faults)
+    included, flow = include(spec, values)
+    extra = {spec.patient, spec.site, spec.table.visit}
+    return Cohort(
+        spec=spec,
+        values=values.loc[included],
+        site=sites_of(spec, table, ids, list(values.index[included])),
+        flow=flow,
+        sources=tuple(sources),
+        unused=len(set(table.columns) - claimed - extra),
+        data_fingerprint=digest,
+    )
+
+
+def column_faults(experiment: Experiment, table: pd.DataFrame, sources: list[Source]) -> list[str]:
+    """Return a fault for every column that the table lacks."""
+    spec, columns = experiment.cohort, [str(column) for column in table.columns]
+    wanted = [(source.column, ("cohort", "columns", source.name)) for source in sources]
+    wanted += [(spec.patient, ("cohort", "patient"))]
+    wanted += [(spec.site, ("cohort", "site"))] if spec.site else []
+    wanted += [(spec.table.visit, ("cohort", "table", "visit"))] if spec.table.visit else []
+    faults = []
+    for column, path in wanted:
+        if column not in columns:
+            fault = f"{experiment.where(*path)}: {missing_column(column, columns)}"
+            if fault not in faults:
+                faults.append(fault)
+    return faults
+
+
+def inclusion_faults(experiment: Experiment) -> list[str]:
+    """Return a fault for every inclusion rule that names no declared column or visit."""
+    spec, faults = experiment.cohort, []
+    for number, rule in enumerate(spec.include):
+        where = experiment.where("cohort", "include", number)
+        if rule.column not in spec.columns:
+            faults.append(unknown_name(where, "declared column", rule.column, spec.columns))
+        elif rule.visit is not None and rule.visit not in spec.visits:
+            faults.append(unknown_name(where, "visit", rule.visit, spec.visits))
+    return faults
+
+
+def identities(
+    spec: CohortSpec, table: pd.DataFrame
+) -> tuple[pd.Series, pd.Series | None, list[str]]:
+    """Return the patient of each row, its visit in long tables, and the faults in them."""
+    ids, file = table[spec.patient], spec.table.file
+    faults = []
+    if ids.isna().any():
+        rows = a_few(ids.index[ids.isna()])
+        faults.append(f"{file}: rows {rows} have no patient in '{spec.patient}'. Add or drop them.")
+    visits = None
+    if spec.table.visit is not None:
+        codes = {visit.code or name: name for name, visit in spec.visits.items()}
+        raw = table[spec.table.visit].map(plain_code)
+        visits = raw.map(codes)
+        unknown = sorted(set(raw[visits.isna()].dropna()) - set(spec.ignore_visits))
+        if unknown:
+            faults.append(
+                f"{file}, column '{spec.table.visit}': visit {a_few(map(repr, unknown))} is not "
+                f"declared. Declared: {', '.join(codes)}. Declare it or list it under "
+                "'ignore_visits'."
+            )
+    who = ids if visits is None else ids + " at " + visits.astype("str")
+    twice = who.notna() & who.duplicated(keep=False)
+    twice &= True if visits is None else visits.notna()
+    if twice.any():
+        names, rows = a_few(sorted(set(who[twice]))), a_few(who.index[twice])
+        faults.append(
+            f"{file}: patient {names} stands more than once (rows {rows}). One row "
+            f"{'a patient' if visits is None else 'a patient and visit'} is required; merge or "
+            "remove the others."
+        )
+    return ids, visits, faults
+
+
+def plain_code(text: str | float) -> str | float:
+    """Return a visit's code without the ``.0`` that spreadsheets add to whole numbers."""
+    return text.removesuffix(".0") if isinstance(text, str) else text
+
+
+def values_of(
+    experiment: Experiment,
+    keys: Mapping[str, InstrumentKey],
+    table: pd.DataFrame,
+    sources: list[Source],
+) -> tuple[dict[str, pd.Series], list[str]]:
+    """Return the values of every table column that is read, and all faults in them."""
+    sheet: dict[str, pd.Series] = {}
+    faults: list[str] = []
+    for source in sources:
+        if source.column in sheet:
+            continue
+        declared = experiment.cohort.columns[source.name]
+        bounds = declared.range
+        if declared.instrument is not None:
+            key = keys[declared.instrument]
+            bounds = key.range if source.item == TOTAL else item_range(key, source.item)
+        sheet[source.column], found = read_values(table, source, declared, bounds)
+        where = experiment.where("cohort", "columns", source.name)
+        faults += [
+            f"{experiment.cohort.table.file}, column '{source.column}': {fault}. Correct the "
+            f"table, or what {where} declares."
+            for fault in found
+        ]
+    return sheet, faults
+
+
+def item_range(key: InstrumentKey, item: int) -> tuple[float, float]:
+    """Return the lowest and highest answer of an item."""
+    return float(key.item_min), float(key.item_max[item - 1])
+
+
+def by_patient(
+    spec: CohortSpec,
+    sheet: Mapping[str, pd.Series],
+    sources: list[Source],
+    ids: pd.Series,
+    visits: pd.Series | None,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return one row a patient, sorted by pseudonym, and what changes that should not."""
+    patients = sorted(set(ids.dropna()))
+    columns: dict[tuple[str, str, int], pd.Series] = {}
+    faults = []
+    for source in sources:
+        values = sheet[source.column].copy()
+        if visits is None:
+            values.index = pd.Index(ids)
+        elif spec.columns[source.name].by_visit:
+            values = values[visits == source.visit]
+            values.index = pd.Index(ids[values.index])
+        else:
+            changing, values = constant(values, ids)
+            if changing:
+                faults.append(
+                    f"{spec.table.file}, column '{source.column}': changes within "
+                    f"{changing} patients. A value of the patient must be the same at all visits; "
+                    "correct the table, or set 'by_visit: true'."
+                )
+        columns[(source.name, source.visit, source.item)] = values.reindex(patients)
+    frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
+    frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
+    return frame, faults
+
+
+def constant(values: pd.Series, ids: pd.Series) -> tuple[int, pd.Series]:
+    """Return for how many patients a value changes, and its first observed value for each."""
+    groups = values.groupby(ids)
+    return int((groups.nunique() > 1).sum()), groups.first()
+
+
+def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[FlowStep, ...]]:
+    """Return who is included, and how many were left after each rule."""
+    kept = np.ones(len(values), dtype=bool)
+    flow = [FlowStep(label="In the table", n=len(values))]
+    for rule in spec.include:
+        kept &= meets(rule, values[(rule.column, rule.visit or spec.baseline, TOTAL)])
+        flow.append(FlowStep(label=rule.label, n=int(kept.sum())))
+    return kept, tuple(flow)
+
+
+def meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:
+    """Return which patients meet a rule; who was not observed does not."""
+    if rule.among is not None:
+        return values.isin(list(rule.among)).to_numpy()
+    low = -np.inf if rule.at_least is None else rule.at_least
+    high = np.inf if rule.at_most is None else rule.at_most
+    return values.between(low, high).to_numpy()
+
+
+def sites_of(
+    spec: CohortSpec, table: pd.DataFrame, ids: pd.Series, patients: list[str]
+) -> tuple[str, ...] | None:
+    """Return the site of each patient, or None if the study has no sites."""
+    if spec.site is None:
+        return None
+    site = table[spec.site].groupby(ids).first()
+    return tuple(site.reindex(patients).fillna(""))

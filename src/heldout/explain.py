@@ -1,0 +1,74 @@
+"""What the features contribute to predictions of held-out patients.
+
+Each held-out patient is explained by the model that predicted this patient, against that
+model's own training patients as background; nothing is explained that the model has seen.
+For every patient the contributions and the base value add up to the margin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heldout.models import Model
+
+__all__ = ["explain_patients"]
+
+Floats = NDArray[np.float64]
+
+
+def explain_patients(
+    model: Model, pipeline: Any, background: Floats, patients: Floats
+) -> tuple[Floats, Floats]:
+    """Return SHAP values of patients, and the base value they start from.
+
+    Parameters
+    ----------
+    model : Model
+        Says which explainer is exact for it.
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted; its preparation has one column out for each column in.
+    background : array of shape (n_training, n_features)
+        Features the pipeline was fitted on; NaN where not observed.
+    patients : array of shape (n_patients, n_features)
+        Held-out patients' features.
+
+    Returns
+    -------
+    contributions : array of shape (n_patients, n_features)
+        In units of the model's margin: log-odds, or probability for a forest.
+    base : array of shape (n_patients,)
+        Mean margin over the background; the same for all patients.
+
+    Notes
+    -----
+    Interventional Shapley values: a feature that is left out takes the background's values.
+    A model without an explainer predicts the same for everybody, so its contributions are 0.
+
+    References
+    ----------
+    Lundberg & Lee (2017), NeurIPS 30:4765-4774.
+    Lundberg et al. (2020), Nat Mach Intell 2:56-67, doi:10.1038/s42256-019-0138-9
+    """
+    prepared, estimator = pipeline[:-1].transform(patients), pipeline[-1]
+    if model.explainer == "none":
+        base = estimator.predict_proba(prepared)[:, 1].astype(np.float64)
+        return np.zeros(prepared.shape, dtype=np.float64), base
+    import shap
+
+    known = pipeline[:-1].transform(background)
+    # All of the training patients: the masker's default would draw 100 of them.
+    masker = shap.maskers.Independent(known, max_samples=len(known))
+    if model.explainer == "linear":
+        explainer = shap.LinearExplainer(estimator, masker)
+    else:
+        explainer = shap.TreeExplainer(
+            estimator, masker, feature_perturbation="interventional", model_output="raw"
+        )
+    values = np.asarray(explainer.shap_values(prepared), dtype=np.float64)
+    base = np.asarray(explainer.expected_value, dtype=np.float64).reshape(-1)
+    if values.ndim == 3:
+        values, base = values[:, :, 1], base[1:]
+    return values, np.full(len(prepared), base[0])

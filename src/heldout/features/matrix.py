@@ -1,0 +1,155 @@
+"""All features of an experiment as one matrix; nothing later than baseline gets in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from heldout.cohort import Cohort
+from heldout.errors import FeatureError, raise_faults, unknown_name
+from heldout.features.clinical import build_clinical
+from heldout.features.columns import FeatureColumn, FeatureMatrix
+from heldout.features.totals import build_total
+from heldout.spec import Experiment, FeatureSpec, InstrumentKey
+
+__all__ = ["BUILDERS", "build_features", "severity_matrix"]
+
+# builder -> what it takes, for messages.
+BUILDERS = {
+    "clinical": "a number or a category without an instrument",
+    "totals": "a column with an instrument",
+}
+
+
+def build_features(
+    experiment: Experiment, cohort: Cohort, keys: Mapping[str, InstrumentKey]
+) -> FeatureMatrix:
+    """Return the matrix of all features the experiment asks for.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its ``features`` name builders and columns.
+    cohort : Cohort
+        Scored.
+    keys : mapping of str to InstrumentKey
+        The keys of its instruments.
+
+    Returns
+    -------
+    FeatureMatrix
+        In the order of the file.
+
+    Raises
+    ------
+    FeatureError
+        With every fault: unknown builders and columns, columns a builder cannot take, and
+        every column that is known only after baseline, with its visit.
+    """
+    faults: list[str] = []
+    built: list[tuple[FeatureColumn, NDArray[np.float64]]] = []
+    for number, spec in enumerate(experiment.features):
+        if spec.build not in BUILDERS:
+            where = experiment.where("features", number, "build")
+            faults.append(unknown_name(where, "builder", spec.build, BUILDERS))
+            continue
+        for place, column in enumerate(spec.columns):
+            where = experiment.where("features", number, "columns", place)
+            fault = column_fault(cohort, spec, column)
+            if fault:
+                faults.append(f"{where}: {fault}")
+            elif spec.build == "totals":
+                built.append(build_total(cohort, column, cohort.spec.baseline, keys))
+            else:
+                built += build_clinical(cohort, column, cohort.spec.baseline)
+    names = [feature.name for feature, _ in built]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
+    raise_faults(FeatureError, faults)
+    return matrix_of(cohort, built)
+
+
+def matrix_of(
+    cohort: Cohort, built: list[tuple[FeatureColumn, NDArray[np.float64]]]
+) -> FeatureMatrix:
+    """Return built columns as a matrix."""
+    table = pd.DataFrame(
+        {feature.name: values for feature, values in built},
+        index=cohort.values.index,
+        dtype="float64",
+    )
+    return FeatureMatrix(table=table, columns=tuple(feature for feature, _ in built))
+
+
+def severity_matrix(
+    cohort: Cohort, column: str | None, keys: Mapping[str, InstrumentKey]
+) -> FeatureMatrix | None:
+    """Return an outcome's own score at baseline as a matrix of one column.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Scored.
+    column : str or None
+        The declared column that the outcome is made of.
+    keys : mapping of str to InstrumentKey
+        The keys of the cohort's instruments.
+
+    Returns
+    -------
+    FeatureMatrix or None
+        None if the column was not measured at baseline.
+    """
+    baseline = cohort.spec.baseline
+    if column is None or not cohort.has(column, baseline):
+        return None
+    if cohort.spec.columns[column].instrument is not None:
+        return matrix_of(cohort, [build_total(cohort, column, baseline, keys)])
+    return matrix_of(cohort, build_clinical(cohort, column, baseline))
+
+
+def column_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
+    """Return why a column cannot be taken by a builder, or nothing."""
+    late = too_late(cohort, spec, column)
+    if late:
+        return late
+    declared = cohort.spec.columns.get(column)
+    if declared is None:
+        return unknown_name("", "declared column", column, cohort.spec.columns).removeprefix(": ")
+    if (declared.instrument is not None) != (spec.build == "totals") or declared.kind == "text":
+        return (
+            f"builder '{spec.build}' cannot take '{column}'. It takes {BUILDERS[spec.build]}; "
+            f"for this one use {'totals' if declared.instrument else 'clinical'}."
+        )
+    return ""
+
+
+def too_late(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
+    """Return the message for a column that is known only after baseline, or nothing."""
+    baseline, visits = cohort.spec.baseline, cohort.spec.visits
+    name, visit = column, spec.visit or baseline
+    # A table's own column name, such as MADRS_Total_d2, is understood too.
+    for source in cohort.sources:
+        written = (source.column, f"{source.name}_{source.visit}", f"{source.name}@{source.visit}")
+        if column not in cohort.spec.columns and column in written:
+            name, visit = source.name, source.visit
+    if visit not in visits:
+        return unknown_name("", "visit", visit, visits).removeprefix(": ")
+    measured = [known for known in visits if known_at(cohort, name, known)]
+    if visits[visit].day <= visits[baseline].day and (not measured or visit in measured):
+        return ""
+    if visits[visit].day <= visits[baseline].day:
+        visit = measured[0]
+    return (
+        f"'{column}' is known at visit '{visit}' (day {visits[visit].day:g}), which is later than "
+        f"baseline '{baseline}' (day {visits[baseline].day:g}). A feature must be known at "
+        f"baseline, or it tells the answer. Remove it, or name a baseline column."
+    )
+
+
+def known_at(cohort: Cohort, name: str, visit: str) -> bool:
+    """Return whether a declared column has a value, or items, at a visit."""
+    return any((source.name, source.visit) == (name, visit) for source in cohort.sources)

@@ -1,0 +1,313 @@
+"""How sure one may be: intervals, what chance gives, and the verdict.
+
+An interval over fold scores is not an interval: folds share patients. The default here is a
+score interval on the fold-paired AUC whose variance is doubled, because a chance pattern in
+a cohort moves all its held-out margins together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heldout.metrics import (
+    brier_score,
+    brier_skill,
+    fold_paired_auc,
+    hanley_mcneil_variance,
+)
+
+__all__ = [
+    "Cell",
+    "Verdict",
+    "declined_cell",
+    "derive_verdict",
+    "render_verdict",
+    "score_cell",
+    "score_interval",
+]
+
+Floats = NDArray[np.float64]
+VARIANCE_FACTOR = 2.0
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One outcome at one follow-up with one model, scored on held-out patients.
+
+    Figures that were not computed are None. `status` is ``evaluated`` or ``declined``, and
+    `reason` says why it was declined. `fold_auc` holds the AUC of each fold, repeat by repeat:
+    their spread is that of the splits and says nothing about other patients.
+    """
+
+    outcome: str
+    follow_up: str
+    model: str
+    n: int
+    events: int
+    status: str
+    reason: str | None = None
+    auc: float | None = None
+    auc_low: float | None = None
+    auc_high: float | None = None
+    brier: float | None = None
+    brier_skill: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    fold_auc: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What can be said with these patients.
+
+    Attributes
+    ----------
+    level : str
+        ``no_evidence``: chance lies inside the interval of every headline. ``untested``: an
+        interval lies above chance, but no permutation test was made.
+    sentences : tuple of str
+        The words, one sentence each; the first one is the verdict.
+    numbers : mapping of str to float
+        AUC, interval, patients and events of the cell that decides.
+    """
+
+    level: str
+    sentences: tuple[str, ...]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def score_interval(
+    auc: float, n_events: int, n_non_events: int, *, factor: float = VARIANCE_FACTOR
+) -> tuple[float, float]:
+    """Return the 95 % score interval of a fold-paired AUC.
+
+    The limits are the areas t at which ``(t - auc)**2 == z**2 * factor * V(t)``, with V the
+    Hanley-McNeil variance in Newcombe's symmetrised form [1]_. They never leave [0, 1] and
+    exist at an AUC of 0 or 1.
+
+    Parameters
+    ----------
+    auc : float
+        Fold-paired AUC, in [0, 1].
+    n_events, n_non_events : int
+        Patients with and without the event, both at least 1.
+    factor : float
+        By how much the variance of a fixed rule is multiplied; 2 by default, because the
+        rules were learnt from the same patients that judge them.
+
+    Returns
+    -------
+    low, high : float
+        With ``0 <= low <= auc <= high <= 1``.
+
+    References
+    ----------
+    .. [1] Newcombe (2006), Stat Med 25:559-573, doi:10.1002/sim.2324
+
+    Examples
+    --------
+    >>> low, high = score_interval(0.5, 14, 22)
+    >>> round(low, 2), round(high, 2)
+    (0.26, 0.74)
+    """
+
+    def beyond(area: float) -> bool:
+        variance = factor * hanley_mcneil_variance(area, n_events, n_non_events)
+        return bool((area - auc) ** 2 > Z_95**2 * variance)
+
+    return bisect(beyond, auc, 0.0), bisect(beyond, auc, 1.0)
+
+
+def bisect(beyond: object, inside: float, outside: float) -> float:
+    """Return where a condition begins to hold between two areas."""
+    assert callable(beyond)
+    if not beyond(outside) and outside == inside:
+        return outside
+    for _ in range(60):
+        middle = (inside + outside) / 2
+        if beyond(middle):
+            outside = middle
+        else:
+            inside = middle
+    return (inside + outside) / 2
+
+
+def declined_cell(
+    outcome: str, follow_up: str, model: str, n: int, events: int, reason: str
+) -> Cell:
+    """Return a cell that was not evaluated, with the reason."""
+    return Cell(
+        outcome=outcome,
+        follow_up=follow_up,
+        model=model,
+        n=n,
+        events=events,
+        status="declined",
+        reason=reason,
+    )
+
+
+def score_cell(
+    outcome: str,
+    follow_up: str,
+    model: str,
+    *,
+    events: NDArray[np.bool_],
+    margin: Floats,
+    probability: Floats,
+    prevalence: Floats,
+    folds: NDArray[np.int64],
+    weights: Floats,
+) -> Cell:
+    """Return the figures of one cell from its held-out predictions.
+
+    Parameters
+    ----------
+    outcome, follow_up, model : str
+        Which cell it is.
+    events : array of bool of shape (n_patients,)
+        Observed patients only.
+    margin, probability, prevalence : arrays of shape (n_repeats, n_patients)
+        Held-out margins and probabilities, and the training prevalence behind each.
+    folds : array of int of shape (n_repeats, n_patients)
+        Fold in which each patient was tested.
+    weights : array of shape (n_patients,)
+        Patient weights.
+
+    Returns
+    -------
+    Cell
+        Evaluated; without a p-value.
+    """
+    auc = fold_paired_auc(margin, folds, events, weights)
+    n_events = int(events.sum())
+    low, high = score_interval(auc, n_events, len(events) - n_events)
+    per_fold = tuple(
+        fold_paired_auc(
+            margin[repeat : repeat + 1, tested],
+            folds[repeat : repeat + 1, tested],
+            events[tested],
+            weights[tested],
+        )
+        for repeat in range(len(folds))
+        for fold in np.unique(folds[repeat])
+        for tested in [folds[repeat] == fold]
+    )
+    return Cell(
+        outcome=outcome,
+        follow_up=follow_up,
+        model=model,
+        n=len(events),
+        events=n_events,
+        status="evaluated",
+        auc=auc,
+        auc_low=low,
+        auc_high=high,
+        brier=brier_score(probability, events, weights),
+        brier_skill=brier_skill(probability, prevalence, events, weights),
+        fold_auc=per_fold,
+    )
+
+
+def area(value: float) -> str:
+    """Return an area as it is printed: two digits, no leading zero.
+
+    Examples
+    --------
+    >>> area(0.5), area(1.0)
+    ('.50', '1.00')
+    """
+    return f"{value:.2f}".removeprefix("0")
+
+
+def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
+    """Return what the headline of each follow-up allows to say.
+
+    Parameters
+    ----------
+    headline : sequence of Cell
+        The model-choosing procedure at every outcome and follow-up; at least one evaluated.
+    primary : Cell or None
+        The one named beforehand, if it was evaluated.
+
+    Returns
+    -------
+    Verdict
+    """
+    evaluated = [cell for cell in headline if cell.status == "evaluated"]
+    above = [cell for cell in evaluated if (cell.auc_low or 0) > 0.5]
+    lead = primary or max(evaluated, key=lambda cell: (cell.auc_low or 0, cell.auc or 0))
+    if above:
+        level, first = "untested", above_chance(above)
+    else:
+        level, first = "no_evidence", no_evidence(lead, len(evaluated))
+    low, high = score_interval(0.5, lead.events, lead.n - lead.events)
+    reach = (
+        f"With {lead.n} patients and {lead.events} events, an AUC between {area(low)} and "
+        f"{area(high)} cannot be told from chance."
+    )
+    declined = [cell.reason for cell in headline if cell.reason]
+    return Verdict(
+        level=level,
+        sentences=(first, reach, *declined),
+        numbers={
+            "auc": lead.auc or 0.0,
+            "auc_low": lead.auc_low or 0.0,
+            "auc_high": lead.auc_high or 1.0,
+            "n": lead.n,
+            "events": lead.events,
+            "chance_low": low,
+            "chance_high": high,
+        },
+    )
+
+
+def no_evidence(lead: Cell, n_evaluated: int) -> str:
+    """Return the sentence for headlines that chance explains."""
+    others = ""
+    if n_evaluated > 1:
+        others = f"; chance lies inside the interval of all {n_evaluated} headlines"
+    return (
+        f"No evidence that baseline predicts {spoken(lead)}: the AUC for patients held out is "
+        f"{area(lead.auc or 0)} (95 % interval {area(lead.auc_low or 0)} to "
+        f"{area(lead.auc_high or 1)}; chance is .50){others}."
+    )
+
+
+def above_chance(above: Sequence[Cell]) -> str:
+    """Return the sentence for headlines whose interval lies above chance."""
+    named = "; ".join(
+        f"{spoken(cell)}: AUC {area(cell.auc or 0)} "
+        f"({area(cell.auc_low or 0)} to {area(cell.auc_high or 1)})"
+        for cell in above
+    )
+    return (
+        f"The 95 % interval lies above chance for {named}. No permutation test was made, so this "
+        "is a hint and not yet evidence."
+    )
+
+
+def spoken(cell: Cell) -> str:
+    """Return a cell's outcome and follow-up as they are spoken of."""
+    return f"{cell.outcome.replace('_', ' ')} at {cell.follow_up}"
+
+
+def render_verdict(verdict: Verdict) -> str:
+    """Return a verdict as one text, for terminal, page, card and machine output alike.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Any level.
+
+    Returns
+    -------
+    str
+        Its sentences.
+    """
+    return " ".join(verdict.sentences)

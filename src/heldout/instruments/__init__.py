@@ -1,0 +1,10 @@
+"""Questionnaires: keys as data files, and one scoring function.
+
+A key is a file (`files/`) or a study's own under ``configs/instruments/``, which wins. A
+score is made along one patient's row; nothing is learnt from other patients here.
+"""
+
+from heldout.instruments.keys import instrument_names, load_keys
+from heldout.instruments.scoring import score_instruments, sum_items
+
+__all__ = ["instrument_names", "load_keys", "score_instruments", "sum_items"]

@@ -1,0 +1,127 @@
+"""How well margins put patients with the event above patients without it.
+
+The one idea: **only patients tested by the same fitted model are compared.** Pooling the
+margins of different folds compares numbers of different models; at 36 patients that alone
+pulls the AUC of noise to .48 and a true .69 to .65 (pooled leave-one-out: .32).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["fold_paired_auc", "hanley_mcneil_variance", "pair_wins"]
+
+Floats = NDArray[np.float64]
+
+
+def pair_wins(
+    margin: Floats, folds: NDArray[np.integer], events: NDArray[np.bool_]
+) -> tuple[Floats, Floats]:
+    """Return how often each event outranked each non-event, and how often they met.
+
+    Parameters
+    ----------
+    margin : array of shape (n_repeats, n_patients)
+        Held-out margins: any score that rises with the probability of the event.
+    folds : array of int of shape (n_repeats, n_patients)
+        Fold in which a patient was tested. Two patients met in a repeat if their folds agree.
+    events : array of bool of shape (n_patients,)
+        Whether the patient had the event.
+
+    Returns
+    -------
+    wins, meetings : arrays of shape (n_events, n_non_events)
+        Over all repeats; a tie is half a win.
+    """
+    cases, controls = np.flatnonzero(events), np.flatnonzero(~events)
+    wins = np.zeros((len(cases), len(controls)))
+    meetings = np.zeros_like(wins)
+    for scores, fold in zip(margin, folds, strict=True):
+        difference = scores[cases][:, None] - scores[controls][None, :]
+        met = fold[cases][:, None] == fold[controls][None, :]
+        wins += met * (0.5 + 0.5 * np.sign(difference))
+        meetings += met
+    return wins, meetings
+
+
+def fold_paired_auc(
+    margin: Floats,
+    folds: NDArray[np.integer],
+    events: NDArray[np.bool_],
+    weights: Floats | None = None,
+) -> float:
+    """Return the area under the ROC curve over pairs tested by the same fitted model.
+
+    For every event *i* and non-event *j* tested in the same fold, a win counts 1 and a tie
+    a half; A_ij is the mean over all repeats in which they met, and the AUC is the mean of
+    A_ij over pairs that ever met. It is the repeated cross-validation relative of
+    leave-pair-out [1]_.
+
+    Parameters
+    ----------
+    margin, folds : arrays of shape (n_repeats, n_patients)
+        Held-out margins, and the fold each patient was tested in. No missing values.
+    events : array of bool of shape (n_patients,)
+        Whether the patient had the event.
+    weights : array of shape (n_patients,), optional
+        Patient weights; a pair weighs the product. All ones by default.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if no event ever met a non-event.
+
+    References
+    ----------
+    .. [1] Airola et al. (2011), Comput Stat Data Anal 55:1828-1844,
+       doi:10.1016/j.csda.2010.11.018
+
+    Examples
+    --------
+    >>> margin = np.array([[0.1, 0.9, 0.2, 0.3]])
+    >>> folds = np.array([[0, 0, 1, 1]])
+    >>> events = np.array([False, True, True, False])
+    >>> fold_paired_auc(margin, folds, events)
+    0.5
+    """
+    wins, meetings = pair_wins(margin, folds, events)
+    met = meetings > 0
+    if not met.any():
+        return float("nan")
+    pair_weights = np.ones_like(wins)
+    if weights is not None:
+        pair_weights = np.outer(weights[events], weights[~events])
+    rate = np.divide(wins, meetings, out=np.zeros_like(wins), where=met)
+    return float(np.sum(rate * pair_weights * met) / np.sum(pair_weights * met))
+
+
+def hanley_mcneil_variance(auc: float, n_events: int, n_non_events: int) -> float:
+    """Return the variance of an AUC, with the symmetrised sizes of Newcombe's method 5.
+
+    Parameters
+    ----------
+    auc : float
+        The area at which the variance is wanted, in [0, 1].
+    n_events, n_non_events : int
+        Patients with and without the event, both at least 1.
+
+    Returns
+    -------
+    float
+        Variance of an AUC of a rule fixed in advance [1]_ [2]_.
+
+    References
+    ----------
+    .. [1] Hanley & McNeil (1982), Radiology 143:29-36,
+       doi:10.1148/radiology.143.1.7063747
+    .. [2] Newcombe (2006), Stat Med 25:559-573, doi:10.1002/sim.2324
+
+    Examples
+    --------
+    >>> round(hanley_mcneil_variance(0.5, 18, 18) ** 0.5, 4)
+    0.0976
+    """
+    half = (n_events + n_non_events) / 2 - 1
+    spread = 1 + half * (1 - auc) / (2 - auc) + half * auc / (1 + auc)
+    return auc * (1 - auc) * spread / (n_events * n_non_events)

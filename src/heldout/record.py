@@ -1,0 +1,383 @@
+"""Everything a finished run is, on disk and back; the record is the truth, MLflow a view.
+
+A record is one folder of plain text: ``record.json``, four tables, ``environment.json`` and
+``manifest.json`` with the digest of each. It is written beside its place and moved there when
+it is complete, so a half-written record is never read. Equal experiments on equal data give
+equal bytes in everything but ``environment.json``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from heldout.cohort import FlowStep
+from heldout.errors import RecordError, raise_faults
+from heldout.features import FeatureColumn
+from heldout.inference import Cell, Verdict, render_verdict
+
+__all__ = [
+    "FORMAT",
+    "Finding",
+    "OutcomeFacts",
+    "RunRecord",
+    "VisitFacts",
+    "read_record",
+    "summary",
+    "write_atomically",
+    "write_record",
+]
+
+FORMAT = 1
+TABLES = ("predictions", "choices", "trials", "explanations")
+TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
+# Figures of a cell that machine output shows; the rest of a cell is for figures and tables.
+CELL_KEYS = (
+    "outcome",
+    "follow_up",
+    "model",
+    "n",
+    "events",
+    "status",
+    "reason",
+    "auc",
+    "auc_low",
+    "auc_high",
+    "brier",
+    "brier_skill",
+    "p",
+    "p_adjusted",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The result of one numbered check; codes are never used again for another check."""
+
+    code: str
+    title: str
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitFacts:
+    """A visit, and how many included patients were observed at it by the outcomes' scores."""
+
+    name: str
+    label: str
+    day: float
+    observed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeFacts:
+    """An outcome at a follow-up, counted; `no_baseline` and `no_follow_up` say why not observed."""
+
+    name: str
+    follow_up: str
+    label: str
+    primary: bool
+    n: int
+    events: int
+    no_baseline: int
+    no_follow_up: int
+    from_baseline: bool
+    status: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A finished run, complete: report, tracking and export need nothing else.
+
+    Attributes
+    ----------
+    run_id : str
+        Twelve hexadecimal digits of experiment, data, code and library versions.
+    experiment : mapping
+        The composed experiment.
+    fingerprint, data_fingerprint, folds_digest : str
+        SHA-256 of the experiment, the table's file, and the fold plan.
+    n_patients : int
+        Patients included.
+    sites : tuple of str
+        Empty if the study has none.
+    flow : tuple of FlowStep
+        Patients at each step of inclusion.
+    visits : tuple of VisitFacts
+        In order of time.
+    outcomes : tuple of OutcomeFacts
+        In the experiment's order.
+    features : tuple of FeatureColumn
+        With their provenance.
+    cells, headline : tuple of Cell
+        Every model, and the procedure that chooses among them.
+    verdict : Verdict
+        What can be said.
+    findings : tuple of Finding
+        What the checks found.
+    predictions : DataFrame
+        A row per patient, outcome, follow-up, model (headline too) and repeat: fold, event,
+        margin, probability, training prevalence.
+    choices : DataFrame
+        A row per fold and model: best candidate, its criterion, whether the procedure chose it.
+    trials : DataFrame
+        A row per candidate tried.
+    explanations : DataFrame
+        A row per model, patient and feature: the feature's value, SHAP averaged over repeats.
+    environment : mapping
+        Versions, machine, start, duration: what may differ between equal runs.
+    folder : Path or None
+        Where it was read from or written to.
+    pipelines : mapping or None
+        (follow-up, model) -> pipeline fitted on all patients; in memory only, on request.
+    """
+
+    run_id: str
+    experiment: Mapping[str, Any]
+    fingerprint: str
+    data_fingerprint: str
+    folds_digest: str
+    n_patients: int
+    sites: tuple[str, ...]
+    flow: tuple[FlowStep, ...]
+    visits: tuple[VisitFacts, ...]
+    outcomes: tuple[OutcomeFacts, ...]
+    features: tuple[FeatureColumn, ...]
+    cells: tuple[Cell, ...]
+    headline: tuple[Cell, ...]
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    predictions: pd.DataFrame
+    choices: pd.DataFrame
+    trials: pd.DataFrame
+    explanations: pd.DataFrame
+    environment: Mapping[str, Any]
+    folder: Path | None = None
+    pipelines: Mapping[tuple[str, str], Any] | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The experiment's name."""
+        return str(self.experiment["name"])
+
+
+def summary(record: RunRecord) -> dict[str, Any]:
+    """Return what machine output shows of a record.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Any.
+
+    Returns
+    -------
+    dict
+        ``run_id``, ``record``, ``report``, ``verdict``, ``cells`` and ``headline``; figures
+        that were not computed are None.
+    """
+    folder = record.folder
+    return {
+        "run_id": record.run_id,
+        "record": None if folder is None else str(folder),
+        "report": None if folder is None else str(folder / "report.html"),
+        "verdict": render_verdict(record.verdict),
+        "cells": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.cells],
+        "headline": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.headline],
+    }
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old one or the whole new one.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists.
+    content : str or bytes
+        Text is written as UTF-8.
+
+    Raises
+    ------
+    RecordError
+        If the folder cannot be written to.
+    """
+    raw = content.encode() if isinstance(content, str) else content
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there."
+        ) from None
+
+
+def write_record(record: RunRecord, folder: Path) -> None:
+    """Write a record to its folder, whole or not at all.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    folder : Path
+        Replaced if it exists.
+
+    Raises
+    ------
+    RecordError
+        If the place cannot be written to.
+    """
+    contents = {f"{name}.csv": getattr(record, name).to_csv(index=False) for name in TABLES}
+    contents["record.json"] = as_json(body_of(record))
+    contents["environment.json"] = as_json(dict(record.environment))
+    digests = {name: sha256(text.encode()) for name, text in sorted(contents.items())}
+    contents["manifest.json"] = as_json({"format": FORMAT, "sha256": digests})
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        temporary.chmod(0o755)
+    except OSError as error:
+        raise RecordError(
+            f"{folder}: cannot be written ({error.strerror}). Free space, or allow writing there."
+        ) from None
+    for name, text in contents.items():
+        write_atomically(temporary / name, text)
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.replace(folder)
+
+
+def body_of(record: RunRecord) -> dict[str, Any]:
+    """Return what goes into ``record.json``: all but the tables and the environment."""
+    left_out = {*TABLES, "environment", "folder", "pipelines"}
+    body: dict[str, Any] = {"format": FORMAT}
+    for name in record.__dataclass_fields__:
+        if name in left_out:
+            continue
+        value = getattr(record, name)
+        if isinstance(value, tuple):
+            value = [asdict(one) if hasattr(one, "__dataclass_fields__") else one for one in value]
+        elif hasattr(value, "__dataclass_fields__"):
+            value = asdict(value)
+        body[name] = value
+    return body
+
+
+def as_json(value: object) -> str:
+    """Return a value as JSON in one fixed form; NaN is refused, not written."""
+    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def sha256(raw: bytes) -> str:
+    """Return the SHA-256 of bytes."""
+    return hashlib.sha256(raw).hexdigest()
+
+
+def read_record(folder: Path) -> RunRecord:
+    """Return the record in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        As `write_record` left it.
+
+    Returns
+    -------
+    RunRecord
+        Equal to what was written.
+
+    Raises
+    ------
+    RecordError
+        If the folder is no record, was written by a newer version, or any of its files is
+        missing or was changed; all of them are named.
+    """
+    manifest = read_manifest(folder)
+    faults, raw = [], {}
+    for name, digest in manifest["sha256"].items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{path}: is missing from the record. Run the experiment again.")
+            continue
+        raw[name] = path.read_bytes()
+        if sha256(raw[name]) != digest:
+            faults.append(
+                f"{path}: was changed after the run; its digest is not the manifest's. Restore "
+                "it, or run the experiment again."
+            )
+    raise_faults(RecordError, faults)
+    body = json.loads(raw["record.json"])
+    body.pop("format")
+    tables = {name: read_csv(folder / f"{name}.csv") for name in TABLES}
+    parts = {
+        "flow": FlowStep,
+        "visits": VisitFacts,
+        "outcomes": OutcomeFacts,
+        "findings": Finding,
+        "cells": Cell,
+        "headline": Cell,
+        "features": FeatureColumn,
+    }
+    for name, kind in parts.items():
+        body[name] = tuple(kind(**frozen(one)) for one in body[name])
+    body["sites"] = tuple(body["sites"])
+    body["verdict"] = Verdict(**frozen(body["verdict"]))
+    environment = json.loads(raw["environment.json"])
+    return RunRecord(**body, **tables, environment=environment, folder=folder.resolve())
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a record's manifest, or say why this is no record."""
+    path = folder / "manifest.json"
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found, digests = manifest["format"], manifest["sha256"]
+        complete = {"record.json", "environment.json", *(f"{name}.csv" for name in TABLES)}
+        if not complete <= set(digests):
+            raise KeyError
+    except FileNotFoundError:
+        raise RecordError(
+            f"{folder}: is no record; it has no manifest.json. Give a folder under "
+            "mlruns/records/<experiment>/."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise RecordError(
+            f"{path}: is damaged. Restore it, or run the experiment again."
+        ) from None
+    if found != FORMAT:
+        raise RecordError(
+            f"{path}: record format {found}, this version reads {FORMAT}. Install a newer heldout."
+        )
+    return dict(manifest)
+
+
+def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a mapping with its lists as tuples."""
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
+
+
+def read_csv(path: Path) -> pd.DataFrame:
+    """Return one of a record's tables, texts as texts and numbers to the last bit."""
+    columns = pd.read_csv(path, nrows=0).columns
+    texts = {name: "str" for name in TEXT_COLUMNS if name in columns}
+    return pd.read_csv(
+        path, dtype=texts, float_precision="round_trip", keep_default_na=False, na_values={
+            name: [""] for name in columns if name not in texts
+        }
+    )

@@ -1,0 +1,46 @@
+"""The experiment file: composed, overridden, validated. Nothing here computes.
+
+An experiment says everything that can change a result. It is written in YAML with two
+verbs only: ``use`` a piece from ``configs/<kind>/<name>.yaml``, and override a key. Every
+fault is reported at once, with its place in the file as the author wrote it.
+"""
+
+from heldout.spec.composition import load_experiment, study_folder
+from heldout.spec.experiment import (
+    CohortSpec,
+    ColumnSpec,
+    Experiment,
+    FeatureSpec,
+    InclusionSpec,
+    OutcomeSpec,
+    RuleSpec,
+    TableSpec,
+    TuningSpec,
+    ValidationSpec,
+    VisitSpec,
+    composed,
+    experiment_from,
+    fingerprint,
+)
+from heldout.spec.instrument import InstrumentKey, read_instrument_key
+
+__all__ = [
+    "CohortSpec",
+    "ColumnSpec",
+    "Experiment",
+    "FeatureSpec",
+    "InclusionSpec",
+    "InstrumentKey",
+    "OutcomeSpec",
+    "RuleSpec",
+    "TableSpec",
+    "TuningSpec",
+    "ValidationSpec",
+    "VisitSpec",
+    "composed",
+    "experiment_from",
+    "fingerprint",
+    "load_experiment",
+    "read_instrument_key",
+    "study_folder",
+]

@@ -1,0 +1,304 @@
+"""Validation, and its errors put into words: place, found, required, what to do.
+
+Values are taken as written: ``true`` is no number, ``"5"`` is no number, 5.0 is no whole
+number. pydantic's own words never reach the reader.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from heldout.errors import a_few, did_you_mean
+from heldout.spec.places import KeyPath, Places, place_of
+
+__all__ = ["Misfit", "refuse_misfits", "validated"]
+
+Model = TypeVar("Model", bound=BaseModel)
+
+# What each kind of value is called for a reader who does not write Python.
+EXPECTED = {
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "string_type": "a text",
+    "bool_type": "true or false",
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "tuple_type": "a list",
+}
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+# What may be untrue of a part whose piece could not be read.
+UNCERTAIN = ("missing", "misfit", "value_error")
+
+
+class Misfit(ValueError):
+    """Keys of one part that are fine alone and wrong together.
+
+    Attributes
+    ----------
+    faults : sequence of (path, text)
+        Path within the part, and a whole sentence: found, required, what to do.
+    """
+
+    def __init__(self, faults: Sequence[tuple[KeyPath, str]]) -> None:
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults
+
+
+def refuse_misfits(faults: Sequence[tuple[KeyPath, str]]) -> None:
+    """Raise all misfits of a part together, or return if there are none.
+
+    Parameters
+    ----------
+    faults : sequence of (path, text)
+        Path within the part, and a whole sentence.
+
+    Raises
+    ------
+    Misfit
+        If there is any.
+    """
+    if faults:
+        raise Misfit(faults)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One of pydantic's findings, with its path as the author wrote it."""
+
+    path: KeyPath
+    kind: str
+    found: Any = None
+    context: dict[str, Any] = field(default_factory=dict)
+    holder: Any = None
+
+
+def validated(
+    model: type[Model], data: object, places: Places, unread: Collection[str] = ()
+) -> tuple[Model | None, list[str]]:
+    """Return the validated model, or None and a complete message for every fault.
+
+    Parameters
+    ----------
+    model : type of BaseModel
+        What is required.
+    data : object
+        What was read from YAML or JSON.
+    places : mapping
+        Key path -> file and line.
+    unread : collection of str
+        Top keys whose piece could not be read; what is missing below them is no news.
+
+    Returns
+    -------
+    model : BaseModel or None
+    faults : list of str
+        In the order of the model's keys.
+    """
+    try:
+        # As JSON, because only there does the strict reading take a list for a tuple.
+        return model.model_validate_json(json.dumps(data), strict=True), []
+    except ValidationError as error:
+        faults = [
+            fault
+            for details in error.errors(include_url=False)
+            for fault in written_faults(details, model)
+            if not (fault.path[:1] and fault.path[0] in unread and fault.kind in UNCERTAIN)
+        ]
+    lines = [
+        f"{place_of(fault.path, places)}: {words(fault, faults)}"
+        for fault in faults
+        if not is_echo(fault, faults)
+    ]
+    return None, list(dict.fromkeys(lines))
+
+
+def written_faults(details: ErrorDetails, model: type[BaseModel]) -> Iterator[Fault]:
+    """Yield the faults in one of pydantic's findings: one, or each of a misfit."""
+    kind, context, loc = details["type"], details.get("ctx", {}), details["loc"]
+    if kind != "extra_forbidden" and loc[-1:] == ("[key]",):
+        loc = loc[:-1]
+    path, holder = walk(model, loc)
+    misfit = context.get("error")
+    if isinstance(misfit, Misfit):
+        for inner, text in misfit.faults:
+            yield Fault(path=path + inner, kind="misfit", context={"text": text})
+        return
+    yield Fault(path=path, kind=kind, found=details["input"], context=context, holder=holder)
+
+
+def is_echo(fault: Fault, faults: list[Fault]) -> bool:
+    """Return whether a fault only repeats that something below it is wrong.
+
+    pydantic says so of a list without a valid entry, and of the alternative that the
+    author did not choose.
+    """
+    depth = len(fault.path)
+    return (fault.kind in EXPECTED or fault.kind == "too_short") and any(
+        len(other.path) > depth and other.path[:depth] == fault.path for other in faults
+    )
+
+
+def walk(model: Any, loc: Sequence[str | int]) -> tuple[KeyPath, Any]:
+    """Return the path as the author wrote it, and the type of what holds its last step.
+
+    Where a value may be one of several types, pydantic names the one it tried, as if that
+    were a step. The types tell such a step from a key.
+    """
+    path: list[str | int] = []
+    part = holder = model
+    for step in loc:
+        choices = alternatives(part)
+        if len(choices) > 1:
+            part = next((c for c in choices if str(step).startswith(container_name(c))), None)
+            continue
+        holder = choices[0]
+        part = type_inside(holder, step)
+        path.append(step)
+    return tuple(path), holder
+
+
+def alternatives(annotation: Any) -> list[Any]:
+    """Return the types a value may have, without None and without annotations."""
+    if get_origin(annotation) is Annotated:
+        return alternatives(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [
+            choice
+            for argument in get_args(annotation)
+            if argument is not types.NoneType
+            for choice in alternatives(argument)
+        ]
+    return [annotation]
+
+
+def container_name(annotation: Any) -> str:
+    """Return what pydantic's name of an alternative begins with."""
+    return str(getattr(get_origin(annotation) or annotation, "__name__", annotation))
+
+
+def type_inside(annotation: Any, step: str | int) -> Any:
+    """Return the type of a key or an entry of a type, or None if it has none."""
+    if is_model(annotation):
+        info = fields(annotation).get(str(step))
+        return info.annotation if info else None
+    arguments = get_args(annotation)
+    if not arguments:
+        return None
+    return arguments[1] if get_origin(annotation) is dict else arguments[0]
+
+
+def is_model(annotation: Any) -> bool:
+    """Return whether a type is one of our models."""
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def fields(model: Any) -> dict[str, FieldInfo]:
+    """Return the fields of a model under the keys an author writes; none for another type."""
+    if not is_model(model):
+        return {}
+    return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def words(fault: Fault, faults: list[Fault]) -> str:
+    """Return found, required and remedy for one fault."""
+    if fault.kind in EXPECTED:
+        here = [o.kind for o in faults if o.path == fault.path and o.kind in EXPECTED]
+        required = " or ".join(dict.fromkeys(EXPECTED[kind] for kind in here))
+        return f"found {short(fault.found)}; required: {required}.{type_remedy(fault.found, here)}"
+    special = SPECIAL.get(fault.kind)
+    if special is not None:
+        return special(fault)
+    for bound, phrase in BOUNDS.items():
+        if bound in fault.context:
+            return f"found {short(fault.found)}; required: {phrase} {fault.context[bound]}."
+    return f"found {short(fault.found)}; this is not allowed here ({fault.kind}). Correct it."
+
+
+def type_remedy(found: object, kinds: list[str]) -> str:
+    """Return what to do about a value that is of none of the types it may have."""
+    if found is None:
+        return " Fill it in, or remove the key."
+    if "string_type" in kinds and isinstance(found, bool | int | float):
+        return " Put it in quotes."
+    if "tuple_type" in kinds and not isinstance(found, dict):
+        return f" Write [{found}]."
+    return " Change it."
+
+
+def unknown_key_words(fault: Fault) -> str:
+    """Return the words for a key that the model does not have."""
+    key, allowed = str(fault.path[-1]), list(fields(fault.holder))
+    guess = did_you_mean(key, allowed) or " Remove it, or correct it."
+    return f"found unknown key '{key}'; allowed: {', '.join(allowed)}.{guess}"
+
+
+def missing_words(fault: Fault) -> str:
+    """Return the words for a key, or an entry of a pair, that is not there."""
+    step = fault.path[-1]
+    if isinstance(step, int):
+        return f"found {short(fault.found)}; required: one entry more. Add it."
+    info = fields(fault.holder).get(step)
+    meaning = f": {info.description.rstrip('.')}" if info and info.description else ""
+    return f"found no key '{step}', which is required{meaning}. Add it."
+
+
+def choice_words(fault: Fault) -> str:
+    """Return the words for a value that is not one of a few."""
+    expected = fault.context["expected"]
+    guess = did_you_mean(str(fault.found), re.findall(r"'([^']*)'", expected))
+    return f"found {short(fault.found)}; required: {expected}.{guess}"
+
+
+def name_words(fault: Fault) -> str:
+    """Return the words for a text that is not a name."""
+    better = re.sub(r"[^A-Za-z0-9_]+", "_", str(fault.found)).strip("_")
+    guess = f" Write {better}." if better[:1].isalpha() else ""
+    return (
+        f"found {short(fault.found)}; required: "
+        f"a name of letters, digits and _ that begins with a letter.{guess}"
+    )
+
+
+def length_words(fault: Fault) -> str:
+    """Return the words for too few or too many entries or characters."""
+    unit = "characters" if fault.kind.startswith("string") else "entries"
+    least, most = fault.context.get("min_length"), fault.context.get("max_length")
+    required = f"at most {most} {unit}" if least is None else f"{least} or more {unit}"
+    return f"found {short(fault.found)}; required: {required}."
+
+
+SPECIAL: dict[str, Callable[[Fault], str]] = {
+    "extra_forbidden": unknown_key_words,
+    "missing": missing_words,
+    "misfit": lambda fault: str(fault.context["text"]),
+    "value_error": lambda fault: f"{fault.context['error']}.",
+    "literal_error": choice_words,
+    "string_pattern_mismatch": name_words,
+    "too_short": length_words,
+    "too_long": length_words,
+    "string_too_long": length_words,
+}
+
+
+def short(value: object) -> str:
+    """Return a value of the experiment file as its author would call it, on one line."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return f"keys and values ({a_few(value)})" if value else "no keys"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,45 @@
+"""Where a key stands: its path, and the file and line its author wrote it on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["KeyPath", "Places", "dotted", "place_of"]
+
+KeyPath = tuple[str | int, ...]
+Places = Mapping[KeyPath, str]
+
+
+def dotted(path: KeyPath) -> str:
+    """Return a key's path as text.
+
+    Examples
+    --------
+    >>> dotted(("outcomes", 1, "rule"))
+    'outcomes[1].rule'
+    """
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def place_of(path: KeyPath, places: Places) -> str:
+    """Return file, line and dotted path of a key, or of its nearest written parent.
+
+    Parameters
+    ----------
+    path : tuple of str or int
+        The key's path; numbers are entries of lists.
+    places : mapping
+        Key path -> file and line.
+
+    Examples
+    --------
+    >>> place_of(("tuning", "trials"), {(): "x.yaml:1", ("tuning",): "x.yaml:9"})
+    'x.yaml:9, tuning.trials'
+    """
+    for length in range(len(path), -1, -1):
+        if path[:length] in places:
+            return f"{places[path[:length]]}, {dotted(path)}".removesuffix(", ")
+    return dotted(path) or "top level"

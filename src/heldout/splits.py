@@ -1,0 +1,209 @@
+"""Who is held out with whom: one patient-level plan for all follow-ups and models.
+
+A fold plan is a rule with a seed. The rule is iterative stratification [1]_ on the answers
+at every follow-up at once, so that one division of the patients serves all of them and every
+comparison is paired by patient; ties go to the fold that needs the patient's site most. What
+is stored is the result and its hash.
+
+References
+----------
+.. [1] Sechidis, Tsoumakas & Vlahavas (2011), ECML PKDD, LNCS 6913:145-158,
+   doi:10.1007/978-3-642-23808-6_10
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["FoldPlan", "cannot_fill", "derive_seed", "draw_folds", "plan_folds"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Redraws before a plan is given up; a redraw is needed when joint strata leave a fold empty.
+ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoldPlan:
+    """Which fold each patient is tested in, in every repeat.
+
+    Attributes
+    ----------
+    folds : array of int of shape (n_repeats, n_patients)
+        Fold numbers from 0.
+    n_folds : int
+        Outer folds.
+    """
+
+    folds: Ints
+    n_folds: int
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the plan: equal digests mean paired results."""
+        shape = np.array([*self.folds.shape, self.n_folds], dtype="<i8")
+        return hashlib.sha256(shape.tobytes() + self.folds.astype("<i8").tobytes()).hexdigest()
+
+
+def derive_seed(seed: int, *names: str | int) -> int:
+    """Return a seed for one purpose, the same on every machine.
+
+    Named after what it is for, not counted, so that adding a model or a follow-up changes
+    nothing that others draw.
+
+    Parameters
+    ----------
+    seed : int
+        The experiment's seed.
+    *names : str or int
+        What the seed is for.
+
+    Returns
+    -------
+    int
+        In [0, 2**32).
+
+    Examples
+    --------
+    >>> derive_seed(1, "outer", 0) == derive_seed(1, "outer", 0)
+    True
+    >>> derive_seed(1, "outer", 0) == derive_seed(1, "outer", 1)
+    False
+    """
+    text = "\x1f".join(str(part) for part in (seed, *names))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little")
+
+
+def cannot_fill(n_smaller: int, n_folds: int) -> bool:
+    """Return whether the rarer answer is too rare for nested folds.
+
+    It must stand in every outer fold, or a fold has no pair to compare; and at least two
+    patients must give it in every training set, or the inner folds cannot be fitted.
+
+    Parameters
+    ----------
+    n_smaller : int
+        Patients who give the rarer answer.
+    n_folds : int
+        Outer folds.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> cannot_fill(3, 5), cannot_fill(5, 5)
+    (True, False)
+    """
+    largest_share = -(-n_smaller // n_folds)
+    return n_smaller < n_folds or n_smaller - largest_share < 2
+
+
+def draw_folds(
+    answers: Floats, n_folds: int, rng: np.random.Generator, site: Ints | None = None
+) -> Ints:
+    """Return one division of the patients, stratified on all answers at once.
+
+    Parameters
+    ----------
+    answers : array of shape (n_patients, n_outcomes)
+        1, 0, or NaN where not observed.
+    n_folds : int
+        Folds to fill.
+    rng : numpy.random.Generator
+        Source of chance.
+    site : array of int of shape (n_patients,), optional
+        Site numbers; used to settle ties.
+
+    Returns
+    -------
+    array of int of shape (n_patients,)
+        Fold numbers from 0.
+
+    Notes
+    -----
+    The rarest (outcome, answer) among patients not yet placed goes first. Each of its
+    patients joins the fold that lacks this answer most; ties are settled by the site, then by
+    the number of patients, then by chance. Whoever has no answer at all is placed last.
+    """
+    n_patients = len(answers)
+    labels = np.concatenate([answers == 1, answers == 0], axis=1)
+    stratum = np.zeros(n_patients, dtype=np.int64) if site is None else site
+    lacking = np.tile(labels.sum(axis=0) / n_folds, (n_folds, 1))
+    lacking_site = np.tile(np.bincount(stratum) / n_folds, (n_folds, 1))
+    lacking_patients = np.full(n_folds, n_patients / n_folds)
+    folds = np.full(n_patients, -1, dtype=np.int64)
+    order = rng.permutation(n_patients)
+
+    def place(patient: int, need: Floats) -> None:
+        keys = (rng.random(n_folds), lacking_patients, lacking_site[:, stratum[patient]], need)
+        fold = int(np.lexsort(keys)[-1])
+        folds[patient] = fold
+        lacking[fold] -= labels[patient]
+        lacking_site[fold, stratum[patient]] -= 1
+        lacking_patients[fold] -= 1
+
+    while (open_labels := labels[folds < 0].sum(axis=0)).any():
+        rarest = int(np.argmin(np.where(open_labels > 0, open_labels, n_patients + 1)))
+        for patient in order:
+            if folds[patient] < 0 and labels[patient, rarest]:
+                place(patient, lacking[:, rarest])
+    for patient in order:
+        if folds[patient] < 0:
+            place(patient, np.zeros(n_folds))
+    return folds
+
+
+def fills(folds: Ints, answers: Floats, n_folds: int) -> bool:
+    """Return whether every fold holds both answers of every outcome."""
+    return all(
+        np.isin(np.arange(n_folds), folds[column == answer]).all()
+        for column in answers.T
+        for answer in (0.0, 1.0)
+    )
+
+
+def plan_folds(
+    answers: Floats,
+    *,
+    n_folds: int,
+    n_repeats: int,
+    seed: int,
+    site: Sequence[str] | None = None,
+) -> FoldPlan | None:
+    """Return one fold plan for all outcomes, or None if no draw fills every fold.
+
+    Parameters
+    ----------
+    answers : array of shape (n_patients, n_outcomes)
+        1, 0, or NaN where not observed; only outcomes whose rarer answer can fill the folds.
+    n_folds, n_repeats : int
+        Outer folds, and how often they are drawn.
+    seed : int
+        Each repeat draws from its own seed.
+    site : sequence of str, optional
+        One a patient.
+
+    Returns
+    -------
+    FoldPlan or None
+        Every fold of every repeat holds both answers of every outcome.
+    """
+    codes = None if site is None else np.unique(np.asarray(site), return_inverse=True)[1]
+    repeats = []
+    for repeat in range(n_repeats):
+        for attempt in range(ATTEMPTS):
+            rng = np.random.default_rng(derive_seed(seed, "folds", repeat, attempt))
+            folds = draw_folds(answers, n_folds, rng, codes)
+            if fills(folds, answers, n_folds):
+                repeats.append(folds)
+                break
+        else:
+            return None
+    return FoldPlan(folds=np.array(repeats, dtype=np.int64), n_folds=n_folds)

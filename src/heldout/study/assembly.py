@@ -1,0 +1,254 @@
+"""From the units' results to the record: tables first, then every figure from the tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from heldout.checks import run_checks
+from heldout.inference import Cell, declined_cell, derive_verdict, score_cell
+from heldout.outcomes import Outcome
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.study.plan import StudyPlan
+from heldout.study.units import Unit, UnitResult, units_of
+from heldout.validation import HEADLINE
+
+__all__ = ["assemble_record"]
+
+Row = dict[str, Any]
+
+
+def assemble_record(
+    plan: StudyPlan,
+    results: Sequence[UnitResult],
+    *,
+    run_id: str,
+    fingerprint: str,
+    environment: Mapping[str, Any],
+) -> RunRecord:
+    """Return the record of a study whose units are all done.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        The study.
+    results : sequence of mapping
+        In the order of `units_of`.
+    run_id, fingerprint : str
+        Names of the run and of its experiment.
+    environment : mapping
+        What may differ between equal runs.
+
+    Returns
+    -------
+    RunRecord
+        With its findings.
+    """
+    units = list(zip(units_of(plan), results, strict=True))
+    predictions = prediction_table(plan, units)
+    cells, headline = score_cells(plan, predictions)
+    primary = next(
+        (
+            cell
+            for cell, outcome in zip(headline, plan.outcomes, strict=True)
+            if outcome.primary and cell.status == "evaluated"
+        ),
+        None,
+    )
+    record = RunRecord(
+        run_id=run_id,
+        experiment=plan.experiment,
+        fingerprint=fingerprint,
+        data_fingerprint=plan.data_fingerprint,
+        folds_digest=plan.folds.digest,
+        n_patients=len(plan.patients),
+        sites=tuple(sorted(set(plan.site or ()))),
+        flow=plan.flow,
+        visits=plan.visits,
+        outcomes=tuple(map(outcome_facts, plan.outcomes, plan.declined)),
+        features=plan.matrix.columns,
+        cells=cells,
+        headline=headline,
+        verdict=derive_verdict(headline, primary),
+        findings=(),
+        predictions=predictions,
+        choices=choice_table(plan, units),
+        trials=trial_table(plan, units),
+        explanations=explanation_table(plan, units),
+        environment=environment,
+    )
+    return run_checks(record)
+
+
+def outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
+    """Return an outcome counted."""
+    no_score = np.isnan(outcome.score)
+    return OutcomeFacts(
+        name=outcome.name,
+        follow_up=outcome.follow_up,
+        label=outcome.label,
+        primary=outcome.primary,
+        n=int(outcome.observed.sum()),
+        events=outcome.events,
+        no_baseline=int((~outcome.observed & ~no_score).sum()),
+        no_follow_up=int(no_score.sum()),
+        from_baseline=outcome.from_baseline,
+        status="evaluated" if reason is None else "declined",
+        reason=reason,
+    )
+
+
+def place(plan: StudyPlan, unit: Unit) -> Row:
+    """Return the columns that say which unit a row comes from."""
+    outcome = plan.outcomes[unit.outcome]
+    return {
+        "outcome": outcome.name,
+        "follow_up": outcome.follow_up,
+        "repeat": unit.repeat,
+        "fold": unit.fold,
+    }
+
+
+def prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+    """Return one row per held-out patient, model and repeat; the headline's rows too."""
+    rows: list[Row] = []
+    for unit, result in units:
+        values = plan.outcomes[unit.outcome].values
+        for one in result["models"]:
+            names = [one["model"], *([HEADLINE] if one["model"] == result["chosen"] else [])]
+            rows += [
+                place(plan, unit)
+                | {
+                    "model": name,
+                    "patient": plan.patients[patient],
+                    "event": int(values[patient]),
+                    "margin": margin,
+                    "probability": probability,
+                    "prevalence": result["prevalence"],
+                }
+                for name in names
+                for patient, margin, probability in zip(
+                    result["test"], one["margin"], one["probability"], strict=True
+                )
+            ]
+    return pd.DataFrame(rows)
+
+
+def choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+    """Return one row per fold and model: its best candidate and whether it was chosen."""
+    return pd.DataFrame(
+        [
+            place(plan, unit)
+            | {
+                "model": one["model"],
+                "candidate": as_text(one["candidate"]),
+                "criterion": one["criterion"],
+                "converged": one["converged"],
+                "chosen": one["model"] == result["chosen"],
+            }
+            for unit, result in units
+            for one in result["models"]
+        ]
+    )
+
+
+def trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+    """Return one row per candidate tried."""
+    return pd.DataFrame(
+        [
+            place(plan, unit)
+            | {
+                "model": one["model"],
+                "trial": number,
+                "candidate": as_text(candidate),
+                "criterion": criterion,
+            }
+            for unit, result in units
+            for one in result["models"]
+            for number, (candidate, criterion) in enumerate(one["trials"])
+        ]
+    )
+
+
+def as_text(candidate: Mapping[str, Any]) -> str:
+    """Return a candidate as one text in a fixed form."""
+    return json.dumps(candidate, sort_keys=True)
+
+
+def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+    """Return one row per model, patient and feature: SHAP averaged over the repeats."""
+    tables = []
+    for number, outcome in enumerate(plan.outcomes):
+        for model in plan.models:
+            matrix = plan.matrix if model.columns == "all" else plan.severity[number]
+            if matrix is None or plan.declined[number] is not None or model.explainer == "none":
+                continue
+            total = np.zeros((len(plan.patients), len(matrix.columns)))
+            for unit, result in units:
+                if unit.outcome != number:
+                    continue
+                one = next(one for one in result["models"] if one["model"] == model.name)
+                total[result["test"]] += np.asarray(one["contributions"])
+            rows = np.flatnonzero(outcome.observed)
+            shap = (total / plan.validation.repeats)[rows]
+            values = matrix.values[rows]
+            tables.append(
+                pd.DataFrame(
+                    {
+                        "outcome": outcome.name,
+                        "follow_up": outcome.follow_up,
+                        "model": model.name,
+                        "patient": np.repeat([plan.patients[row] for row in rows], shap.shape[1]),
+                        "feature": list(matrix.names) * len(rows),
+                        "value": values.ravel(),
+                        "shap": shap.ravel(),
+                    }
+                )
+            )
+    return pd.concat(tables, ignore_index=True)
+
+
+def score_cells(
+    plan: StudyPlan, predictions: pd.DataFrame
+) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
+    """Return the cells of all models, and the headline of each outcome."""
+    cells, headline = [], []
+    for number, outcome in enumerate(plan.outcomes):
+        for model in (*(model.name for model in plan.models), HEADLINE):
+            cell = cell_of(plan, predictions, number, model)
+            if cell is not None:
+                (headline if model == HEADLINE else cells).append(cell)
+    return tuple(cells), tuple(headline)
+
+
+def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str) -> Cell | None:
+    """Return one cell, or None for a model whose columns this outcome does not have."""
+    outcome, reason = plan.outcomes[number], plan.declined[number]
+    observed = outcome.observed
+    needs = {one.name: one.columns for one in plan.models}.get(model, "all")
+    if needs == "severity" and plan.severity[number] is None:
+        return None
+    if reason is not None:
+        n = int(observed.sum())
+        return declined_cell(outcome.name, outcome.follow_up, model, n, outcome.events, reason)
+    place = (predictions["outcome"] == outcome.name) & (predictions["model"] == model)
+    rows = predictions[place & (predictions["follow_up"] == outcome.follow_up)]
+    columns = ["margin", "probability", "prevalence", "fold"]
+    table = rows.pivot(index="repeat", columns="patient", values=columns)
+    patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
+    by_name = {name: table[name][patients].to_numpy() for name in columns}
+    return score_cell(
+        outcome.name,
+        outcome.follow_up,
+        model,
+        events=outcome.values[observed] == 1,
+        margin=by_name["margin"],
+        probability=by_name["probability"],
+        prevalence=by_name["prevalence"],
+        folds=by_name["fold"].astype(np.int64),
+        weights=outcome.weights[observed],
+    )

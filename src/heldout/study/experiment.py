@@ -1,0 +1,124 @@
+"""The main job: an experiment file in, a record, a page and an MLflow comparison out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from heldout.errors import RecordError
+from heldout.record import RunRecord, read_record, write_record
+from heldout.spec import Experiment, fingerprint, load_experiment
+from heldout.study.assembly import assemble_record
+from heldout.study.places import environment_of, mlruns, name_run, record_folder
+from heldout.study.plan import StudyPlan, plan_study
+from heldout.study.units import Progress, evaluate_units
+
+__all__ = ["run_experiment"]
+
+
+def silent(*_: object) -> None:
+    """Say nothing."""
+
+
+def run_experiment(
+    experiment: Experiment | Path | str,
+    *,
+    overrides: Sequence[str] = (),
+    workers: int | None = None,
+    fresh: bool = False,
+    track: bool = True,
+    progress: Progress = silent,
+    say: Callable[[str], None] = silent,
+) -> RunRecord:
+    """Return the record of an experiment, after running what of it is not done yet.
+
+    Parameters
+    ----------
+    experiment : Experiment, Path or str
+        The experiment, or its file.
+    overrides : sequence of str
+        ``key.sub=value`` each; for a file only.
+    workers : int, optional
+        Processes; one a core by default. No figure depends on it.
+    fresh : bool
+        Run again even if this run was finished, or begun, before.
+    track : bool
+        Show the run in MLflow.
+    progress : callable
+        Told units done and all units.
+    say : callable
+        Told what is going on, a sentence at a time.
+
+    Returns
+    -------
+    RunRecord
+        Written to ``mlruns/records/<experiment>/<run>/``, with ``report.html`` beside it.
+
+    Raises
+    ------
+    StudyError
+        Of the stage that could not be carried out.
+    """
+    if not isinstance(experiment, Experiment):
+        experiment = load_experiment(experiment, overrides)
+    plan = plan_study(experiment)
+    run_id = name_run(fingerprint(experiment), plan.data_fingerprint)
+    folder = record_folder(experiment.folder, experiment.name, run_id)
+    if folder.is_dir() and not fresh:
+        say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
+        record = read_record(folder)
+    else:
+        record = evaluated(plan, folder, fingerprint(experiment), workers, fresh, progress)
+    say("Drawing the report ...")
+    publish(record, track=track, say=say)
+    return record
+
+
+def evaluated(
+    plan: StudyPlan,
+    folder: Path,
+    experiment_fingerprint: str,
+    workers: int | None,
+    fresh: bool,
+    progress: Progress,
+) -> RunRecord:
+    """Return the record of a plan after evaluating its units and writing it down."""
+    started = datetime.now(UTC)
+    units = folder.with_name(f".{folder.name}.units")
+    if fresh:
+        shutil.rmtree(units, ignore_errors=True)
+    try:
+        units.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordError(
+            f"{units.parent}: cannot be written ({error.strerror}). Free space, or allow writing "
+            "there."
+        ) from None
+    results = evaluate_units(plan, folder=units, workers=workers, progress=progress)
+    record = assemble_record(
+        plan,
+        results,
+        run_id=folder.name,
+        fingerprint=experiment_fingerprint,
+        environment=environment_of(started, workers),
+    )
+    write_record(record, folder)
+    shutil.rmtree(units, ignore_errors=True)
+    return replace(record, folder=folder)
+
+
+def publish(record: RunRecord, *, track: bool, say: Callable[[str], None]) -> None:
+    """Write the page beside the record, and show the run in MLflow."""
+    from heldout.report import draw_figures, write_report
+
+    assert record.folder is not None
+    figures = draw_figures(record)
+    write_report(record, figures, record.folder / "report.html")
+    if track:
+        from heldout.tracking import log_record
+
+        say("Logging to MLflow ...")
+        log_record(record, figures, mlruns(record.folder.parents[3]))

@@ -1,0 +1,286 @@
+"""The door for notebooks: a table of one row a patient in, the same record out, in memory."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from heldout.cohort import FlowStep
+from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
+from heldout.features import FeatureColumn, FeatureMatrix
+from heldout.models import MODELS
+from heldout.outcomes import Outcome
+from heldout.record import RunRecord
+from heldout.spec import TuningSpec, ValidationSpec
+from heldout.study.assembly import assemble_record
+from heldout.study.places import environment_of, name_run
+from heldout.study.plan import StudyPlan, with_folds
+from heldout.study.units import evaluate_units, training_set
+from heldout.validation import fit_models
+
+__all__ = ["evaluate"]
+
+BASELINE = "baseline"
+
+
+def evaluate(
+    table: pd.DataFrame,
+    *,
+    outcomes: Mapping[str, str],
+    features: Sequence[str],
+    seed: int,
+    site: str | None = None,
+    severity: str | None = None,
+    models: Sequence[str] = ("prevalence", "ridge", "elastic_net", "random_forest", "xgboost"),
+    outer: int = 5,
+    inner: int = 5,
+    repeats: int = 10,
+    trials: int = 30,
+    permutations: int = 0,
+    refit: bool = False,
+    workers: int | None = 1,
+) -> RunRecord:
+    """Return the record of a study on a table in memory; nothing is written.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_patients, n_columns)
+        One row a patient; the index names the patients. Never changed.
+    outcomes : mapping of str to str
+        Follow-up -> column of 0, 1 and missing values (not observed).
+    features : sequence of str
+        Columns known at baseline: numbers, truth values or pandas categories, whose declared
+        categories become columns of 0 and 1. Missing values are imputed inside each fold.
+    seed : int
+        All chance comes from it.
+    site : str, optional
+        Column of the patients' site; folds are balanced over it.
+    severity : str, optional
+        Column of the outcome's own score at baseline, for the model ``severity``.
+    models : sequence of str
+        Names of the catalogue.
+    outer, inner, repeats, trials : int
+        Outer and inner folds, repeats of the outer folds, and candidates per model.
+    permutations : int
+        Must be 0: this version makes no permutation test.
+    refit : bool
+        Also fit every model on all observed patients: `RunRecord.pipelines`, by (follow-up,
+        model).
+    workers : int, optional
+        Processes; None for one a core.
+
+    Returns
+    -------
+    RunRecord
+        As `run_experiment` returns it, without a folder.
+
+    Raises
+    ------
+    SpecError, CohortError, OutcomeError, DesignError
+        As for an experiment file, with all faults of a stage at once.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> table = pd.DataFrame({"age": rng.normal(50, 10, 40), "resp": rng.integers(0, 2, 40)})
+    >>> record = evaluate(table, outcomes={"month1": "resp"}, features=["age"], seed=1,
+    ...                   models=["prevalence", "ridge"], repeats=1, trials=2)
+    >>> [(cell.model, cell.n) for cell in record.cells]
+    [('prevalence', 40), ('ridge', 40)]
+    """
+    check_settings(models, permutations, severity)
+    check_columns(table, [*outcomes.values(), *features, *filter(None, [site, severity])])
+    ordered = sorted_by_patient(table)
+    experiment = {
+        "name": "notebook",
+        "question": "Evaluated from a table in memory.",
+        "outcomes": [{"name": column, "at": [at]} for at, column in outcomes.items()],
+        "features": [{"build": "table", "columns": list(features)}],
+        "models": list(models),
+        "validation": ValidationSpec(outer=outer, inner=inner, repeats=repeats).model_dump(),
+        "tuning": TuningSpec(trials=trials).model_dump(),
+        "seed": seed,
+    }
+    plan = plan_table(ordered, outcomes, features, severity, site, experiment)
+    started = datetime.now(UTC)
+    results = evaluate_units(plan, folder=None, workers=workers, progress=lambda *_: None)
+    digest = hashlib.sha256(repr(experiment).encode()).hexdigest()
+    record = assemble_record(
+        plan,
+        results,
+        run_id=name_run(digest, plan.data_fingerprint),
+        fingerprint=digest,
+        environment=environment_of(started, workers),
+    )
+    return replace(record, pipelines=refitted(plan)) if refit else record
+
+
+def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
+    """Return every model fitted on all observed patients, by (follow-up, model)."""
+    pipelines = {}
+    for number, outcome in enumerate(plan.outcomes):
+        if plan.declined[number] is None:
+            rows = np.flatnonzero(outcome.observed)
+            training = training_set(plan, number, rows, (outcome.name, outcome.follow_up, "all"))
+            fitted = fit_models(
+                training, plan.models, plan.tuning, n_inner=plan.validation.inner, seed=plan.seed
+            )
+            pipelines |= {(outcome.follow_up, one.model.name): one.pipeline for one in fitted}
+    return pipelines
+
+
+def check_settings(models: Sequence[str], permutations: int, severity: str | None) -> None:
+    """Raise all faults of the settings at once."""
+    faults = [unknown_name("models", "model", name, MODELS) for name in models if name not in MODELS]
+    if not faults and all(MODELS[name].reference for name in models):
+        faults.append("models: only reference models are named. Add one to choose, such as ridge.")
+    if "severity" in models and severity is None:
+        faults.append("models: 'severity' needs the argument severity, a column of the table.")
+    if permutations != 0:
+        faults.append(
+            f"permutations: found {permutations}; this version makes no permutation test. "
+            "Set it to 0."
+        )
+    raise_faults(SpecError, faults)
+
+
+def check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Raise a fault for every column the table lacks, and for patients who stand twice."""
+    columns = [str(column) for column in table.columns]
+    faults = [
+        unknown_name("table", "column", name, columns) for name in wanted if name not in columns
+    ]
+    twice = table.index[table.index.duplicated()]
+    if len(twice):
+        faults.append(
+            f"table: patient {a_few(sorted(set(map(str, twice))))} stands more than once in the "
+            "index. One row a patient is required."
+        )
+    raise_faults(CohortError, faults)
+
+
+def sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with its patients named by text and sorted, as a cohort is."""
+    width = max((len(str(name)) for name in table.index), default=0)
+    numbered = pd.api.types.is_integer_dtype(table.index.dtype)
+    names = [str(name).rjust(width, "0") if numbered else str(name) for name in table.index]
+    return table.set_axis(names, axis=0).sort_index()
+
+
+def plan_table(
+    table: pd.DataFrame,
+    outcomes: Mapping[str, str],
+    features: Sequence[str],
+    severity: str | None,
+    site: str | None,
+    experiment: Mapping[str, Any],
+) -> StudyPlan:
+    """Return the plan of a study on a table."""
+    targets = outcomes_of(table, outcomes)
+    validation = ValidationSpec(**experiment["validation"])
+    seed = int(experiment["seed"])
+    places = None if site is None else tuple(table[site].astype("str").fillna(""))
+    declined, folds = with_folds(targets, validation, seed=seed, site=places)
+    known = None if severity is None else matrix_of(table, [severity])
+    used = table[[*dict.fromkeys([*outcomes.values(), *features, *filter(None, [site, severity])])]]
+    return StudyPlan(
+        experiment=experiment,
+        folder=None,
+        models=tuple(MODELS[name] for name in experiment["models"]),
+        validation=validation,
+        tuning=TuningSpec(**experiment["tuning"]),
+        seed=seed,
+        patients=tuple(table.index),
+        site=places,
+        outcomes=targets,
+        declined=declined,
+        matrix=matrix_of(table, features),
+        severity=(known,) * len(targets),
+        folds=folds,
+        flow=(FlowStep(label="In the table", n=len(table)),),
+        visits=(),
+        data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
+    )
+
+
+def outcomes_of(table: pd.DataFrame, outcomes: Mapping[str, str]) -> tuple[Outcome, ...]:
+    """Return outcomes that are given as 0, 1 and missing."""
+    targets, faults = [], []
+    for follow_up, column in outcomes.items():
+        values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        wrong = int((table[column].notna() & ~np.isin(values, [0.0, 1.0])).sum())
+        if wrong:
+            faults.append(
+                f"outcomes.{follow_up}: column '{column}' holds {wrong} values that are not 0, 1 "
+                "or missing. Code the event as 1."
+            )
+        targets.append(
+            Outcome(
+                name=column,
+                follow_up=follow_up,
+                label=column,
+                column=None,
+                rule=None,
+                baseline=np.full(len(table), np.nan),
+                score=values,
+                weights=np.ones(len(table)),
+                primary=False,
+            )
+        )
+    raise_faults(OutcomeError, faults)
+    return tuple(targets)
+
+
+def matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
+    """Return columns of a table as a feature matrix."""
+    built: dict[str, tuple[FeatureColumn, NDArray[np.float64]]] = {}
+    faults = []
+    for name in features:
+        column = table[name]
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            built |= levels_of(column, name)
+        elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+            feature = FeatureColumn(
+                name=name, label=name, inputs=(name,), visit=BASELINE, builder="table"
+            )
+            built[name] = (feature, column.to_numpy(np.float64, na_value=np.nan, copy=True))
+        else:
+            faults.append(
+                f"features: column '{name}' holds texts. Code it as numbers, or make it a pandas "
+                "category whose categories are declared."
+            )
+    raise_faults(CohortError, faults)
+    return FeatureMatrix(
+        table=pd.DataFrame({name: values for name, (_, values) in built.items()}, index=table.index),
+        columns=tuple(feature for feature, _ in built.values()),
+    )
+
+
+def levels_of(
+    column: pd.Series, name: str
+) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
+    """Return a category's columns of 0 and 1, the first declared category being left out."""
+    levels = tuple(str(level) for level in column.cat.categories)
+    codes = column.astype("str")
+    return {
+        f"{name}={level}": (
+            FeatureColumn(
+                name=f"{name}={level}",
+                label=f"{name}: {level}",
+                inputs=(name,),
+                visit=BASELINE,
+                builder="table",
+                level=level,
+                levels=levels,
+            ),
+            np.where(column.isna(), np.nan, (codes == level).astype(float)),
+        )
+        for level in levels[1:]
+    }

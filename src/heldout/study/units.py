@@ -1,0 +1,231 @@
+"""The unit of work: one outer fold of one outcome, pure in the plan and its own name.
+
+A unit returns plain values and is stored when it ends, so that serial, parallel and resumed
+runs are the same loop over units and give the same bits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heldout.explain import explain_patients
+from heldout.features import FeatureMatrix
+from heldout.record import write_atomically
+from heldout.study.plan import StudyPlan
+from heldout.validation import ModelFold, TrainingSet, evaluate_fold
+
+__all__ = ["Unit", "evaluate_unit", "evaluate_units", "training_set", "units_of"]
+
+UnitResult = Mapping[str, Any]
+# Called with the units done so far and all units.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unit:
+    """One outer fold of one outcome, by number."""
+
+    outcome: int
+    repeat: int
+    fold: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file that keeps the unit's result."""
+        return f"o{self.outcome}-r{self.repeat}-f{self.fold}.json"
+
+
+def units_of(plan: StudyPlan) -> list[Unit]:
+    """Return every unit of a plan, in the order of the record."""
+    return [
+        Unit(outcome=number, repeat=repeat, fold=fold)
+        for number, reason in enumerate(plan.declined)
+        if reason is None
+        for repeat in range(plan.validation.repeats)
+        for fold in range(plan.validation.outer)
+    ]
+
+
+def training_set(
+    plan: StudyPlan,
+    outcome: int,
+    rows: NDArray[np.int64],
+    path: tuple[str | int, ...],
+) -> TrainingSet:
+    """Return patients of a plan to learn one outcome from.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        The study.
+    outcome : int
+        Which outcome.
+    rows : array of int
+        Positions of patients who were all observed.
+    path : tuple
+        What the set is for; names its seeds.
+
+    Returns
+    -------
+    TrainingSet
+    """
+    target = plan.outcomes[outcome]
+    site = None
+    if plan.site is not None:
+        site = np.unique(np.asarray(plan.site), return_inverse=True)[1][rows]
+    return TrainingSet(
+        features=features_of(plan, outcome, rows),
+        events=target.values[rows].astype(np.int64),
+        weights=target.weights[rows],
+        site=site,
+        path=path,
+    )
+
+
+def features_of(
+    plan: StudyPlan, outcome: int, rows: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
+    """Return the features of some patients, and the outcome's severity where it is known."""
+    severity: FeatureMatrix | None = plan.severity[outcome]
+    features = {"all": plan.matrix.values[rows]}
+    return features if severity is None else features | {"severity": severity.values[rows]}
+
+
+def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
+    """Return one unit's predictions, choices, trials and explanations as plain values.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        The study.
+    unit : Unit
+        Which outer fold.
+
+    Returns
+    -------
+    mapping
+        Ready for JSON; floats survive to the last bit.
+    """
+    target = plan.outcomes[unit.outcome]
+    rows = np.flatnonzero(target.observed)
+    held_out = plan.folds.folds[unit.repeat][rows] == unit.fold
+    train, test = rows[~held_out], rows[held_out]
+    path = (target.name, target.follow_up, unit.repeat, unit.fold)
+    training = training_set(plan, unit.outcome, train, path)
+    features = features_of(plan, unit.outcome, test)
+    result = evaluate_fold(
+        training,
+        features,
+        test,
+        plan.models,
+        plan.tuning,
+        n_inner=plan.validation.inner,
+        seed=plan.seed,
+    )
+    models = [model_values(one, training, features) for one in result.models]
+    return {
+        "test": test.tolist(),
+        "prevalence": result.prevalence,
+        "chosen": result.chosen,
+        "models": models,
+    }
+
+
+def model_values(
+    one: ModelFold, training: TrainingSet, features: Mapping[str, NDArray[np.float64]]
+) -> dict[str, Any]:
+    """Return a fitted model's fold as plain values, explained."""
+    fitted = one.fitted
+    columns = fitted.model.columns
+    contributions, base = explain_patients(
+        fitted.model, fitted.pipeline, training.features[columns], features[columns]
+    )
+    return {
+        "model": fitted.model.name,
+        "candidate": dict(fitted.tuning.best.candidate),
+        "criterion": fitted.tuning.best.criterion,
+        "converged": fitted.converged,
+        "trials": [[dict(trial.candidate), trial.criterion] for trial in fitted.tuning.trials],
+        "margin": one.margin.tolist(),
+        "probability": one.probability.tolist(),
+        "base": base.tolist(),
+        "contributions": contributions.tolist(),
+    }
+
+
+def evaluate_units(
+    plan: StudyPlan, *, folder: Path | None, workers: int | None, progress: Progress
+) -> list[UnitResult]:
+    """Return the results of all units, of which those stored before are not done again.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        The study.
+    folder : Path or None
+        Where finished units are kept; None keeps none.
+    workers : int or None
+        Processes; None for one a core. The results do not depend on it.
+    progress : callable
+        Told the units done and all units, whenever a unit ends.
+
+    Returns
+    -------
+    list of mapping
+        In the order of `units_of`.
+    """
+    units = units_of(plan)
+    done = {} if folder is None else stored_units(folder, units)
+    missing = [unit for unit in units if unit not in done]
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    progress(len(done), len(units))
+    for unit, result in computed(plan, missing, folder, workers):
+        done[unit] = result
+        progress(len(done), len(units))
+    return [done[unit] for unit in units]
+
+
+def stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
+    """Return the results of units that an earlier run finished."""
+    found = {}
+    for unit in units:
+        path = folder / unit.file
+        if path.is_file():
+            found[unit] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def computed(
+    plan: StudyPlan, units: list[Unit], folder: Path | None, workers: int | None
+) -> Iterator[tuple[Unit, UnitResult]]:
+    """Yield units as they end, with one thread a worker."""
+    from joblib import Parallel, delayed, parallel_config
+    from threadpoolctl import threadpool_limits
+
+    wanted = min(workers or os.cpu_count() or 1, len(units))
+    if wanted <= 1:
+        with threadpool_limits(1):
+            for unit in units:
+                yield stored_unit(plan, unit, folder)
+        return
+    with parallel_config(backend="loky", n_jobs=wanted, inner_max_num_threads=1):
+        # One unit a task: a killed run loses at most one unit of each worker.
+        parallel = Parallel(return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(stored_unit)(plan, unit, folder) for unit in units)
+
+
+def stored_unit(plan: StudyPlan, unit: Unit, folder: Path | None) -> tuple[Unit, UnitResult]:
+    """Return a unit with its result, after storing it."""
+    result = evaluate_unit(plan, unit)
+    if folder is not None:
+        write_atomically(folder / unit.file, json.dumps(result, allow_nan=False))
+    return unit, result

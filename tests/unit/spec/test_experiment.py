@@ -1,0 +1,168 @@
+"""What an experiment may say."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from heldout.errors import SpecError
+from heldout.spec import ColumnSpec, composed, experiment_from, fingerprint, load_experiment
+from tests.unit.spec.studies import a_cohort, an_experiment, as_yaml, write_study
+
+
+def with_cohort(**changes: Any) -> dict[str, Any]:
+    """Return an experiment whose cohort has some keys replaced."""
+    return an_experiment() | {"cohort": a_cohort() | changes}
+
+
+def with_column(**column: Any) -> dict[str, Any]:
+    """Return an experiment with one column more."""
+    return with_cohort(columns=a_cohort()["columns"] | {"extra": column})
+
+
+def with_outcome(**changes: Any) -> dict[str, Any]:
+    """Return an experiment whose outcome has some keys replaced."""
+    return an_experiment() | {"outcomes": [an_experiment()["outcomes"][0] | changes]}
+
+
+def test_an_experiment_survives_being_composed_and_read_again(tmp_path: Path) -> None:
+    """The record stores the composed whole; a resumed run must find the same experiment."""
+    first = load_experiment(write_study(tmp_path, an_experiment()))
+    assert experiment_from(composed(first)) == first
+
+
+def test_the_composed_whole_can_be_run_as_a_file(tmp_path: Path) -> None:
+    first = experiment_from(an_experiment())
+    assert load_experiment(write_study(tmp_path, composed(first))) == first
+
+
+def test_composing_writes_defaults_out() -> None:
+    assert composed(experiment_from(an_experiment()))["validation"]["repeats"] == 10
+
+
+def test_the_fingerprint_ignores_comments_and_the_order_of_keys(tmp_path: Path) -> None:
+    visits = dict(reversed(a_cohort()["visits"].items()))
+    text = as_yaml(dict(reversed(with_cohort(visits=visits).items())))
+    path = write_study(tmp_path, f"# a comment\n{text}")
+    assert fingerprint(load_experiment(path)) == fingerprint(experiment_from(an_experiment()))
+
+
+def test_the_fingerprint_ignores_whether_a_default_is_written() -> None:
+    written = an_experiment() | {"validation": {"outer": 5}}
+    assert fingerprint(experiment_from(written)) == fingerprint(experiment_from(an_experiment()))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        an_experiment() | {"seed": 2},
+        an_experiment() | {"models": ["ridge", "prevalence"]},
+        an_experiment() | {"tuning": {"trials": 31}},
+        with_outcome(rule={"reduction": 0.51}),
+        with_cohort(visits=a_cohort()["visits"] | {"d2": {"day": 3}}),
+        with_cohort(site="centre"),
+    ],
+)
+def test_the_fingerprint_differs_when_a_value_does(changed: dict[str, Any]) -> None:
+    first = experiment_from(an_experiment())
+    assert fingerprint(experiment_from(changed)) != fingerprint(first)
+
+
+def test_equal_experiments_count_once_in_a_set(tmp_path: Path) -> None:
+    experiments = {
+        experiment_from(an_experiment(), folder=tmp_path),
+        experiment_from(an_experiment()),
+    }
+    assert len(experiments) == 1
+
+
+def test_an_experiment_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment_from(an_experiment()).seed = 2  # type: ignore[misc]
+
+
+def test_a_whole_number_may_be_written_bare_as_a_code() -> None:
+    include = [{"label": "women", "column": "sex", "among": [2]}]
+    assert experiment_from(with_cohort(include=include)).cohort.include[0].among == ("2",)
+
+
+def test_another_number_as_a_code_must_be_quoted() -> None:
+    """1.50 is read as 1.5, which is another text than the table holds."""
+    include = [{"label": "x", "column": "sex", "among": [1.5]}]
+    with pytest.raises(SpecError, match=r"include\[0\]\.among\[0\]: found 1\.5; .* in quotes"):
+        experiment_from(with_cohort(include=include))
+
+
+def test_the_place_of_a_key_is_known_after_validation(tmp_path: Path) -> None:
+    path = write_study(tmp_path, an_experiment())
+    line = path.read_text().splitlines().index("seed: 1") + 1
+    assert load_experiment(path).where("seed") == f"{path}:{line}, seed"
+
+
+@pytest.mark.parametrize(
+    ("data", "pattern"),
+    [
+        (with_cohort(baseline="d1"), r"^cohort\.baseline: found visit 'd1'; required: one of d0, "),
+        (
+            with_column(kind="number", visits=["d0", "d22"]),
+            r"^cohort\.columns\.extra\.visits\[1\]: found visit 'd22'.* Did you mean 'd2'\?$",
+        ),
+        (
+            with_column(kind="number", column={"w9": "x"}),
+            r"^cohort\.columns\.extra\.column\.w9: found visit 'w9'.* Declare it, or correct",
+        ),
+        (
+            with_column(kind="number", column={}),
+            r"^cohort\.columns\.extra: 'column' names no visit",
+        ),
+        (with_column(), r"^cohort\.columns\.extra: needs 'kind'"),
+        (with_column(kind="category"), r"^cohort\.columns\.extra: needs 'levels'"),
+        (with_column(kind="number", range=[2, 1]), r"^cohort\.columns\.extra: 'range'"),
+        (with_column(instrument="phq9", kind="text"), r"^cohort\.columns\.extra: a score is a"),
+        (with_cohort(table={"file": "x", "layout": "long"}), r"^cohort\.table: a long table needs"),
+        (with_cohort(table={"file": "x", "visit": "v"}), r"^cohort\.table: 'visit' is for long"),
+        (with_cohort(include=[{"label": "x", "column": "age"}]), r"^cohort\.include\[0\]: needs"),
+        (with_outcome(rule={}), r"^outcomes\[0\]\.rule: found no rule; required: exactly one of"),
+        (
+            with_outcome(rule={"at_most": 10, "at_least": 2}),
+            r"^outcomes\[0\]\.rule: found at_most and at_least; required: exactly one of",
+        ),
+        (with_outcome(rule={"reduction": 1}), r"^outcomes\[0\]\.rule\.reduction: .* less than 1"),
+        (
+            with_outcome(primary="d5"),
+            r"^outcomes\[0\]\.primary: found visit 'd5'; .* one of d2, d10",
+        ),
+        (with_outcome(at=["d2", "d2"]), r"^outcomes\[0\]\.at\[1\]: found follow-up 'd2' a second"),
+        (
+            an_experiment() | {"models": ["ridge", "xgboost", "ridge"]},
+            r"^models\[2\]: found model 'ridge' a second time",
+        ),
+        (
+            an_experiment() | {"outcomes": an_experiment()["outcomes"] * 2},
+            r"^outcomes\[1\]\.name: found outcome 'response' a second time",
+        ),
+        (an_experiment() | {"use": {"cohort": "trd"}}, r"^use: found unknown key 'use'"),
+    ],
+)
+def test_keys_that_do_not_go_together_are_refused_at_their_place(
+    data: dict[str, Any], pattern: str
+) -> None:
+    with pytest.raises(SpecError, match=pattern):
+        experiment_from(data)
+
+
+def test_all_misfits_of_a_column_come_out_at_once() -> None:
+    with pytest.raises(SpecError, match=r"^3 faults:(\n.*cohort\.columns\.extra: .*){3}$"):
+        experiment_from(with_column(items="q1", column="q", kind="number"))
+
+
+def test_misfits_of_several_parts_come_out_at_once() -> None:
+    data = with_outcome(primary="d5") | {"models": ["ridge", "ridge"]}
+    with pytest.raises(SpecError, match=r"^2 faults:"):
+        experiment_from(data)
+
+
+def test_a_construct_is_written_and_stored_as_construct() -> None:
+    column = ColumnSpec(kind="number", construct="psychache")
+    assert column.model_dump(by_alias=True)["construct"] == "psychache"
