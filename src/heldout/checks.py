@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from heldout.inference import Cell, area
+from heldout.models import MODELS
 from heldout.record import Finding, OutcomeFacts, RunRecord
 
 __all__ = ["CHECKS", "run_checks"]
@@ -33,7 +34,7 @@ def spoken(outcome: OutcomeFacts) -> str:
 
 
 def events_per_feature(record: RunRecord) -> Result:
-    """Fewer than ten events per candidate feature: an exploratory study (Riley et al. 2020)."""
+    """Call a study exploratory below ten events per candidate feature (Riley et al. 2020)."""
     n_features = len(record.features)
     ratios = {
         spoken(outcome): min(outcome.events, outcome.n - outcome.events) / n_features
@@ -51,7 +52,7 @@ def events_per_feature(record: RunRecord) -> Result:
 
 
 def attrition(record: RunRecord) -> Result:
-    """More than a tenth of the patients not observed at a follow-up."""
+    """Name follow-ups at which more than a tenth of the patients was not observed."""
     lost = {
         spoken(outcome): 1 - outcome.n / record.n_patients
         for outcome in record.outcomes
@@ -68,19 +69,19 @@ def attrition(record: RunRecord) -> Result:
 
 
 def coupling(record: RunRecord) -> Result:
-    """An outcome computed from baseline is partly predicted by arithmetic (Oldham 1962)."""
+    """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962)."""
     coupled = [spoken(outcome) for outcome in evaluated(record) if outcome.from_baseline]
     if not coupled:
         return "passed", "No outcome is computed from the baseline score."
     return (
         "tip",
-        f"{'; '.join(coupled)}: the baseline score is part of the outcome, so baseline severity "
-        "predicts it by arithmetic alone. Read every model beside severity alone.",
+        f"The baseline score is part of: {'; '.join(coupled)}. Baseline severity predicts these by "
+        "arithmetic alone; read every model beside it.",
     )
 
 
 def calibration(record: RunRecord) -> Result:
-    """Slopes and curves need thirty patients in the rarer class; below, Brier alone."""
+    """Refuse calibration slopes and curves below thirty patients in the rarer class."""
     few = [
         f"{spoken(outcome)} ({min(outcome.events, outcome.n - outcome.events)})"
         for outcome in evaluated(record)
@@ -96,19 +97,19 @@ def calibration(record: RunRecord) -> Result:
 
 
 def declined(record: RunRecord) -> Result:
-    """Outcomes that could not be evaluated."""
+    """Repeat why outcomes could not be evaluated."""
     reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
     return ("issue", " ".join(reasons)) if reasons else ("passed", "Every outcome was evaluated.")
 
 
 def best_of_table(record: RunRecord) -> Result:
-    """The highest AUC of a table is not an estimate; the headline is."""
+    """Set the highest AUC of the table, which is no estimate, beside the headline."""
     cells = [cell for cell in record.cells if cell.auc is not None]
     best = max(cells, key=lambda cell: cell.auc or 0.0)
     headline = matching(record.headline, best)
     return (
         "tip",
-        f"The highest of {len(cells)} AUCs is {area(best.auc or 0)} ({best.model}, "
+        f"The highest of {len(cells)} AUCs is {area(best.auc or 0)} ({MODELS[best.model].label}, "
         f"{best.outcome} at {best.follow_up}). A maximum is not an estimate; the procedure that "
         f"chooses inside the folds reaches {area(headline.auc or 0)} there.",
     )
@@ -121,17 +122,21 @@ def matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
 
 
 def convergence(record: RunRecord) -> Result:
-    """Final fits whose solver stopped at its limit of iterations."""
+    """Count final fits whose solver stopped at its limit of iterations."""
     failed = record.choices[~record.choices["converged"].astype(bool)]
     if failed.empty:
         return "passed", "Every final fit converged."
-    counts = failed.groupby("model").size()
-    listed = ", ".join(f"{model} {count}" for model, count in counts.items())
-    return "issue", f"Final fits that did not converge: {listed} of {len(record.choices)}."
+    every = record.choices["model"].value_counts()
+    counts = failed["model"].value_counts()
+    listed = ", ".join(
+        f"{MODELS[model].label} {counts[model]} of {every[model]}"
+        for model in map(str, counts.index)
+    )
+    return "issue", f"Final fits that did not converge: {listed}."
 
 
 def too_good(record: RunRecord) -> Result:
-    """An AUC of .95 at fewer than a hundred patients is more often a leak than a discovery."""
+    """Suspect an AUC of .95 at under a hundred patients: more often a leak than a discovery."""
     suspects = [
         f"{cell.outcome} at {cell.follow_up} ({area(cell.auc)})"
         for cell in record.headline
@@ -143,7 +148,7 @@ def too_good(record: RunRecord) -> Result:
 
 
 def untested(record: RunRecord) -> Result:
-    """Without a permutation test an interval is a hint, not a test."""
+    """Say that without a permutation test an interval is a hint."""
     if all(cell.p is not None for cell in record.headline if cell.auc is not None):
         return "passed", "A permutation test was made."
     return "tip", "No permutation test was made; an interval above chance is a hint, not a test."

@@ -122,6 +122,18 @@ def raise_faults(error: type[StudyError], faults: Sequence[str]) -> None:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'x'?`` for the closest known name, or nothing.
 
+    Parameters
+    ----------
+    name : str
+        What was found.
+    known : iterable of str
+        What is allowed.
+
+    Returns
+    -------
+    str
+        Empty if nothing known is close.
+
     Examples
     --------
     >>> did_you_mean("rigde", ["ridge", "xgboost"])
@@ -147,6 +159,10 @@ def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> str:
     known : iterable of str
         What is allowed.
 
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> unknown_name("models[0]", "model", "rigde", ["ridge", "xgboost"])
@@ -159,6 +175,17 @@ def unknown_name(where: str, kind: str, name: str, known: Iterable[str]) -> str:
 
 def a_few(items: Iterable[object], limit: int = 5) -> str:
     """Return the first few items as text, and how many more there are.
+
+    Parameters
+    ----------
+    items : iterable
+        Anything that can be written.
+    limit : int
+        How many are shown.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

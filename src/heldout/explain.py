@@ -59,6 +59,9 @@ def explain_patients(
     import shap
 
     known = pipeline[:-1].transform(background)
+    if model.explainer == "tree":
+        # SHAP narrows the patients and leaves the background; both must fall as the trees split.
+        known = known.astype(np.float32)
     # All of the training patients: the masker's default would draw 100 of them.
     masker = shap.maskers.Independent(known, max_samples=len(known))
     if model.explainer == "linear":

@@ -7,7 +7,7 @@ a cohort moves all its held-out margins together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,8 +22,10 @@ from heldout.metrics import (
 
 __all__ = [
     "Cell",
+    "HeldOut",
     "Verdict",
-    "declined_cell",
+    "area",
+    "chance_range",
     "derive_verdict",
     "render_verdict",
     "score_cell",
@@ -115,61 +117,55 @@ def score_interval(
     >>> round(low, 2), round(high, 2)
     (0.26, 0.74)
     """
+    n_pairs = (n_events, n_non_events)
 
-    def beyond(area: float) -> bool:
-        variance = factor * hanley_mcneil_variance(area, n_events, n_non_events)
-        return bool((area - auc) ** 2 > Z_95**2 * variance)
+    def inside(at: float) -> bool:
+        return (at - auc) ** 2 <= Z_95**2 * factor * hanley_mcneil_variance(at, *n_pairs)
 
-    return bisect(beyond, auc, 0.0), bisect(beyond, auc, 1.0)
-
-
-def bisect(beyond: object, inside: float, outside: float) -> float:
-    """Return where a condition begins to hold between two areas."""
-    assert callable(beyond)
-    if not beyond(outside) and outside == inside:
-        return outside
-    for _ in range(60):
-        middle = (inside + outside) / 2
-        if beyond(middle):
-            outside = middle
-        else:
-            inside = middle
-    return (inside + outside) / 2
+    return limit(inside, auc, 0.0), limit(inside, auc, 1.0)
 
 
-def declined_cell(
-    outcome: str, follow_up: str, model: str, n: int, events: int, reason: str
-) -> Cell:
-    """Return a cell that was not evaluated, with the reason."""
-    return Cell(
-        outcome=outcome,
-        follow_up=follow_up,
-        model=model,
-        n=n,
-        events=events,
-        status="declined",
-        reason=reason,
-    )
-
-
-def score_cell(
-    outcome: str,
-    follow_up: str,
-    model: str,
-    *,
-    events: NDArray[np.bool_],
-    margin: Floats,
-    probability: Floats,
-    prevalence: Floats,
-    folds: NDArray[np.int64],
-    weights: Floats,
-) -> Cell:
-    """Return the figures of one cell from its held-out predictions.
+def chance_range(
+    n_events: int, n_non_events: int, *, factor: float = VARIANCE_FACTOR
+) -> tuple[float, float]:
+    """Return the AUCs whose 95 % interval holds .50: those that cannot be told from chance.
 
     Parameters
     ----------
-    outcome, follow_up, model : str
-        Which cell it is.
+    n_events, n_non_events : int
+        Patients with and without the event, both at least 1.
+    factor : float
+        As in `score_interval`.
+
+    Returns
+    -------
+    low, high : float
+        Within [0, 1], symmetric about .50.
+
+    Examples
+    --------
+    >>> low, high = chance_range(6, 23)
+    >>> round(low, 2), round(high, 2)
+    (0.13, 0.87)
+    """
+    reach = Z_95 * (factor * hanley_mcneil_variance(0.5, n_events, n_non_events)) ** 0.5
+    return max(0.0, 0.5 - reach), min(1.0, 0.5 + reach)
+
+
+def limit(inside: Callable[[float], bool], start: float, end: float) -> float:
+    """Return the last area, on the way from `start` to `end`, that lies inside."""
+    for _ in range(60):
+        middle = (start + end) / 2
+        start, end = (middle, end) if inside(middle) else (start, middle)
+    return start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """One cell's predictions for held-out patients; every figure is computed from these.
+
+    Attributes
+    ----------
     events : array of bool of shape (n_patients,)
         Observed patients only.
     margin, probability, prevalence : arrays of shape (n_repeats, n_patients)
@@ -178,18 +174,38 @@ def score_cell(
         Fold in which each patient was tested.
     weights : array of shape (n_patients,)
         Patient weights.
+    """
+
+    events: NDArray[np.bool_]
+    margin: Floats
+    probability: Floats
+    prevalence: Floats
+    folds: NDArray[np.int64]
+    weights: Floats
+
+
+def score_cell(outcome: str, follow_up: str, model: str, held_out: HeldOut) -> Cell:
+    """Return the figures of one cell from its held-out predictions.
+
+    Parameters
+    ----------
+    outcome, follow_up, model : str
+        Which cell it is.
+    held_out : HeldOut
+        Its predictions.
 
     Returns
     -------
     Cell
         Evaluated; without a p-value.
     """
-    auc = fold_paired_auc(margin, folds, events, weights)
+    events, folds, weights = held_out.events, held_out.folds, held_out.weights
+    auc = fold_paired_auc(held_out.margin, folds, events, weights)
     n_events = int(events.sum())
     low, high = score_interval(auc, n_events, len(events) - n_events)
     per_fold = tuple(
         fold_paired_auc(
-            margin[repeat : repeat + 1, tested],
+            held_out.margin[repeat : repeat + 1, tested],
             folds[repeat : repeat + 1, tested],
             events[tested],
             weights[tested],
@@ -208,14 +224,23 @@ def score_cell(
         auc=auc,
         auc_low=low,
         auc_high=high,
-        brier=brier_score(probability, events, weights),
-        brier_skill=brier_skill(probability, prevalence, events, weights),
+        brier=brier_score(held_out.probability, events, weights),
+        brier_skill=brier_skill(held_out.probability, held_out.prevalence, events, weights),
         fold_auc=per_fold,
     )
 
 
 def area(value: float) -> str:
     """Return an area as it is printed: two digits, no leading zero.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -246,7 +271,7 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
         level, first = "untested", above_chance(above)
     else:
         level, first = "no_evidence", no_evidence(lead, len(evaluated))
-    low, high = score_interval(0.5, lead.events, lead.n - lead.events)
+    low, high = chance_range(lead.events, lead.n - lead.events)
     reach = (
         f"With {lead.n} patients and {lead.events} events, an AUC between {area(low)} and "
         f"{area(high)} cannot be told from chance."

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -213,17 +214,24 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         If the folder cannot be written to.
     """
     raw = content.encode() if isinstance(content, str) else content
+    temporary = beside(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
         raise RecordError(
             f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there."
         ) from None
+
+
+def beside(path: Path) -> Path:
+    """Return a hidden path in the same folder that nobody else uses."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
 
 def write_record(record: RunRecord, folder: Path) -> None:
@@ -246,19 +254,21 @@ def write_record(record: RunRecord, folder: Path) -> None:
     contents["environment.json"] = as_json(dict(record.environment))
     digests = {name: sha256(text.encode()) for name, text in sorted(contents.items())}
     contents["manifest.json"] = as_json({"format": FORMAT, "sha256": digests})
+    temporary, replaced = beside(folder), beside(folder)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        temporary.chmod(0o755)
+        temporary.mkdir(parents=True)
+        for name, text in contents.items():
+            write_atomically(temporary / name, text)
+        if folder.exists():
+            folder.replace(replaced)
+        temporary.replace(folder)
     except OSError as error:
         raise RecordError(
             f"{folder}: cannot be written ({error.strerror}). Free space, or allow writing there."
         ) from None
-    for name, text in contents.items():
-        write_atomically(temporary / name, text)
-    if folder.exists():
-        shutil.rmtree(folder)
-    temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(replaced, ignore_errors=True)
 
 
 def body_of(record: RunRecord) -> dict[str, Any]:
@@ -278,8 +288,8 @@ def body_of(record: RunRecord) -> dict[str, Any]:
 
 
 def as_json(value: object) -> str:
-    """Return a value as JSON in one fixed form; NaN is refused, not written."""
-    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+    """Return a value as JSON in its own order, which means something; NaN is refused."""
+    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def sha256(raw: bytes) -> str:
@@ -311,18 +321,20 @@ def read_record(folder: Path) -> RunRecord:
     for name, digest in manifest["sha256"].items():
         path = folder / name
         if not path.is_file():
-            faults.append(f"{path}: is missing from the record. Run the experiment again.")
+            faults.append(
+                f"{path}: is missing from the record. Run the experiment again with --fresh."
+            )
             continue
         raw[name] = path.read_bytes()
         if sha256(raw[name]) != digest:
             faults.append(
                 f"{path}: was changed after the run; its digest is not the manifest's. Restore "
-                "it, or run the experiment again."
+                "it, or run the experiment again with --fresh."
             )
     raise_faults(RecordError, faults)
-    body = json.loads(raw["record.json"])
+    body: dict[str, Any] = json.loads(raw["record.json"])
     body.pop("format")
-    tables = {name: read_csv(folder / f"{name}.csv") for name in TABLES}
+    body |= {name: read_csv(folder / f"{name}.csv") for name in TABLES}
     parts = {
         "flow": FlowStep,
         "visits": VisitFacts,
@@ -337,7 +349,7 @@ def read_record(folder: Path) -> RunRecord:
     body["sites"] = tuple(body["sites"])
     body["verdict"] = Verdict(**frozen(body["verdict"]))
     environment = json.loads(raw["environment.json"])
-    return RunRecord(**body, **tables, environment=environment, folder=folder.resolve())
+    return RunRecord(**body, environment=environment, folder=folder.resolve())
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -345,18 +357,18 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        found, digests = manifest["format"], manifest["sha256"]
+        found = manifest["format"]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in TABLES)}
-        if not complete <= set(digests):
+        if found == FORMAT and not complete <= manifest["sha256"].keys():
             raise KeyError
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
             f"{folder}: is no record; it has no manifest.json. Give a folder under "
             "mlruns/records/<experiment>/."
         ) from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise RecordError(
-            f"{path}: is damaged. Restore it, or run the experiment again."
+            f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
     if found != FORMAT:
         raise RecordError(
@@ -377,7 +389,8 @@ def read_csv(path: Path) -> pd.DataFrame:
     columns = pd.read_csv(path, nrows=0).columns
     texts = {name: "str" for name in TEXT_COLUMNS if name in columns}
     return pd.read_csv(
-        path, dtype=texts, float_precision="round_trip", keep_default_na=False, na_values={
-            name: [""] for name in columns if name not in texts
-        }
+        path,
+        dtype=texts,
+        keep_default_na=False,
+        na_values={name: [""] for name in columns if name not in texts},
     )

@@ -161,12 +161,13 @@ def draw_folds(
 
 
 def fills(folds: Ints, answers: Floats, n_folds: int) -> bool:
-    """Return whether every fold holds both answers of every outcome."""
-    return all(
-        np.isin(np.arange(n_folds), folds[column == answer]).all()
+    """Return whether both answers of every outcome stand in every fold, and twice outside it."""
+    held_out = (
+        np.bincount(folds[column == answer], minlength=n_folds)
         for column in answers.T
         for answer in (0.0, 1.0)
     )
+    return all(counts.min() >= 1 and counts.sum() - counts.max() >= 2 for counts in held_out)
 
 
 def plan_folds(
@@ -193,7 +194,8 @@ def plan_folds(
     Returns
     -------
     FoldPlan or None
-        Every fold of every repeat holds both answers of every outcome.
+        Every fold of every repeat holds both answers of every outcome, and every training set
+        holds each at least twice, or its inner folds could not be fitted.
     """
     codes = None if site is None else np.unique(np.asarray(site), return_inverse=True)[1]
     repeats = []

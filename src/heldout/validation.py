@@ -175,6 +175,11 @@ def fit_model(
         warnings.simplefilter("always", ConvergenceWarning)
         pipeline.fit(features, training.events, model__sample_weight=training.weights)
     failed = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
+    for warning in caught:
+        if not issubclass(warning.category, ConvergenceWarning):
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
     return FittedModel(model=model, tuning=tuning, pipeline=pipeline, converged=not failed)
 
 

@@ -22,7 +22,8 @@ fold, repeat, run
     A part of the patients held out together; one division into folds; one execution.
 """
 
-from heldout.cohort.people import Cohort, FlowStep, read_cohort
+from heldout.cohort.inclusion import FlowStep
+from heldout.cohort.people import Cohort, read_cohort
 from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
 

@@ -8,27 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
 from heldout.cohort.sources import (
     TOTAL,
     Source,
+    declaration_faults,
     missing_column,
     read_values,
     sources_of,
     undeclared_visits,
 )
 from heldout.cohort.tables import file_in_study, read_table
-from heldout.errors import CohortError, a_few, raise_faults, unknown_name
-from heldout.spec import CohortSpec, Experiment, InclusionSpec, InstrumentKey
+from heldout.errors import CohortError, a_few, raise_faults
+from heldout.spec import CohortSpec, Experiment, InstrumentKey
 
-__all__ = ["Cohort", "FlowStep", "read_cohort"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlowStep:
-    """How many patients were left after one step of inclusion."""
-
-    label: str
-    n: int
+__all__ = ["Cohort", "read_cohort"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,33 +99,34 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
     CohortError
         With every fault of the table at once: columns that are missing, values that are not
         numbers, not among the levels or out of range, patients or visits that stand twice,
-        visits that are not declared.
+        visits that are not declared, values of a patient that change or are known too late.
     """
     spec = experiment.cohort
     where = experiment.where("cohort", "table", "file")
     path = file_in_study(experiment.folder, spec.table.file, where)
     table, digest = read_table(path, spec.table.missing, spec.table.file)
     sources = sources_of(spec, keys)
-    claimed = {source.column for source in sources}
-    faults = column_faults(experiment, table, sources)
-    faults += undeclared_visits(spec, list(table.columns), claimed)
-    faults += inclusion_faults(experiment)
+    read = {source.column for source in sources}
+    read |= {column for column in (spec.patient, spec.site, spec.table.visit) if column}
+    faults = declaration_faults(experiment, sources)
+    faults += column_faults(experiment, table, sources)
+    faults += undeclared_visits(experiment, list(table.columns), read)
+    faults += inclusion_faults(experiment, sources)
     raise_faults(CohortError, faults)
 
     ids, visits, faults = identities(spec, table)
     sheet, more = values_of(experiment, keys, table, sources)
-    raise_faults(CohortError, faults + more)
+    raise_faults(CohortError, faults + more + site_faults(spec, table, ids))
     values, faults = by_patient(spec, sheet, sources, ids, visits)
     raise_faults(CohortError, faults)
     included, flow = include(spec, values)
-    extra = {spec.patient, spec.site, spec.table.visit}
     return Cohort(
         spec=spec,
         values=values.loc[included],
         site=sites_of(spec, table, ids, list(values.index[included])),
         flow=flow,
         sources=tuple(sources),
-        unused=len(set(table.columns) - claimed - extra),
+        unused=len(set(table.columns) - read),
         data_fingerprint=digest,
     )
 
@@ -139,7 +134,9 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
 def column_faults(experiment: Experiment, table: pd.DataFrame, sources: list[Source]) -> list[str]:
     """Return a fault for every column that the table lacks."""
     spec, columns = experiment.cohort, [str(column) for column in table.columns]
-    wanted = [(source.column, ("cohort", "columns", source.name)) for source in sources]
+    wanted: list[tuple[str, tuple[str, ...]]] = [
+        (source.column, ("cohort", "columns", source.name)) for source in sources
+    ]
     wanted += [(spec.patient, ("cohort", "patient"))]
     wanted += [(spec.site, ("cohort", "site"))] if spec.site else []
     wanted += [(spec.table.visit, ("cohort", "table", "visit"))] if spec.table.visit else []
@@ -149,18 +146,6 @@ def column_faults(experiment: Experiment, table: pd.DataFrame, sources: list[Sou
             fault = f"{experiment.where(*path)}: {missing_column(column, columns)}"
             if fault not in faults:
                 faults.append(fault)
-    return faults
-
-
-def inclusion_faults(experiment: Experiment) -> list[str]:
-    """Return a fault for every inclusion rule that names no declared column or visit."""
-    spec, faults = experiment.cohort, []
-    for number, rule in enumerate(spec.include):
-        where = experiment.where("cohort", "include", number)
-        if rule.column not in spec.columns:
-            faults.append(unknown_name(where, "declared column", rule.column, spec.columns))
-        elif rule.visit is not None and rule.visit not in spec.visits:
-            faults.append(unknown_name(where, "visit", rule.visit, spec.visits))
     return faults
 
 
@@ -175,16 +160,8 @@ def identities(
         faults.append(f"{file}: rows {rows} have no patient in '{spec.patient}'. Add or drop them.")
     visits = None
     if spec.table.visit is not None:
-        codes = {visit.code or name: name for name, visit in spec.visits.items()}
-        raw = table[spec.table.visit].map(plain_code)
-        visits = raw.map(codes)
-        unknown = sorted(set(raw[visits.isna()].dropna()) - set(spec.ignore_visits))
-        if unknown:
-            faults.append(
-                f"{file}, column '{spec.table.visit}': visit {a_few(map(repr, unknown))} is not "
-                f"declared. Declared: {', '.join(codes)}. Declare it or list it under "
-                "'ignore_visits'."
-            )
+        visits, found = visits_of_rows(spec, table[spec.table.visit])
+        faults += found
     who = ids if visits is None else ids + " at " + visits.astype("str")
     twice = who.notna() & who.duplicated(keep=False)
     twice &= True if visits is None else visits.notna()
@@ -198,9 +175,34 @@ def identities(
     return ids, visits, faults
 
 
-def plain_code(text: str | float) -> str | float:
+def visits_of_rows(spec: CohortSpec, texts: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Return the declared visit of each row, missing at ignored ones, and the faults found."""
+    place = f"{spec.table.file}, column '{spec.table.visit}'"
+    names = {name: plain_code(visit.code or name) for name, visit in spec.visits.items()}
+    codes = {code: name for name, code in names.items()}
+    raw = texts.map(plain_code, na_action="ignore")
+    visits = raw.map(codes).astype("object")
+    faults = []
+    if len(codes) < len(names):
+        alike = [name for name, code in names.items() if list(names.values()).count(code) > 1]
+        faults.append(
+            f"{place}: visits {', '.join(alike)} are declared with one code. Give each its own."
+        )
+    if raw.isna().any():
+        rows = a_few(raw.index[raw.isna()])
+        faults.append(f"{place}: rows {rows} have no visit. Add it or drop them.")
+    unknown = sorted(set(raw[visits.isna()].dropna()) - set(map(plain_code, spec.ignore_visits)))
+    if unknown:
+        faults.append(
+            f"{place}: visit {a_few(map(repr, unknown))} is not declared. Declared: "
+            f"{', '.join(codes)}. Declare it or list it under 'ignore_visits'."
+        )
+    return visits, faults
+
+
+def plain_code(text: str) -> str:
     """Return a visit's code without the ``.0`` that spreadsheets add to whole numbers."""
-    return text.removesuffix(".0") if isinstance(text, str) else text
+    return text.removesuffix(".0")
 
 
 def values_of(
@@ -208,19 +210,20 @@ def values_of(
     keys: Mapping[str, InstrumentKey],
     table: pd.DataFrame,
     sources: list[Source],
-) -> tuple[dict[str, pd.Series], list[str]]:
-    """Return the values of every table column that is read, and all faults in them."""
-    sheet: dict[str, pd.Series] = {}
+) -> tuple[dict[tuple[str, str], pd.Series], list[str]]:
+    """Return the values of every table column as declared, and all faults in them."""
+    sheet: dict[tuple[str, str], pd.Series] = {}
     faults: list[str] = []
     for source in sources:
-        if source.column in sheet:
+        if (source.name, source.column) in sheet:
             continue
         declared = experiment.cohort.columns[source.name]
         bounds = declared.range
         if declared.instrument is not None:
             key = keys[declared.instrument]
             bounds = key.range if source.item == TOTAL else item_range(key, source.item)
-        sheet[source.column], found = read_values(table, source, declared, bounds)
+        values, found = read_values(table, source, declared, bounds)
+        sheet[source.name, source.column] = values
         where = experiment.where("cohort", "columns", source.name)
         faults += [
             f"{experiment.cohort.table.file}, column '{source.column}': {fault}. Correct the "
@@ -237,59 +240,70 @@ def item_range(key: InstrumentKey, item: int) -> tuple[float, float]:
 
 def by_patient(
     spec: CohortSpec,
-    sheet: Mapping[str, pd.Series],
+    sheet: Mapping[tuple[str, str], pd.Series],
     sources: list[Source],
     ids: pd.Series,
     visits: pd.Series | None,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return one row a patient, sorted by pseudonym, and what changes that should not."""
+    """Return one row a patient, sorted by pseudonym, and the faults of patients' values."""
     patients = sorted(set(ids.dropna()))
     columns: dict[tuple[str, str, int], pd.Series] = {}
     faults = []
     for source in sources:
-        values = sheet[source.column].copy()
+        values = sheet[source.name, source.column].copy()
         if visits is None:
             values.index = pd.Index(ids)
         elif spec.columns[source.name].by_visit:
             values = values[visits == source.visit]
             values.index = pd.Index(ids[values.index])
         else:
-            changing, values = constant(values, ids)
-            if changing:
-                faults.append(
-                    f"{spec.table.file}, column '{source.column}': changes within "
-                    f"{changing} patients. A value of the patient must be the same at all visits; "
-                    "correct the table, or set 'by_visit: true'."
-                )
+            values, found = of_patients(spec, source, values, ids, visits)
+            faults += found
         columns[(source.name, source.visit, source.item)] = values.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
     return frame, faults
 
 
-def constant(values: pd.Series, ids: pd.Series) -> tuple[int, pd.Series]:
-    """Return for how many patients a value changes, and its first observed value for each."""
-    groups = values.groupby(ids)
-    return int((groups.nunique() > 1).sum()), groups.first()
+def of_patients(
+    spec: CohortSpec, source: Source, values: pd.Series, ids: pd.Series, visits: pd.Series
+) -> tuple[pd.Series, list[str]]:
+    """Return one value a patient from a long table's rows, and the faults found.
+
+    Only rows up to the source's visit count: what was written down later may tell the answer.
+    """
+    days = {name: visit.day for name, visit in spec.visits.items()}
+    in_time = visits.map(days).astype("float64") <= days[source.visit]
+    known = values[in_time].groupby(ids[in_time]).first()
+    late = known.isna() & values.groupby(ids).first().reindex(known.index).notna()
+    faults = changing(spec, source.column, values, ids)
+    if late.any():
+        faults.append(
+            f"{spec.table.file}, column '{source.column}': stands only in rows after "
+            f"'{source.visit}' for {int(late.sum())} patients. A value of the patient must be "
+            f"known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
+        )
+    return known, faults
 
 
-def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[FlowStep, ...]]:
-    """Return who is included, and how many were left after each rule."""
-    kept = np.ones(len(values), dtype=bool)
-    flow = [FlowStep(label="In the table", n=len(values))]
-    for rule in spec.include:
-        kept &= meets(rule, values[(rule.column, rule.visit or spec.baseline, TOTAL)])
-        flow.append(FlowStep(label=rule.label, n=int(kept.sum())))
-    return kept, tuple(flow)
+def changing(spec: CohortSpec, column: str, values: pd.Series, ids: pd.Series) -> list[str]:
+    """Return the fault of a value that changes within a patient."""
+    beyond_one = values.groupby(ids).nunique() - 1
+    n_patients = int((beyond_one > 0).sum())
+    if not n_patients:
+        return []
+    return [
+        f"{spec.table.file}, column '{column}': changes within {n_patients} patients. A value of "
+        "the patient must be the same in all rows; correct the table, or declare a column of the "
+        "visits with 'by_visit: true'."
+    ]
 
 
-def meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:
-    """Return which patients meet a rule; who was not observed does not."""
-    if rule.among is not None:
-        return values.isin(list(rule.among)).to_numpy()
-    low = -np.inf if rule.at_least is None else rule.at_least
-    high = np.inf if rule.at_most is None else rule.at_most
-    return values.between(low, high).to_numpy()
+def site_faults(spec: CohortSpec, table: pd.DataFrame, ids: pd.Series) -> list[str]:
+    """Return the fault of patients who stand at several sites in a long table."""
+    if spec.site is None or spec.table.layout == "wide":
+        return []
+    return changing(spec, spec.site, table[spec.site], ids)
 
 
 def sites_of(

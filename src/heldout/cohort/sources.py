@@ -14,10 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from heldout.cohort.tables import names_numbers
 from heldout.errors import a_few, did_you_mean
-from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey
+from heldout.spec import CohortSpec, ColumnSpec, Experiment, InstrumentKey
 
-__all__ = ["Source", "read_values", "sources_of", "undeclared_visits"]
+__all__ = ["Source", "declaration_faults", "read_values", "sources_of", "undeclared_visits"]
 
 TOTAL = 0
 
@@ -80,9 +81,50 @@ def visits_of(declared: ColumnSpec, pattern: str, spec: CohortSpec) -> tuple[str
     return tuple(spec.visits) if repeated else (spec.baseline,)
 
 
-def undeclared_visits(spec: CohortSpec, columns: list[str], claimed: set[str]) -> list[str]:
+def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return faults of declared columns that no table could satisfy."""
+    spec, faults = experiment.cohort, []
+    measured = {source.name for source in sources}
+    for name, declared in spec.columns.items():
+        where = experiment.where("cohort", "columns", name)
+        if name not in measured:
+            faults.append(f"{where}: 'visits' is empty. List a visit, or remove 'visits'.")
+        unseen = [level for level in declared.levels or {} if level in ("", *spec.table.missing)]
+        if unseen:
+            faults.append(
+                f"{where}: level {a_few(map(repr, unseen))} also means 'not observed', so nobody "
+                "would have it. Set 'table.missing' to the texts that mean nothing else."
+            )
+    return faults + two_visits(experiment, sources)
+
+
+def two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return faults for table columns that are read as if measured at several visits.
+
+    A follow-up's column declared a second time without its visit would pass for baseline.
+    """
+    spec, faults = experiment.cohort, []
+    readers: dict[str, dict[str, str]] = {}
+    for source in sources:
+        if spec.table.layout == "wide" or not spec.columns[source.name].by_visit:
+            readers.setdefault(source.column, {}).setdefault(source.visit, source.name)
+    for column, by_visit in readers.items():
+        if len(by_visit) > 1:
+            where = experiment.where("cohort", "columns", list(by_visit.values())[-1])
+            read = a_few(f"'{visit}' as '{name}'" for visit, name in by_visit.items())
+            remedy = "give each visit its own column"
+            if spec.table.layout == "long":
+                remedy = "set 'by_visit: true'"
+            faults.append(
+                f"{where}: table column '{column}' is read at {read}. A value is known at one "
+                f"visit; name that visit under 'visits', or {remedy}."
+            )
+    return faults
+
+
+def undeclared_visits(experiment: Experiment, columns: list[str], claimed: set[str]) -> list[str]:
     """Return faults for table columns that fit a pattern at a visit nobody declared."""
-    faults = []
+    spec, faults = experiment.cohort, []
     known = {visit.code or name for name, visit in spec.visits.items()} | set(spec.ignore_visits)
     for name, declared in spec.columns.items():
         pattern = declared.items or declared.column
@@ -94,8 +136,9 @@ def undeclared_visits(spec: CohortSpec, columns: list[str], claimed: set[str]) -
         unknown = sorted({match[1] for match in found if match and match[1] not in known})
         if unknown:
             faults.append(
-                f"columns.{name}: the table also has visit {a_few(map(repr, unknown))}, which is "
-                "not declared. Declare it under 'visits' or list it under 'ignore_visits'."
+                f"{experiment.where('cohort', 'columns', name)}: the table also has visit "
+                f"{a_few(map(repr, unknown))}, which is not declared. Declare it under 'visits' "
+                "or list it under 'ignore_visits'."
             )
     return faults
 
@@ -158,5 +201,10 @@ def counted(wrong: pd.Series, texts: pd.Series) -> str:
 
 def missing_column(column: str, columns: list[str]) -> str:
     """Return the words for a column the table does not have."""
+    if names_numbers(columns):
+        return (
+            f"the table has no column '{column}', and some of its {len(columns)} columns are named "
+            "by numbers. Row 1 must hold the names of the columns; add or correct them."
+        )
     listed = a_few(columns, limit=12)
     return f"the table has no column '{column}'. It has: {listed}.{did_you_mean(column, columns)}"

@@ -49,6 +49,7 @@ def build_features(
         With every fault: unknown builders and columns, columns a builder cannot take, and
         every column that is known only after baseline, with its visit.
     """
+    baseline = cohort.spec.baseline
     faults: list[str] = []
     built: list[tuple[FeatureColumn, NDArray[np.float64]]] = []
     for number, spec in enumerate(experiment.features):
@@ -62,9 +63,9 @@ def build_features(
             if fault:
                 faults.append(f"{where}: {fault}")
             elif spec.build == "totals":
-                built.append(build_total(cohort, column, cohort.spec.baseline, keys))
+                built.append(build_total(cohort, column, spec.visit or baseline, keys))
             else:
-                built += build_clinical(cohort, column, cohort.spec.baseline)
+                built += build_clinical(cohort, column, spec.visit or baseline)
     names = [feature.name for feature, _ in built]
     twice = sorted({name for name in names if names.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
@@ -113,13 +114,18 @@ def severity_matrix(
 
 def column_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
     """Return why a column cannot be taken by a builder, or nothing."""
-    late = too_late(cohort, spec, column)
-    if late:
-        return late
-    declared = cohort.spec.columns.get(column)
+    name, _ = meaning(cohort, spec, column)
+    declared = cohort.spec.columns.get(name)
     if declared is None:
         return unknown_name("", "declared column", column, cohort.spec.columns).removeprefix(": ")
-    if (declared.instrument is not None) != (spec.build == "totals") or declared.kind == "text":
+    fault = visit_fault(cohort, spec, column)
+    if fault:
+        return fault
+    if name != column:
+        return f"'{column}' is read as '{name}'. Features are called as declared; write '{name}'."
+    if declared.kind == "text":
+        return f"'{column}' is text, which is never a feature. Remove it, or declare its levels."
+    if (declared.instrument is not None) != (spec.build == "totals"):
         return (
             f"builder '{spec.build}' cannot take '{column}'. It takes {BUILDERS[spec.build]}; "
             f"for this one use {'totals' if declared.instrument else 'clinical'}."
@@ -127,27 +133,38 @@ def column_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
     return ""
 
 
-def too_late(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
-    """Return the message for a column that is known only after baseline, or nothing."""
+def visit_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
+    """Return why a column is not known when it would have to be, or nothing."""
     baseline, visits = cohort.spec.baseline, cohort.spec.visits
-    name, visit = column, spec.visit or baseline
-    # A table's own column name, such as MADRS_Total_d2, is understood too.
-    for source in cohort.sources:
-        written = (source.column, f"{source.name}_{source.visit}", f"{source.name}@{source.visit}")
-        if column not in cohort.spec.columns and column in written:
-            name, visit = source.name, source.visit
+    name, visit = meaning(cohort, spec, column)
     if visit not in visits:
         return unknown_name("", "visit", visit, visits).removeprefix(": ")
     measured = [known for known in visits if known_at(cohort, name, known)]
-    if visits[visit].day <= visits[baseline].day and (not measured or visit in measured):
+    in_time = [known for known in measured if visits[known].day <= visits[baseline].day]
+    if visits[visit].day <= visits[baseline].day and visit in measured:
         return ""
-    if visits[visit].day <= visits[baseline].day:
-        visit = measured[0]
+    if visits[visit].day <= visits[baseline].day and in_time:
+        return (
+            f"'{column}' was not measured at '{visit}', but at {', '.join(in_time)}. "
+            f"Set 'visit: {in_time[-1]}'."
+        )
+    late = visit if visits[visit].day > visits[baseline].day else measured[0]
     return (
-        f"'{column}' is known at visit '{visit}' (day {visits[visit].day:g}), which is later than "
+        f"'{column}' is known at visit '{late}' (day {visits[late].day:g}), which is later than "
         f"baseline '{baseline}' (day {visits[baseline].day:g}). A feature must be known at "
-        f"baseline, or it tells the answer. Remove it, or name a baseline column."
+        "baseline, or it tells the answer. Remove it, or name a baseline column."
     )
+
+
+def meaning(cohort: Cohort, spec: FeatureSpec, column: str) -> tuple[str, str]:
+    """Return the declared column and the visit that are meant, by a table's own name too."""
+    if column not in cohort.spec.columns:
+        for source in cohort.sources:
+            name, visit = source.name, source.visit
+            called = (source.column, cohort.source_column(name, visit))
+            if column in (*called, f"{name}_{visit}", f"{name}@{visit}"):
+                return name, visit
+    return column, spec.visit or cohort.spec.baseline
 
 
 def known_at(cohort: Cohort, name: str, visit: str) -> bool:

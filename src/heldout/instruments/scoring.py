@@ -33,7 +33,7 @@ def sum_items(items: NDArray[np.float64]) -> NDArray[np.float64]:
     >>> sum_items(np.array([[1.0, 2.0], [3.0, np.nan]]))
     array([ 3., nan])
     """
-    return items.sum(axis=1)
+    return np.asarray(items.sum(axis=1), dtype=np.float64)
 
 
 def score_instruments(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> Cohort:
@@ -53,11 +53,12 @@ def score_instruments(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> Coho
     """
     totals: dict[tuple[str, str, int], NDArray[np.float64]] = {}
     for name, declared in cohort.spec.columns.items():
-        if declared.items is None or declared.instrument not in keys:
+        key = keys.get(declared.instrument or "")
+        if declared.items is None or key is None:
             continue
         visits = {source.visit: None for source in cohort.sources if source.name == name}
         for visit in visits:
-            items = [(name, visit, n + 1) for n in range(keys[declared.instrument].items)]
+            items = [(name, visit, n + 1) for n in range(key.items)]
             totals[(name, visit, 0)] = sum_items(cohort.values[items].to_numpy(dtype=np.float64))
     if not totals:
         return cohort

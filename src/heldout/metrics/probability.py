@@ -78,4 +78,3 @@ def brier_skill(
     """
     reference = brier_score(prevalence, events, weights)
     return 1 - brier_score(probability, events, weights) / reference
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from heldout.errors import SpecError, raise_faults, unknown_name
 from heldout.models.definition import Candidate, Model, Real, Whole
 from heldout.spec import Experiment

@@ -20,8 +20,8 @@ __all__ = [
     "Model",
     "Real",
     "Whole",
-    "build_preparation",
     "build_pipeline",
+    "build_preparation",
     "predict_events",
 ]
 

@@ -22,6 +22,7 @@ from heldout.spec.experiment import (
     experiment_from,
     fingerprint,
 )
+from heldout.spec.faults import validated
 from heldout.spec.instrument import InstrumentKey, read_instrument_key
 
 __all__ = [
@@ -43,4 +44,5 @@ __all__ = [
     "load_experiment",
     "read_instrument_key",
     "study_folder",
+    "validated",
 ]

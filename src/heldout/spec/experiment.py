@@ -173,6 +173,11 @@ class ColumnSpec(Part):
             (scored and self.kind in ("category", "text"), "a score is a number; remove 'kind'"),
             (not scored and self.kind is None, "needs 'kind': number, category or text"),
             (self.kind == "category" and not self.levels, "needs 'levels': code -> label"),
+            (
+                scored and self.range is not None,
+                "the instrument's key has the range; remove 'range'",
+            ),
+            (self.kind != "category" and self.levels is not None, "'levels' need 'kind: category'"),
             (self.column == {}, "'column' names no visit; write visit: source column"),
             (
                 self.range is not None and self.range[0] >= self.range[1],
@@ -370,11 +375,35 @@ def experiment_from(
 
 
 def composed(experiment: Experiment) -> dict[str, Any]:
-    """Return the whole experiment as plain values, defaults written out."""
+    """Return the whole experiment as plain values, defaults written out.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Any.
+
+    Returns
+    -------
+    dict
+        `experiment_from` makes an equal experiment of it.
+    """
     return experiment.model_dump(mode="json", by_alias=True)
 
 
 def fingerprint(experiment: Experiment) -> str:
-    """Return 64 hexadecimal digits that are equal for equal experiments."""
-    text = json.dumps(composed(experiment), sort_keys=True, ensure_ascii=True)
+    """Return 64 hexadecimal digits that are equal for equal experiments.
+
+    The order of free keys counts: a category's first level is its reference.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Any.
+
+    Returns
+    -------
+    str
+        SHA-256 of the composed experiment.
+    """
+    text = json.dumps(composed(experiment), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

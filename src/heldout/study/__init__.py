@@ -1,8 +1,18 @@
 """The table of contents: from an experiment, or a table, to a finished run."""
 
-from heldout.study.experiment import run_experiment
+from heldout.study.experiment import publish, run_experiment
 from heldout.study.notebook import evaluate
+from heldout.study.places import find_record, mlruns
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.places import find_record
+from heldout.study.refit import export_model
 
-__all__ = ["StudyPlan", "evaluate", "find_record", "plan_study", "run_experiment"]
+__all__ = [
+    "StudyPlan",
+    "evaluate",
+    "export_model",
+    "find_record",
+    "mlruns",
+    "plan_study",
+    "publish",
+    "run_experiment",
+]

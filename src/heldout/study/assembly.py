@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.checks import run_checks
-from heldout.inference import Cell, declined_cell, derive_verdict, score_cell
+from heldout.inference import Cell, HeldOut, derive_verdict, score_cell
 from heldout.outcomes import Outcome
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.study.plan import StudyPlan
@@ -216,8 +216,9 @@ def score_cells(
     plan: StudyPlan, predictions: pd.DataFrame
 ) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
     """Return the cells of all models, and the headline of each outcome."""
-    cells, headline = [], []
-    for number, outcome in enumerate(plan.outcomes):
+    cells: list[Cell] = []
+    headline: list[Cell] = []
+    for number in range(len(plan.outcomes)):
         for model in (*(model.name for model in plan.models), HEADLINE):
             cell = cell_of(plan, predictions, number, model)
             if cell is not None:
@@ -233,22 +234,27 @@ def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str)
     if needs == "severity" and plan.severity[number] is None:
         return None
     if reason is not None:
-        n = int(observed.sum())
-        return declined_cell(outcome.name, outcome.follow_up, model, n, outcome.events, reason)
-    place = (predictions["outcome"] == outcome.name) & (predictions["model"] == model)
-    rows = predictions[place & (predictions["follow_up"] == outcome.follow_up)]
+        return Cell(
+            outcome=outcome.name,
+            follow_up=outcome.follow_up,
+            model=model,
+            n=int(observed.sum()),
+            events=outcome.events,
+            status="declined",
+            reason=reason,
+        )
+    rows = predictions[predictions["model"] == model]
+    rows = rows[(rows["outcome"] == outcome.name) & (rows["follow_up"] == outcome.follow_up)]
     columns = ["margin", "probability", "prevalence", "fold"]
     table = rows.pivot(index="repeat", columns="patient", values=columns)
     patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
-    by_name = {name: table[name][patients].to_numpy() for name in columns}
-    return score_cell(
-        outcome.name,
-        outcome.follow_up,
-        model,
+    arrays = {column: table[column][patients].to_numpy() for column in columns}
+    held_out = HeldOut(
         events=outcome.values[observed] == 1,
-        margin=by_name["margin"],
-        probability=by_name["probability"],
-        prevalence=by_name["prevalence"],
-        folds=by_name["fold"].astype(np.int64),
+        margin=arrays["margin"],
+        probability=arrays["probability"],
+        prevalence=arrays["prevalence"],
+        folds=arrays["fold"].astype(np.int64),
         weights=outcome.weights[observed],
     )
+    return score_cell(outcome.name, outcome.follow_up, model, held_out)

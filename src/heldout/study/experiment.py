@@ -71,25 +71,32 @@ def run_experiment(
         say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
         record = read_record(folder)
     else:
-        record = evaluated(plan, folder, fingerprint(experiment), workers, fresh, progress)
+        if fresh:
+            shutil.rmtree(units_folder(folder), ignore_errors=True)
+        record = evaluated(
+            plan, folder, fingerprint(experiment), workers=workers, progress=progress
+        )
     say("Drawing the report ...")
     publish(record, track=track, say=say)
     return record
+
+
+def units_folder(folder: Path) -> Path:
+    """Return where a run keeps its finished units until its record is complete."""
+    return folder.with_name(f".{folder.name}.units")
 
 
 def evaluated(
     plan: StudyPlan,
     folder: Path,
     experiment_fingerprint: str,
+    *,
     workers: int | None,
-    fresh: bool,
     progress: Progress,
 ) -> RunRecord:
     """Return the record of a plan after evaluating its units and writing it down."""
     started = datetime.now(UTC)
-    units = folder.with_name(f".{folder.name}.units")
-    if fresh:
-        shutil.rmtree(units, ignore_errors=True)
+    units = units_folder(folder)
     try:
         units.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -111,14 +118,26 @@ def evaluated(
 
 
 def publish(record: RunRecord, *, track: bool, say: Callable[[str], None]) -> None:
-    """Write the page beside the record, and show the run in MLflow."""
+    """Write the page beside the record, and show the run in MLflow.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Read from, or written to, its folder.
+    track : bool
+        Show the run in MLflow.
+    say : callable
+        Told what is going on.
+    """
     from heldout.report import draw_figures, write_report
 
     assert record.folder is not None
     figures = draw_figures(record)
     write_report(record, figures, record.folder / "report.html")
     if track:
-        from heldout.tracking import log_record
+        from heldout.tracking import log_record, prepare_store
 
+        store = mlruns(record.folder.parents[3])
+        prepare_store(store, say)
         say("Logging to MLflow ...")
-        log_record(record, figures, mlruns(record.folder.parents[3]))
+        log_record(record, figures, store)

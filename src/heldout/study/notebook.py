@@ -18,7 +18,7 @@ from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.models import MODELS
 from heldout.outcomes import Outcome
 from heldout.record import RunRecord
-from heldout.spec import TuningSpec, ValidationSpec
+from heldout.spec import TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
 from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan, with_folds
@@ -30,7 +30,7 @@ __all__ = ["evaluate"]
 BASELINE = "baseline"
 
 
-def evaluate(
+def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file says in keys
     table: pd.DataFrame,
     *,
     outcomes: Mapping[str, str],
@@ -95,20 +95,23 @@ def evaluate(
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
-    check_settings(models, permutations, severity)
-    check_columns(table, [*outcomes.values(), *features, *filter(None, [site, severity])])
+    names = {"outcomes": [*outcomes.values()], "features": features, "models": models}
+    check_settings(names, permutations, severity)
+    settings = {"outer": outer, "inner": inner, "repeats": repeats}
+    validation, tuning = check_design(settings, trials)
     ordered = sorted_by_patient(table)
+    check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
     experiment = {
         "name": "notebook",
         "question": "Evaluated from a table in memory.",
         "outcomes": [{"name": column, "at": [at]} for at, column in outcomes.items()],
         "features": [{"build": "table", "columns": list(features)}],
         "models": list(models),
-        "validation": ValidationSpec(outer=outer, inner=inner, repeats=repeats).model_dump(),
-        "tuning": TuningSpec(trials=trials).model_dump(),
+        "validation": validation.model_dump(),
+        "tuning": tuning.model_dump(),
         "seed": seed,
     }
-    plan = plan_table(ordered, outcomes, features, severity, site, experiment)
+    plan = plan_table(ordered, experiment, outcomes=outcomes, severity=severity, site=site)
     started = datetime.now(UTC)
     results = evaluate_units(plan, folder=None, workers=workers, progress=lambda *_: None)
     digest = hashlib.sha256(repr(experiment).encode()).hexdigest()
@@ -124,7 +127,7 @@ def evaluate(
 
 def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     """Return every model fitted on all observed patients, by (follow-up, model)."""
-    pipelines = {}
+    pipelines: dict[tuple[str, str], Any] = {}
     for number, outcome in enumerate(plan.outcomes):
         if plan.declined[number] is None:
             rows = np.flatnonzero(outcome.observed)
@@ -136,10 +139,18 @@ def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def check_settings(models: Sequence[str], permutations: int, severity: str | None) -> None:
-    """Raise all faults of the settings at once."""
-    faults = [unknown_name("models", "model", name, MODELS) for name in models if name not in MODELS]
-    if not faults and all(MODELS[name].reference for name in models):
+def check_settings(
+    names: Mapping[str, Sequence[str]], permutations: int, severity: str | None
+) -> None:
+    """Raise all faults of the names and of the settings at once."""
+    faults = [f"{kind}: none is given. Name at least one." for kind in names if not names[kind]]
+    for kind, given in names.items():
+        twice = sorted({name for name in given if list(given).count(name) > 1})
+        faults += [f"{kind}: '{name}' stands twice. Keep one." for name in twice]
+    models = names["models"]
+    unknown = [name for name in models if name not in MODELS]
+    faults += [unknown_name("models", "model", name, MODELS) for name in unknown]
+    if models and not unknown and all(MODELS[name].reference for name in models):
         faults.append("models: only reference models are named. Add one to choose, such as ridge.")
     if "severity" in models and severity is None:
         faults.append("models: 'severity' needs the argument severity, a column of the table.")
@@ -149,6 +160,16 @@ def check_settings(models: Sequence[str], permutations: int, severity: str | Non
             "Set it to 0."
         )
     raise_faults(SpecError, faults)
+
+
+def check_design(settings: Mapping[str, int], trials: int) -> tuple[ValidationSpec, TuningSpec]:
+    """Return the validated design, or raise what an experiment file would."""
+    validation, faults = validated(ValidationSpec, dict(settings), {})
+    tuning, more = validated(TuningSpec, {"trials": trials}, {})
+    raise_faults(SpecError, [*faults, *more])
+    assert validation is not None
+    assert tuning is not None
+    return validation, tuning
 
 
 def check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
@@ -176,13 +197,14 @@ def sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
 
 def plan_table(
     table: pd.DataFrame,
+    experiment: Mapping[str, Any],
+    *,
     outcomes: Mapping[str, str],
-    features: Sequence[str],
     severity: str | None,
     site: str | None,
-    experiment: Mapping[str, Any],
 ) -> StudyPlan:
     """Return the plan of a study on a table."""
+    features = experiment["features"][0]["columns"]
     targets = outcomes_of(table, outcomes)
     validation = ValidationSpec(**experiment["validation"])
     seed = int(experiment["seed"])
@@ -256,16 +278,19 @@ def matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
                 f"features: column '{name}' holds texts. Code it as numbers, or make it a pandas "
                 "category whose categories are declared."
             )
+    infinite = [name for name, (_, values) in built.items() if np.isinf(values).any()]
+    faults += [f"features: '{name}' holds infinite values. Mark them missing." for name in infinite]
+    if not built and not faults:
+        faults.append("features: no category has a second level. Name a column that can differ.")
     raise_faults(CohortError, faults)
+    arrays = {name: values for name, (_, values) in built.items()}
     return FeatureMatrix(
-        table=pd.DataFrame({name: values for name, (_, values) in built.items()}, index=table.index),
+        table=pd.DataFrame(arrays, index=table.index, dtype="float64"),
         columns=tuple(feature for feature, _ in built.values()),
     )
 
 
-def levels_of(
-    column: pd.Series, name: str
-) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
+def levels_of(column: pd.Series, name: str) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
     """Return a category's columns of 0 and 1, the first declared category being left out."""
     levels = tuple(str(level) for level in column.cat.categories)
     codes = column.astype("str")

@@ -13,6 +13,7 @@ import platform
 import socket
 from datetime import UTC, datetime
 from functools import cache
+from glob import escape
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +27,17 @@ LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "optuna", "s
 
 
 def mlruns(folder: Path) -> Path:
-    """Return the folder of everything runs leave behind."""
+    """Return the folder of everything runs leave behind.
+
+    Parameters
+    ----------
+    folder : Path
+        The study folder.
+
+    Returns
+    -------
+    Path
+    """
     return folder / "mlruns"
 
 
@@ -123,12 +134,12 @@ def find_record(run: str, folder: Path) -> Path:
     records = mlruns(folder) / "records"
     named = records / Path(run).stem
     if named.is_dir():
-        finished = [path.parent for path in named.glob("*/manifest.json")]
+        finished = [path.parent for path in named.glob("[!.]*/manifest.json")]
         if finished:
             return max(finished, key=lambda path: (path / "manifest.json").stat().st_mtime)
     if Path(run).is_dir():
         return Path(run)
-    found = sorted(path.parent for path in records.glob(f"*/{run}*/manifest.json"))
+    found = sorted(path.parent for path in records.glob(f"*/{escape(run)}*/manifest.json"))
     if len(found) == 1:
         return found[0]
     if found:

@@ -217,7 +217,10 @@ def computed(
             for unit in units:
                 yield stored_unit(plan, unit, folder)
         return
-    with parallel_config(backend="loky", n_jobs=wanted, inner_max_num_threads=1):
+    # Workers that outlive a killed run leave by themselves after `idle_worker_timeout` seconds.
+    with parallel_config(
+        backend="loky", n_jobs=wanted, inner_max_num_threads=1, idle_worker_timeout=20
+    ):
         # One unit a task: a killed run loses at most one unit of each worker.
         parallel = Parallel(return_as="generator_unordered", batch_size=1)
         yield from parallel(delayed(stored_unit)(plan, unit, folder) for unit in units)

@@ -42,10 +42,16 @@ def test_composing_writes_defaults_out() -> None:
 
 
 def test_the_fingerprint_ignores_comments_and_the_order_of_keys(tmp_path: Path) -> None:
-    visits = dict(reversed(a_cohort()["visits"].items()))
-    text = as_yaml(dict(reversed(with_cohort(visits=visits).items())))
+    text = as_yaml(dict(reversed(an_experiment().items())))
     path = write_study(tmp_path, f"# a comment\n{text}")
     assert fingerprint(load_experiment(path)) == fingerprint(experiment_from(an_experiment()))
+
+
+def test_the_fingerprint_tells_which_level_is_the_reference() -> None:
+    """A category's first level becomes no feature, so the order of levels changes results."""
+    sex = {"kind": "category", "levels": {"2": "female", "1": "male"}}
+    changed = with_cohort(columns=a_cohort()["columns"] | {"sex": sex})
+    assert fingerprint(experiment_from(changed)) != fingerprint(experiment_from(an_experiment()))
 
 
 def test_the_fingerprint_ignores_whether_a_default_is_written() -> None:

@@ -1,0 +1,84 @@
+"""Who of the table is included, rule by rule, and how many were left after each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from heldout.cohort.sources import TOTAL, Source
+from heldout.errors import unknown_name
+from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec
+
+__all__ = ["FlowStep", "include", "inclusion_faults"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStep:
+    """How many patients were left after one step of inclusion."""
+
+    label: str
+    n: int
+
+
+def inclusion_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return the faults of every inclusion rule that cannot be applied."""
+    spec, faults = experiment.cohort, []
+    for number, rule in enumerate(spec.include):
+        where = experiment.where("cohort", "include", number)
+        visit = rule.visit or spec.baseline
+        measured = dict.fromkeys(source.visit for source in sources if source.name == rule.column)
+        if rule.column not in spec.columns:
+            faults.append(unknown_name(where, "declared column", rule.column, spec.columns))
+        elif visit not in spec.visits:
+            faults.append(unknown_name(where, "visit", visit, spec.visits))
+        elif visit not in measured:
+            faults.append(
+                f"{where}: '{rule.column}' was not measured at '{visit}', only at "
+                f"{', '.join(measured)}. Choose one of these."
+            )
+        else:
+            faults += condition_faults(where, rule, spec.columns[rule.column])
+    return faults
+
+
+def condition_faults(where: str, rule: InclusionSpec, declared: ColumnSpec) -> list[str]:
+    """Return why a rule's condition does not suit what the column holds."""
+    if (rule.among is None) != (declared.kind in (None, "number")):
+        kind = declared.kind or "number"
+        use = "'at_least' or 'at_most'" if kind == "number" else "'among'"
+        return [f"{where}: '{rule.column}' is a {kind}. Use {use}."]
+    if declared.levels is None:
+        return []
+    codes = [code for code in rule.among or () if code not in declared.levels]
+    return [
+        unknown_name(where, f"level of '{rule.column}'", code, declared.levels) for code in codes
+    ]
+
+
+def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[FlowStep, ...]]:
+    """Return who is included, and how many were left after each rule."""
+    kept = np.ones(len(values), dtype=bool)
+    flow = [FlowStep(label="In the table", n=len(values))]
+    for rule in spec.include:
+        kept &= meets(rule, judged(values, rule.column, rule.visit or spec.baseline))
+        flow.append(FlowStep(label=rule.label, n=int(kept.sum())))
+    return kept, tuple(flow)
+
+
+def judged(values: pd.DataFrame, column: str, visit: str) -> pd.Series:
+    """Return what a rule looks at: a value, or the sum of the items where items were read."""
+    if (column, visit, TOTAL) in values.columns:
+        return values[(column, visit, TOTAL)]
+    items = [key for key in values.columns if list(key[:2]) == [column, visit]]
+    return values[items].sum(axis=1, skipna=False)
+
+
+def meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:
+    """Return which patients meet a rule; who was not observed does not."""
+    if rule.among is not None:
+        return values.isin(list(rule.among)).to_numpy()
+    low = -np.inf if rule.at_least is None else rule.at_least
+    high = np.inf if rule.at_most is None else rule.at_most
+    return values.between(low, high).to_numpy()

@@ -1,0 +1,211 @@
+"""Write a fitted model as a folder, and score patients with such a folder.
+
+The folder holds the pipeline without pickle, what its inputs must look like, what the study
+found, a stand-alone script, and the digest of each file. No row of a patient goes into it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+import shutil
+from collections.abc import Sequence
+from importlib import metadata
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from heldout.errors import ExportError
+from heldout.export.card import render_card
+from heldout.export.predict import TRUSTED, Refused, probabilities, score_file
+from heldout.features import FeatureColumn
+from heldout.inference import Cell
+from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
+from heldout.validation import FittedModel
+
+__all__ = ["predict_file", "write_bundle"]
+
+FORMAT = 1
+LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
+
+
+def write_bundle(
+    record: RunRecord,
+    fitted: FittedModel,
+    columns: Sequence[FeatureColumn],
+    outcome: OutcomeFacts,
+    folder: Path,
+) -> Path:
+    """Write a model fitted on all patients as a folder that stands alone.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The study it comes from; its figures go on the card.
+    fitted : FittedModel
+        Fitted on all observed patients.
+    columns : sequence of FeatureColumn
+        What the pipeline takes, in its order.
+    outcome : OutcomeFacts
+        What it predicts.
+    folder : Path
+        Must not exist.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ExportError
+        If the folder exists or cannot be written, or the model holds a type that is not on the
+        list of trusted ones.
+    """
+    import skops.io
+
+    if folder.exists():
+        raise ExportError(f"{folder}: exists already. Give a new folder, or remove this one.")
+    model = skops.io.dumps(fitted.pipeline)
+    types = sorted(skops.io.get_untrusted_types(data=model))
+    strange = [name for name in types if name not in TRUSTED]
+    if strange:
+        raise ExportError(
+            f"The model holds types that no bundle may hold: {', '.join(strange)}. Export another "
+            "model."
+        )
+    schema = schema_of(record, columns, outcome)
+    patient = made_up_patient(columns)
+    check = {
+        "patient": patient,
+        "probability": probabilities(fitted.pipeline, schema, [patient])[0],
+    }
+    cells = estimates_of(record, fitted, outcome)
+    contents: dict[str, bytes] = {
+        "model.skops": model,
+        "schema.json": as_json(schema),
+        "trusted.json": as_json(types),
+        "metrics.json": as_json({name: figures(cell) for name, cell in cells.items()}),
+        "versions.json": as_json({name: metadata.version(name) for name in LIBRARIES}),
+        "check.json": as_json(check),
+        "MODEL_CARD.md": render_card(record, fitted, columns, outcome, cells).encode(),
+        "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
+    }
+    sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]
+    contents["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
+    return write_folder(contents, folder)
+
+
+def write_folder(contents: dict[str, bytes], folder: Path) -> Path:
+    """Write all files, then move the folder to its place."""
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.mkdir(parents=True)
+        for name, raw in contents.items():
+            (temporary / name).write_bytes(raw)
+        temporary.replace(folder)
+    except OSError as error:
+        raise ExportError(
+            f"{folder}: cannot be written ({error.strerror}). Choose another folder."
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def as_json(value: object) -> bytes:
+    """Return a value as readable JSON."""
+    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def schema_of(
+    record: RunRecord, columns: Sequence[FeatureColumn], outcome: OutcomeFacts
+) -> dict[str, Any]:
+    """Return what the inputs must look like and how features are made of them."""
+    cohort = record.experiment["cohort"]
+    return {
+        "format": FORMAT,
+        "outcome": outcome.name,
+        "label": outcome.label,
+        "follow_up": outcome.follow_up,
+        "patient": cohort["patient"],
+        "features": [
+            {
+                "name": column.name,
+                "label": column.label,
+                "inputs": list(column.inputs),
+                "operation": operation(column),
+                "level": column.level,
+                "levels": list(column.levels),
+                "bounds": None if column.bounds is None else list(column.bounds),
+                "unit": column.unit,
+                "instrument": column.instrument,
+                "construct": column.construct,
+                "visit": column.visit,
+            }
+            for column in columns
+        ],
+    }
+
+
+def operation(column: FeatureColumn) -> str:
+    """Return how a feature is made of its inputs."""
+    if column.level is not None:
+        return "level"
+    return "sum" if len(column.inputs) > 1 else "number"
+
+
+def made_up_patient(columns: Sequence[FeatureColumn]) -> dict[str, str]:
+    """Return a patient who does not exist: the middle of every range, the last level of each."""
+    patient: dict[str, str] = {}
+    for column in columns:
+        low, high = column.bounds or (0.0, 0.0)
+        text = column.levels[-1] if column.levels else f"{(low + high) / 2:g}"
+        patient |= dict.fromkeys(column.inputs, text)
+    return patient
+
+
+def estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:
+    """Return the held-out figures of the procedure and of the model."""
+    place = (outcome.name, outcome.follow_up)
+    headline = next(c for c in record.headline if (c.outcome, c.follow_up) == place)
+    model = next(
+        cell
+        for cell in record.cells
+        if (cell.outcome, cell.follow_up) == place and cell.model == fitted.model.name
+    )
+    return {"headline": headline, "model": model}
+
+
+def figures(cell: Cell) -> dict[str, Any]:
+    """Return a cell's figures as plain values."""
+    return {key: getattr(cell, key) for key in CELL_KEYS}
+
+
+def predict_file(folder: Path, path: Path) -> pd.DataFrame:
+    """Return the patients of a CSV file with their probability of the event.
+
+    Parameters
+    ----------
+    folder : Path
+        A bundle. Its own script is not run; this package's copy is.
+    path : Path
+        CSV in UTF-8.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``patient`` and ``probability``.
+
+    Raises
+    ------
+    ExportError
+        If the bundle or the table is refused; all faults at once.
+    """
+    try:
+        return score_file(folder, path)
+    except Refused as error:
+        raise ExportError(str(error)) from None

@@ -1,0 +1,103 @@
+"""The model card: what the model is for, what it was learnt from, how well it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from heldout.features import FeatureColumn
+from heldout.inference import Cell, area, render_verdict
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.validation import FittedModel
+
+__all__ = ["render_card"]
+
+
+def render_card(
+    record: RunRecord,
+    fitted: FittedModel,
+    columns: Sequence[FeatureColumn],
+    outcome: OutcomeFacts,
+    cells: Mapping[str, Cell],
+) -> str:
+    """Return the model card in Markdown.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The study.
+    fitted : FittedModel
+        The model, fitted on all observed patients.
+    columns : sequence of FeatureColumn
+        What it takes.
+    outcome : OutcomeFacts
+        What it predicts.
+    cells : mapping of str to Cell
+        Held-out figures: ``headline`` of the procedure, ``model`` of this model.
+
+    Returns
+    -------
+    str
+    """
+    candidate = json.dumps(dict(fitted.tuning.best.candidate), sort_keys=True)
+    lines = [
+        f"# {outcome.label} at {outcome.follow_up}",
+        "",
+        render_verdict(record.verdict),
+        "",
+        "## Intended use",
+        "",
+        "Research. Not validated in other patients; not for decisions about a patient.",
+        f"It answers: {record.experiment['question'].strip()}",
+        "",
+        "## Model",
+        "",
+        f"{fitted.model.label}, hyper-parameters {candidate}, chosen by the inner folds on all "
+        f"{outcome.n} observed patients ({outcome.events} with the event) and fitted to them.",
+        "",
+        "## How well it does",
+        "",
+        "| held-out estimate | AUC | 95 % interval | Brier | Brier skill |",
+        "|---|---|---|---|---|",
+        card_row("the procedure that chose it", cells["headline"]),
+        card_row("this kind of model alone", cells["model"]),
+        "",
+        "The first row is the estimate to quote. Probabilities are uncalibrated scores.",
+        "",
+        "## Inputs",
+        "",
+        "| feature | columns of the table | visit | range or levels | unit |",
+        "|---|---|---|---|---|",
+        *map(input_row, columns),
+        "",
+        "A value out of range, an unknown column or a missing column is refused. An empty cell is "
+        "filled with the training patients' median.",
+        "",
+        "## Data",
+        "",
+        f"{record.experiment['cohort']['title']}: {record.n_patients} patients included; "
+        f"{outcome.no_follow_up} not observed at {outcome.follow_up}.",
+        "No row of a patient is in this folder.",
+        "",
+        f"Run {record.run_id}; experiment {record.fingerprint[:12]}; data "
+        f"{record.data_fingerprint[:12]}.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def card_row(name: str, cell: Cell) -> str:
+    """Return one estimate as a row of the table."""
+    return (
+        f"| {name} | {area(cell.auc or 0)} | {area(cell.auc_low or 0)} to "
+        f"{area(cell.auc_high or 0)} | {cell.brier:.3f} | {cell.brier_skill:+.2f} |"
+    )
+
+
+def input_row(column: FeatureColumn) -> str:
+    """Return one input as a row of the table."""
+    allowed = ", ".join(column.levels)
+    if column.bounds is not None:
+        allowed = f"{column.bounds[0]:g} to {column.bounds[1]:g}"
+    inputs = ", ".join(column.inputs)
+    return f"| {column.label} | {inputs} | {column.visit} | {allowed} | {column.unit or ''} |"

@@ -1,0 +1,11 @@
+"""A finished record as one page for people: contents, then figures, then HTML.
+
+The contents are a plain dictionary that holds every word and number of the page, the figures
+are drawn from it, and the page lays both out. Nothing is estimated here, and a model that
+predicts nothing is not given a chart that persuades.
+"""
+
+from heldout.report.figures import draw_figures
+from heldout.report.page import write_report
+
+__all__ = ["draw_figures", "write_report"]

@@ -1,0 +1,130 @@
+"""Which explanations the page shows, and how openly.
+
+An explanation of a model that does not beat chance explains chance, and looks as convincing
+as any other. It is therefore folded away and watermarked, never shown as a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from heldout.inference import Cell
+from heldout.models import MODELS
+from heldout.record import RunRecord
+from heldout.report.places import Place, chosen_share, part_of
+from heldout.report.wording import as_area, as_interval, counted
+
+__all__ = ["build_explanations"]
+
+Section = dict[str, Any]
+MOST_FEATURES = 15
+WATERMARK = "no evidence that this model predicts"
+FOLDED = (
+    "{title}: the explanation of a model that does not beat chance explains chance. "
+    "Open it only to see what chance looks like."
+)
+HINT = "No permutation test was made: read it as a hint, not as a finding."
+
+
+def build_explanations(record: RunRecord, places: Sequence[Place]) -> Section:
+    """Return what the figures of contributions show.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    places : sequence of Place
+        Of the same record.
+
+    Returns
+    -------
+    dict
+        ``items`` holds one explanation for every outcome and follow-up that was evaluated: of
+        the model that the procedure chose most often.
+    """
+    items = [
+        explanation(record, place, model)
+        for place in places
+        if place.facts.status == "evaluated"
+        for model in [most_chosen(record, place)]
+    ]
+    return {
+        "heading": "What the predictions were made of",
+        "lead": (
+            "SHAP values of patients held out, for the model that was chosen most often. They "
+            "say what a model used, not what causes the outcome."
+        ),
+        "items": items,
+    }
+
+
+def most_chosen(record: RunRecord, place: Place) -> str:
+    """Return the model the procedure chose most often here; the first one if several."""
+    rivals = [cell.model for cell in place.cells if not MODELS[cell.model].reference]
+    counts = {
+        model: int(part_of(record.choices, place, model)["chosen"].astype(bool).sum())
+        for model in rivals
+    }
+    return max(rivals, key=lambda model: counts[model])
+
+
+def predicts(record: RunRecord, cell: Cell) -> bool:
+    """Return whether a model's interval lies above chance and the verdict does not deny it."""
+    return record.verdict.level != "no_evidence" and (cell.auc_low or 0.0) > 0.5
+
+
+def explanation(record: RunRecord, place: Place, model: str) -> Section:
+    """Return one model's explanation, folded and watermarked unless the model predicts."""
+    cell = next(one for one in place.cells if one.model == model)
+    label, unit = MODELS[model].label, MODELS[model].margin
+    open_ = predicts(record, cell)
+    rows = part_of(record.explanations, place, model)
+    features = feature_strips(record, rows)
+    shown = features[:MOST_FEATURES]
+    some = f" The {MOST_FEATURES} largest of {len(features)} features are shown."
+    untested = open_ and cell.p is None
+    return {
+        "title": place.title,
+        "figure": f"shap_{place.facts.name}_{place.facts.follow_up}_{model}",
+        "model": label,
+        "unit": unit,
+        "open": open_,
+        "summary": None if open_ else FOLDED.format(title=place.title),
+        "watermark": None if open_ else WATERMARK,
+        "axis": f"SHAP: contribution to the predicted {unit} of the event",
+        "colours": ["lowest value", "highest value", "not observed"],
+        "mean": "mean |SHAP|",
+        "features": shown,
+        "caption": (
+            f"{label}, chosen in {chosen_share(record, place, model)} of the folds; its AUC is "
+            f"{as_area(cell.auc)} (95 % interval {as_interval(cell.auc_low, cell.auc_high)}). "
+            f"A point is one of {counted(place.facts.n, 'patient')}, averaged over repeats; to "
+            f"the right of 0 a feature raises the predicted {unit}. Features are sorted by mean "
+            "|SHAP|."
+            + (some if len(features) > MOST_FEATURES else "")
+            + (f" {HINT}" if untested else "")
+        ),
+    }
+
+
+def feature_strips(record: RunRecord, rows: pd.DataFrame) -> list[Section]:
+    """Return the points of each feature, the largest mean contribution first."""
+    columns = {column.name: column for column in record.features}
+    strips = []
+    for name in rows["feature"].unique().tolist():
+        part, column = rows[rows["feature"] == name], columns.get(name)
+        # Sorted, so that the order of the points does not follow the order of the patients.
+        part = part.sort_values(["shap", "value"], kind="stable")
+        unit = f", {column.unit}" if column is not None and column.unit else ""
+        strips.append(
+            {
+                "label": f"{column.label if column is not None else name}{unit}",
+                "mean": float(part["shap"].abs().mean()),
+                "shap": part["shap"].astype(float).tolist(),
+                "value": [None if pd.isna(one) else float(one) for one in part["value"]],
+            }
+        )
+    return sorted(strips, key=lambda strip: -float(strip["mean"]))

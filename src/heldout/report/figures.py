@@ -1,0 +1,269 @@
+"""The figures, drawn from the contents, as SVG that is the same on every drawing.
+
+Everything is placed in pixels on one empty canvas: a figure is a typographic object here, and
+its text stays text. Colours are written as CSS variables with the light colour to fall back
+on, so that a page can turn them dark and a file of its own is still right.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+from heldout.record import RunRecord
+from heldout.report.contents import build_contents
+from heldout.report.wording import shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw_figures"]
+
+WIDTH = 540
+INK, MUTED, RULE, BAND = "#20262d", "#68717c", "#d5dae0", "#e9edf2"
+ACCENT, PAPER, WARNING = "#1c5f8c", "#ffffff", "#a4481a"
+LOW, MIDDLE, HIGH, MISSING = "#2f7fc1", "#a3a3a3", "#e07b1a", "#8a8f96"
+VARIABLES = {
+    INK: "ink",
+    MUTED: "muted",
+    RULE: "rule",
+    BAND: "band",
+    ACCENT: "accent",
+    PAPER: "paper",
+    WARNING: "warning",
+}
+STYLE: dict[Any, Any] = {
+    # Labels are the user's text: a dollar sign in them is a dollar sign.
+    "text.parse_math": False,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 12.0,
+    "text.color": INK,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "heldout",
+    "path.simplify": False,
+}
+FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
+
+
+def draw_figures(record: RunRecord) -> dict[str, str]:
+    """Return the figures of a record.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    dict of str to str
+        Name, such as ``auc`` or ``shap_response_d2_ridge``, -> SVG; byte-equal for equal records.
+    """
+    import matplotlib as mpl
+
+    contents = build_contents(record)
+    with mpl.rc_context(STYLE):
+        figures = {"auc": as_svg(draw_forest(contents["forest"]), "auc")}
+        for one in contents["explanations"]["items"]:
+            figures[one["figure"]] = as_svg(draw_explanation(one), one["figure"])
+    return figures
+
+
+def empty_canvas(height: float) -> tuple[Figure, Axes]:
+    """Return a figure and an axes whose units are pixels, from the top left corner."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 72, height / 72), dpi=72, facecolor=PAPER)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, WIDTH), ylim=(height, 0))
+    axes.set_axis_off()
+    return figure, axes
+
+
+def as_svg(figure: Figure, name: str) -> str:
+    """Return a figure as an SVG element whose ids are its own, fit for a page with others."""
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", metadata=NO_METADATA)
+    text = buffer.getvalue()
+
+    def adapted(match: re.Match[str]) -> str:
+        tag = match.group()
+        tag = re.sub(r'\bid="', f'id="{name}-', tag)
+        tag = re.sub(r'href="#', f'href="#{name}-', tag)
+        tag = tag.replace("url(#", f"url(#{name}-").replace("'DejaVu Sans'", FONTS)
+        for colour, variable in VARIABLES.items():
+            tag = tag.replace(colour, f"var(--{variable}, {colour})")
+        return tag
+
+    return re.sub(r"<[^>]+>", adapted, text[text.index("<svg") :])
+
+
+ROW, LABELS_END, SCALE_START, SCALE_END = 21, 208, 220, 412
+
+
+def across(area: float) -> float:
+    """Return where an area lies on the scale of the figure of AUCs."""
+    return SCALE_START + area * (SCALE_END - SCALE_START)
+
+
+def draw_forest(forest: dict[str, Any]) -> Figure:
+    """Return the figure of all AUCs: a group an outcome and follow-up, a row a model."""
+    heights = [56 + ROW * max(len(group["rows"]), 1) for group in forest["groups"]]
+    figure, axes = empty_canvas(sum(heights) + 34)
+    top = 4.0
+    for group, height in zip(forest["groups"], heights, strict=True):
+        draw_group(axes, group, top)
+        top += height
+    draw_scale(axes, top - 6, forest["scale"])
+    return figure
+
+
+def draw_group(axes: Axes, group: dict[str, Any], top: float) -> None:
+    """Draw one outcome at one follow-up, or the words that say why there is nothing to draw."""
+    declined = group["reason"] is not None
+    axes.text(
+        0, top + 12, shortened(group["title"], 48), va="center", weight="bold",
+        color=MUTED if declined else INK,
+    )  # fmt: skip
+    axes.text(WIDTH, top + 12, group["sample"], va="center", ha="right", color=MUTED)
+    first = top + 40
+    if declined:
+        axes.text(0, first, fill(group["reason"], 78), va="center", color=MUTED, linespacing=1.5)
+        return
+    low, high = map(across, group["chance"])
+    bottom = first + ROW * (len(group["rows"]) - 0.5)
+    axes.fill_between([low, high], first - ROW / 2, bottom, color=BAND, lw=0)
+    axes.plot([across(0.5)] * 2, [first - ROW / 2, bottom], color=MUTED, lw=1, dashes=(3, 3))
+    for number, row in enumerate(group["rows"]):
+        draw_row(axes, row, first + ROW * number)
+
+
+def draw_row(axes: Axes, row: dict[str, Any], y: float) -> None:
+    """Draw one model's point and interval, with its name and its figures."""
+    strong = row["kind"] == "headline"
+    colour = {"headline": ACCENT, "model": INK, "reference": MUTED}[row["kind"]]
+    weight = "bold" if strong else "normal"
+    axes.text(LABELS_END, y, row["label"], va="center", ha="right", color=colour, weight=weight)
+    axes.plot(
+        [across(row["low"]), across(row["high"])], [y, y],
+        color=colour, lw=2.6 if strong else 1.3, solid_capstyle="butt",
+    )  # fmt: skip
+    axes.plot(
+        [across(row["auc"])], [y], marker="D" if strong else "o", ms=7 if strong else 5.5,
+        mfc=PAPER if row["kind"] == "reference" else colour, mec=colour, mew=1.3,
+    )  # fmt: skip
+    axes.text(WIDTH, y, row["words"], va="center", ha="right", color=colour, weight=weight)
+
+
+def draw_scale(axes: Axes, y: float, words: str) -> None:
+    """Draw the scale of areas under all groups."""
+    axes.plot([SCALE_START, SCALE_END], [y, y], color=RULE, lw=1)
+    for area, label in ((0, "0"), (0.25, ".25"), (0.5, ".50"), (0.75, ".75"), (1, "1")):
+        axes.plot([across(area)] * 2, [y, y + 4], color=RULE, lw=1)
+        axes.text(across(area), y + 14, label, va="center", ha="center", color=MUTED)
+    axes.text(LABELS_END, y + 14, words, va="center", ha="right", color=MUTED)
+
+
+STRIP, STRIP_START, STRIP_END = 34, 184, 466
+
+
+def draw_explanation(one: dict[str, Any]) -> Figure:
+    """Return the figure of one model's contributions: a strip a feature, a point a patient."""
+    features = one["features"]
+    bottom = 40 + STRIP * len(features)
+    figure, axes = empty_canvas(bottom + 48)
+    draw_key(axes, one)
+    reach = max((abs(x) for strip in features for x in strip["shap"]), default=0.0) or 1.0
+
+    def place(x: float) -> float:
+        return STRIP_START + (x / reach + 1) * (STRIP_END - STRIP_START) / 2
+
+    axes.plot([place(0)] * 2, [36, bottom], color=MUTED, lw=1)
+    for number, strip in enumerate(features):
+        draw_strip(axes, strip, 40 + STRIP * (number + 0.5), place)
+    for x in (-reach, 0.0, reach):
+        words = f"{x:+.2g}".replace("-", "\N{MINUS SIGN}") if x else "0"
+        axes.text(place(x), bottom + 14, words, va="center", ha="center", color=MUTED)
+    middle = (STRIP_START + STRIP_END) / 2
+    axes.text(middle, bottom + 34, one["axis"], va="center", ha="center", color=MUTED)
+    if one["watermark"]:
+        draw_watermark(axes, one["watermark"], bottom)
+    return figure
+
+
+def draw_key(axes: Axes, one: dict[str, Any]) -> None:
+    """Draw what the colours of the points mean."""
+    x = 120.0
+    for words, colour, face in zip(
+        one["colours"], (LOW, HIGH, MISSING), (LOW, HIGH, "none"), strict=True
+    ):
+        axes.plot([x + 4], [14], "o", ms=6, mfc=face, mec=colour, mew=1)
+        axes.text(x + 14, 14, words, va="center", color=MUTED)
+        x += 105
+    axes.text(WIDTH, 14, one["mean"], va="center", ha="right", color=MUTED)
+
+
+def draw_strip(axes: Axes, strip: dict[str, Any], y: float, place: Any) -> None:
+    """Draw the contributions of one feature, coloured by its value."""
+    axes.plot([STRIP_START, STRIP_END], [y, y], color=RULE, lw=0.7)
+    axes.text(
+        STRIP_START - 14, y, shortened(strip["label"], 26), va="center", ha="right", color=INK
+    )
+    mean = f"{strip['mean']:.2f}" if strip["mean"] < 10 else f"{strip['mean']:.0f}"
+    axes.text(WIDTH, y, mean, va="center", ha="right", color=MUTED)
+    xs = [place(x) for x in strip["shap"]]
+    colours = value_colours(strip["value"])
+    faces = [
+        "none" if value is None else colour
+        for value, colour in zip(strip["value"], colours, strict=True)
+    ]
+    axes.scatter(
+        xs,
+        [y + offset for offset in swarm(xs)],
+        s=26,
+        c=faces,
+        edgecolors=colours,
+        linewidths=0.8,
+        zorder=3,
+    )
+
+
+def swarm(xs: list[float]) -> list[float]:
+    """Return how far each point steps aside so that points of one place can be told apart."""
+    taken: dict[int, int] = {}
+    offsets = []
+    for x in xs:
+        bin_ = round(x / 5)
+        rank = taken.get(bin_, 0)
+        taken[bin_] = rank + 1
+        step = (rank + 1) // 2 * 4.0
+        offsets.append(step if rank % 2 else -step)
+    widest = max(map(abs, offsets), default=0.0)
+    squeeze = min(1.0, (STRIP / 2 - 4) / widest) if widest else 1.0
+    return [offset * squeeze for offset in offsets]
+
+
+def value_colours(values: list[float | None]) -> list[str]:
+    """Return a colour a value, from the feature's lowest to its highest."""
+    from matplotlib.colors import LinearSegmentedColormap, to_hex
+
+    known = [value for value in values if value is not None]
+    low, high = min(known, default=0.0), max(known, default=0.0)
+    colours = LinearSegmentedColormap.from_list("value", [LOW, MIDDLE, HIGH])
+    return [
+        MISSING
+        if value is None
+        else to_hex(colours((value - low) / (high - low) if high > low else 0.5))
+        for value in values
+    ]
+
+
+def draw_watermark(axes: Axes, words: str, bottom: float) -> None:
+    """Write over the whole figure what it must not be taken for."""
+    for y in range(80, max(int(bottom), 81), 150):
+        axes.text(
+            (STRIP_START + STRIP_END) / 2, y, words, va="center", ha="center", rotation=8,
+            size=17, weight="bold", color=WARNING, alpha=0.75, zorder=9,
+        )  # fmt: skip

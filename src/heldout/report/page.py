@@ -1,0 +1,59 @@
+"""One HTML page that needs nothing but itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from heldout.record import RunRecord, write_atomically
+from heldout.report.contents import build_contents
+
+__all__ = ["render_page", "write_report"]
+
+
+def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
+    """Return the page of a record.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    figures : mapping of str to str
+        Name -> SVG, as `heldout.report.draw_figures` gives them.
+
+    Returns
+    -------
+    str
+        HTML; everything but the figures is escaped.
+    """
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("heldout.report", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("page.html.j2")
+    return template.render(contents=build_contents(record), figures=figures)
+
+
+def write_report(record: RunRecord, figures: Mapping[str, str], path: Path) -> None:
+    """Write a record's page.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    figures : mapping of str to str
+        As `heldout.report.draw_figures` gives them.
+    path : Path
+        Of the HTML file; its folder exists.
+
+    Raises
+    ------
+    RecordError
+        If the folder cannot be written to.
+    """
+    write_atomically(path, render_page(record, figures))

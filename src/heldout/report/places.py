@@ -1,0 +1,119 @@
+"""One outcome at one follow-up, with all of the record that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from heldout.inference import Cell
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.report.wording import as_share
+
+__all__ = ["Place", "chosen_share", "part_of", "places_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One outcome at one follow-up.
+
+    Attributes
+    ----------
+    title : str
+        As the verdict speaks of it, such as ``Response at d2``.
+    label : str
+        The outcome as its author labelled it.
+    visit : str
+        The visit as its author labelled it; empty if that is its name.
+    detail : str
+        Both labels, as far as the title does not say them.
+    facts : OutcomeFacts
+        Its counts.
+    headline : Cell
+        The procedure that chooses a model.
+    cells : tuple of Cell
+        The models, in the experiment's order.
+    """
+
+    title: str
+    label: str
+    visit: str
+    detail: str
+    facts: OutcomeFacts
+    headline: Cell
+    cells: tuple[Cell, ...]
+
+
+def places_of(record: RunRecord) -> tuple[Place, ...]:
+    """Return every outcome at every follow-up, in the record's order.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    tuple of Place
+    """
+    return tuple(place_of(record, facts) for facts in record.outcomes)
+
+
+def place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
+    """Return one place."""
+    visits = {visit.name: visit.label for visit in record.visits}
+    here = (facts.name, facts.follow_up)
+    spoken = facts.name.replace("_", " ")
+    visit = visits[facts.follow_up]
+    visit = "" if visit == facts.follow_up else visit
+    label = "" if facts.label.casefold() == spoken.casefold() else facts.label
+    return Place(
+        title=f"{spoken[:1].upper()}{spoken[1:]} at {facts.follow_up}",
+        label=facts.label,
+        visit=visit,
+        detail=", ".join(filter(None, (label, visit))),
+        facts=facts,
+        headline=next(one for one in record.headline if (one.outcome, one.follow_up) == here),
+        cells=tuple(one for one in record.cells if (one.outcome, one.follow_up) == here),
+    )
+
+
+def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:
+    """Return a record table's rows of one model at one place.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``outcome``, ``follow_up`` and ``model``.
+    place : Place
+        Which outcome and follow-up.
+    model : str
+        Its name.
+
+    Returns
+    -------
+    DataFrame
+    """
+    here = (table["outcome"] == place.facts.name) & (table["follow_up"] == place.facts.follow_up)
+    return table[here & (table["model"] == model)]
+
+
+def chosen_share(record: RunRecord, place: Place, model: str) -> str:
+    """Return in what share of the folds the procedure chose a model.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Whose choices are counted.
+    place : Place
+        Which outcome and follow-up.
+    model : str
+        Its name.
+
+    Returns
+    -------
+    str
+        In percent.
+    """
+    chosen = part_of(record.choices, place, model)["chosen"].astype(bool)
+    return as_share(int(chosen.sum()), len(chosen))

@@ -1,0 +1,117 @@
+"""How numbers are said on the page; a number that does not exist is said in words."""
+
+from __future__ import annotations
+
+from heldout.inference import area
+
+__all__ = [
+    "as_area",
+    "as_duration",
+    "as_interval",
+    "as_p",
+    "as_share",
+    "as_signed",
+    "counted",
+    "shortened",
+]
+
+NOT_EVALUATED = "not evaluated"
+
+
+def as_area(value: float | None) -> str:
+    """Return an AUC with two digits, or words where there is none.
+
+    Examples
+    --------
+    >>> as_area(0.685), as_area(None)
+    ('.69', 'not evaluated')
+    """
+    return NOT_EVALUATED if value is None else area(value)
+
+
+def as_interval(low: float | None, high: float | None) -> str:
+    """Return an interval of areas or rates.
+
+    Examples
+    --------
+    >>> as_interval(0.336, 0.897)
+    '.34 to .90'
+    """
+    return NOT_EVALUATED if low is None or high is None else f"{area(low)} to {area(high)}"
+
+
+def as_signed(value: float | None, digits: int) -> str:
+    """Return a score without leading zero and with a true minus sign; zero has no sign.
+
+    Examples
+    --------
+    >>> as_signed(0.1077, 2), as_signed(-0.001, 2), as_signed(None, 3)
+    ('.11', '.00', 'not evaluated')
+    """
+    if value is None:
+        return NOT_EVALUATED
+    text = f"{abs(value):.{digits}f}"
+    minus = "\N{MINUS SIGN}" if value < 0 and float(text) > 0 else ""
+    return minus + text.removeprefix("0")
+
+
+def as_p(value: float | None) -> str:
+    """Return a p-value.
+
+    Examples
+    --------
+    >>> as_p(0.0214), as_p(0.0004), as_p(None)
+    ('.021', '< .001', 'not tested')
+    """
+    if value is None:
+        return "not tested"
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def as_share(part: float, whole: float) -> str:
+    """Return a part of a whole in percent.
+
+    Examples
+    --------
+    >>> as_share(29, 36), as_share(0, 0)
+    ('81 %', 'none')
+    """
+    return f"{100 * part / whole:.0f} %" if whole else "none"
+
+
+def as_duration(seconds: float) -> str:
+    """Return a duration in its natural unit.
+
+    Examples
+    --------
+    >>> as_duration(95.2), as_duration(12.4), as_duration(8000)
+    ('1 min 35 s', '12 s', '2 h 13 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """Return a count with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "repeat"), counted(0, "event"), counted(5, "study", "studies")
+    ('1 repeat', '0 events', '5 studies')
+    """
+    return f"{n} {one if n == 1 else several or one + 's'}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return a text that fits its place in a figure; the tables have it whole.
+
+    Examples
+    --------
+    >>> shortened("Beck Depression Inventory", 12), shortened("MADRS", 12)
+    ('Beck Depres…', 'MADRS')
+    """
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

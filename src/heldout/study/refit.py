@@ -1,0 +1,109 @@
+"""The model a study exports: the same procedure, once more, on all patients."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from heldout.errors import ExportError, raise_faults, unknown_name
+from heldout.export import write_bundle
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.spec import experiment_from
+from heldout.study.plan import StudyPlan, plan_study
+from heldout.study.units import training_set
+from heldout.validation import choose_model, fit_models
+
+__all__ = ["export_model"]
+
+
+def export_model(
+    record: RunRecord,
+    folder: Path,
+    *,
+    outcome: str | None = None,
+    follow_up: str | None = None,
+    model: str | None = None,
+) -> Path:
+    """Refit a study's model on all observed patients and write it as a bundle.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Read from disk; its experiment's data must still be there, unchanged.
+    folder : Path
+        The bundle's folder; must not exist.
+    outcome, follow_up : str, optional
+        Which outcome; the primary one by default, else the first that was evaluated.
+    model : str, optional
+        Which model; by default the one the procedure chooses on all patients.
+
+    Returns
+    -------
+    Path
+        The bundle.
+
+    Raises
+    ------
+    ExportError
+        If the outcome was not evaluated, the model is not in the study, or the data have
+        changed since the run.
+    """
+    assert record.folder is not None
+    facts = wanted_outcome(record, outcome, follow_up)
+    names = [name for name in record.experiment["models"] if name != "prevalence"]
+    if model is not None and model not in names:
+        raise ExportError(unknown_name("--model", "model of this study", model, names))
+    plan = plan_study(experiment_from(record.experiment, folder=record.folder.parents[3]))
+    if plan.data_fingerprint != record.data_fingerprint:
+        raise ExportError(
+            f"The table of run {record.run_id} has changed since the run. Restore it, or run the "
+            "experiment again and export that run."
+        )
+    return refitted_bundle(plan, record, facts, model, folder)
+
+
+def refitted_bundle(
+    plan: StudyPlan, record: RunRecord, facts: OutcomeFacts, model: str | None, folder: Path
+) -> Path:
+    """Tune, choose and fit on all observed patients, and write the bundle."""
+    number = next(
+        number
+        for number, outcome in enumerate(plan.outcomes)
+        if (outcome.name, outcome.follow_up) == (facts.name, facts.follow_up)
+    )
+    rows = np.flatnonzero(plan.outcomes[number].observed)
+    training = training_set(plan, number, rows, (facts.name, facts.follow_up, "all"))
+    models = [one for one in plan.models if model in (None, one.name)]
+    fitted = fit_models(
+        training, models, plan.tuning, n_inner=plan.validation.inner, seed=plan.seed
+    )
+    if not fitted:
+        raise ExportError(f"--model: '{model}' cannot be fitted: its columns are not in the table.")
+    name = model or choose_model(fitted)
+    chosen = next(one for one in fitted if one.model.name == name)
+    matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
+    assert matrix is not None
+    return write_bundle(record, chosen, matrix.columns, facts, folder)
+
+
+def wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:
+    """Return the outcome a user means, or say why it cannot be exported."""
+    known = {one.name: None for one in record.outcomes}
+    visits = {one.follow_up: None for one in record.outcomes}
+    faults = []
+    if outcome is not None and outcome not in known:
+        faults.append(unknown_name("--outcome", "outcome of this study", outcome, known))
+    if follow_up is not None and follow_up not in visits:
+        faults.append(unknown_name("--follow-up", "follow-up of this study", follow_up, visits))
+    raise_faults(ExportError, faults)
+    fitting = [
+        one
+        for one in record.outcomes
+        if outcome in (None, one.name) and follow_up in (None, one.follow_up)
+    ]
+    evaluated = [one for one in fitting if one.status == "evaluated"]
+    if not evaluated:
+        reasons = " ".join(one.reason for one in fitting if one.reason)
+        raise ExportError(f"Nothing to export. {reasons} Choose an outcome that was evaluated.")
+    return next((one for one in evaluated if one.primary), evaluated[0])

@@ -1,0 +1,18 @@
+"""A record shown in MLflow: one run for each model of each cell, and one for each headline.
+
+The record is the truth and MLflow a view of it: nothing is read back from there, and the
+view can be made again at any time. What is logged is a stream of plain items
+(`heldout.tracking.items`); one short loop alone hands them to MLflow.
+"""
+
+from heldout.tracking.runs import TrackedRun, log_record
+from heldout.tracking.store import prepare_store
+from heldout.tracking.ui import comparison_path, start_ui
+
+__all__ = [
+    "TrackedRun",
+    "comparison_path",
+    "log_record",
+    "prepare_store",
+    "start_ui",
+]

@@ -1,0 +1,283 @@
+"""What MLflow is to show of a record, as a stream of plain items; MLflow is unknown here.
+
+No pseudonym and no feature of a patient is in the stream: held-out predictions carry a
+running number in place of the pseudonym.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from heldout.inference import Cell, area, render_verdict
+from heldout.models import MODELS
+from heldout.record import RunRecord
+from heldout.validation import HEADLINE
+
+__all__ = [
+    "Artifact",
+    "Item",
+    "Metrics",
+    "Params",
+    "RunPlan",
+    "Series",
+    "Tags",
+    "items_of",
+    "key_of",
+    "plan_runs",
+]
+
+# Short enough to read in a column; the record has the whole digests.
+DIGEST_DIGITS = 12
+# A model has one colour in all charts; black is the headline's. Told apart by colour-blind eyes.
+HEADLINE_COLOUR = "#1a1a1a"
+COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
+METRICS = {
+    "cv.roc_auc": "auc",
+    "cv.roc_auc_lo": "auc_low",
+    "cv.roc_auc_hi": "auc_high",
+    "cv.brier": "brier",
+    "cv.brier_skill": "brier_skill",
+    "cv.p": "p",
+    "cv.p_adjusted": "p_adjusted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tags:
+    """Texts to search and to group runs by."""
+
+    values: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Params:
+    """What was chosen before the run."""
+
+    values: Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """Figures of the whole cell."""
+
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One metric with a value a step, counted from 0."""
+
+    name: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """A text file."""
+
+    path: str
+    text: str
+
+
+Item = Tags | Params | Metrics | Series | Artifact
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPlan:
+    """One MLflow run to be: its name, its cell, and when it began and ended (ms since 1970)."""
+
+    name: str
+    cell: Cell
+    start: int
+    end: int
+
+
+def plan_runs(record: RunRecord) -> tuple[RunPlan, ...]:
+    """Return the MLflow runs of a record, in the order in which the user interface lists them.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    tuple of RunPlan
+        Outcome by outcome, the primary one first; the headline before its models. A declined
+        outcome has its headline alone, which says why.
+    """
+    primary = {(one.name, one.follow_up) for one in record.outcomes if one.primary}
+    cells = [
+        cell
+        for head in sorted(record.headline, key=lambda head: key_of(head) not in primary)
+        for cell in (head, *(one for one in record.cells if key_of(one) == key_of(head)))
+        if cell is head or cell.status == "evaluated"
+    ]
+    began = datetime.fromisoformat(str(record.environment["started"])).timestamp()
+    start = round(1000 * began)
+    end = start + math.ceil(1000 * float(record.environment["seconds"]))
+    return tuple(
+        # The list shows the latest first, so a millisecond apart keeps it in this order.
+        RunPlan(name=run_name(cell), cell=cell, start=start + len(cells) - place, end=end)
+        for place, cell in enumerate(cells, start=1)
+    )
+
+
+def key_of(cell: Cell) -> tuple[str, str]:
+    """Return a cell's outcome and follow-up: cells with the same ones are compared."""
+    return cell.outcome, cell.follow_up
+
+
+def run_name(cell: Cell) -> str:
+    """Return what a run is called, such as ``response d2 · ridge``."""
+    what = cell.model if cell.status == "evaluated" else cell.status
+    return f"{cell.outcome} {cell.follow_up} · {what}"
+
+
+def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Iterator[Item]:
+    """Yield everything that MLflow is to show of one cell.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    cell : Cell
+        One of its cells, or of its headline.
+    figures : mapping of str to str
+        Name -> SVG. ``<kind>_<outcome>_<follow-up>_<model>`` belongs to that cell; figures of
+        no one cell are shown with every headline.
+
+    Yields
+    ------
+    Item
+        Tags first.
+    """
+    yield Tags(values=tags_of(record, cell))
+    yield Params(values=params_of(record, cell))
+    if cell.status == "evaluated":
+        values = {name: getattr(cell, attribute) for name, attribute in METRICS.items()}
+        yield Metrics(values={name: one for name, one in values.items() if one is not None})
+        yield Series(name="fold.roc_auc", values=cell.fold_auc)
+        yield from trial_items(record, cell)
+        yield Artifact(path="predictions.csv", text=as_csv(held_out(record, cell)))
+    if cell.model == HEADLINE:
+        yield Artifact(path="verdict.txt", text=render_verdict(record.verdict) + "\n")
+    for name, svg in figures.items():
+        if belongs(record, cell, name):
+            yield Artifact(path=f"{name}.svg", text=svg)
+
+
+def tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
+    """Return a run's tags."""
+    return {
+        "study": record.name,
+        "outcome": cell.outcome,
+        "follow_up": cell.follow_up,
+        "kind": "headline" if cell.model == HEADLINE else "model",
+        "status": cell.status,
+        "heldout.run": record.run_id,
+        "config_sha": record.fingerprint[:DIGEST_DIGITS],
+        "data_digest": record.data_fingerprint[:DIGEST_DIGITS],
+        "folds_digest": record.folds_digest[:DIGEST_DIGITS],
+        "mlflow.note.content": description(record, cell),
+        "mlflow.runColor": colour(record, cell),
+        "mlflow.source.name": "heldout",
+        "mlflow.source.type": "LOCAL",
+    }
+
+
+def colour(record: RunRecord, cell: Cell) -> str:
+    """Return the colour of a cell's model in charts."""
+    if cell.model == HEADLINE:
+        return HEADLINE_COLOUR
+    return COLOURS[list(record.experiment["models"]).index(cell.model) % len(COLOURS)]
+
+
+def description(record: RunRecord, cell: Cell) -> str:
+    """Return what a run's page says first: the verdict, why it was declined, or how to read it."""
+    if cell.reason is not None:
+        return cell.reason
+    if cell.model == HEADLINE:
+        return render_verdict(record.verdict)
+    label = MODELS[cell.model].label if cell.model in MODELS else cell.model
+    interval = f"{area(cell.auc_low or 0.0)} to {area(cell.auc_high or 1.0)}"
+    return (
+        f"{label}: AUC {area(cell.auc or 0.0)} for patients held out (95 % interval {interval}). "
+        "The best of several models is not an estimate; the headline is one."
+    )
+
+
+def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
+    """Return the few parameters by which runs differ."""
+    validation, tuning = record.experiment["validation"], record.experiment["tuning"]
+    return {
+        "model": cell.model,
+        "outcome": cell.outcome,
+        "follow_up": cell.follow_up,
+        "n": cell.n,
+        "events": cell.events,
+        "features": n_features(record, cell),
+        "outer": validation["outer"],
+        "inner": validation["inner"],
+        "repeats": validation["repeats"],
+        "trials": tuning["trials"],
+        "sampler": tuning["sampler"],
+    }
+
+
+def n_features(record: RunRecord, cell: Cell) -> int:
+    """Return how many features a model reads: 1 for a severity alone, none for a prevalence."""
+    model = MODELS.get(cell.model)
+    if model is not None and model.columns == "severity":
+        return 1
+    if model is not None and model.reference and model.explainer == "none":
+        return 0
+    return len(record.features)
+
+
+def trial_items(record: RunRecord, cell: Cell) -> Iterator[Item]:
+    """Yield the search of a model as one series and one table; a headline has none of its own."""
+    trials = of_cell(record.trials, cell)
+    if trials.empty:
+        return
+    yield Series(name="trial.value", values=tuple(map(float, trials["criterion"])))
+    columns = ["repeat", "fold", "trial", "candidate", "criterion"]
+    yield Artifact(path="trials.csv", text=as_csv(trials[columns]))
+
+
+def held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
+    """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
+    table = record.predictions
+    numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
+    columns = ["patient", "repeat", "fold", "event", "margin", "probability"]
+    return of_cell(numbered, cell)[columns]
+
+
+def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return the rows of one of the record's tables that belong to a cell."""
+    place = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
+    return table[place & (table["model"] == cell.model)]
+
+
+def as_csv(table: pd.DataFrame) -> str:
+    """Return a table as CSV."""
+    return str(table.to_csv(index=False))
+
+
+def belongs(record: RunRecord, cell: Cell, figure: str) -> bool:
+    """Return whether a figure is shown with a cell."""
+    place = figure.partition("_")[2]
+    if place == figure_key(cell):
+        return True
+    others = map(figure_key, record.cells + record.headline)
+    return cell.model == HEADLINE and place not in others
+
+
+def figure_key(cell: Cell) -> str:
+    """Return how figures call a cell, after their kind."""
+    return f"{cell.outcome}_{cell.follow_up}_{cell.model}"

@@ -1,0 +1,192 @@
+"""The one loop that talks to MLflow: every item of a record's stream to its place.
+
+Uses MLflow's client alone, never its global state: no tracking address and no active run is
+left behind in a notebook that calls this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from heldout.errors import TrackingError
+from heldout.record import RunRecord
+from heldout.tracking.items import (
+    Artifact,
+    Item,
+    Metrics,
+    Params,
+    RunPlan,
+    Series,
+    Tags,
+    items_of,
+    key_of,
+    plan_runs,
+)
+from heldout.tracking.store import (
+    end_dead_runs,
+    exclusive,
+    first_line,
+    open_client,
+    prepare_store,
+    process_tags,
+    quiet,
+)
+from heldout.tracking.ui import comparison_path
+
+__all__ = ["TrackedRun", "log_record"]
+
+# What MLflow takes in one call.
+BATCH_METRICS = 900
+# MLflow's own tag for what an experiment is about: it then opens on the runs' page.
+EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedRun:
+    """Where a record is in MLflow.
+
+    Attributes
+    ----------
+    experiment_id : str
+        MLflow's number of the experiment.
+    run_ids : tuple of str
+        In the order of the list: outcome by outcome, the primary one first, the headline
+        before its models.
+    comparison : str
+        Path of the page that shows the runs of the first outcome evaluated side by side, to
+        follow the server's address. All outcomes at once would be too wide to read.
+    """
+
+    experiment_id: str
+    run_ids: tuple[str, ...]
+    comparison: str
+
+
+def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> TrackedRun:
+    """Show a record in MLflow, once however often it is asked for.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    figures : mapping of str to str
+        Name -> SVG.
+    mlruns : Path
+        Holds the store, ``mlflow.db``, and ``artifacts/``.
+
+    Returns
+    -------
+    TrackedRun
+        Of the runs that were there before, if they were complete.
+
+    Raises
+    ------
+    TrackingError
+        If the store cannot be used; the record is complete without it.
+    """
+    prepare_store(mlruns)
+    with exclusive(mlruns), quiet():
+        client = open_client(mlruns)
+        from mlflow.exceptions import MlflowException
+
+        try:
+            end_dead_runs(client)
+            experiment_id = experiment_of(client, record, mlruns)
+            return log_runs(client, record, figures, experiment_id)
+        except (MlflowException, OSError) as error:
+            raise TrackingError(
+                f"{mlruns}: MLflow could not log run {record.run_id} ({first_line(error)}). A "
+                "store that can be written to is required. The record is complete without it; "
+                "put this right and run the experiment again: nothing is fitted twice."
+            ) from None
+
+
+def experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
+    """Return MLflow's experiment of a record's name, made or brought back where it must be."""
+    found = client.get_experiment_by_name(record.name)
+    if found is None:
+        place = mlruns.resolve() / "artifacts" / record.name
+        note = {"mlflow.note.content": str(record.experiment["question"])}
+        made = client.create_experiment(record.name, place.as_uri(), tags=EXPERIMENT_KIND | note)
+        return str(made)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+def log_runs(
+    client: Any, record: RunRecord, figures: Mapping[str, str], experiment_id: str
+) -> TrackedRun:
+    """Return the complete runs of a record, logged anew unless all of them are there."""
+    plans = plan_runs(record)
+    found = {run.info.run_name: run for run in runs_of(client, record, experiment_id)}
+    complete = all(run.info.status == "FINISHED" for run in found.values())
+    if complete and found.keys() == {plan.name for plan in plans}:
+        run_ids = [found[plan.name].info.run_id for plan in plans]
+    else:
+        for run in runs_of(client, record, experiment_id):
+            client.delete_run(run.info.run_id)
+        try:
+            run_ids = [
+                log_run(client, plan, items_of(record, plan.cell, figures), experiment_id)
+                for plan in plans
+            ]
+        except BaseException as error:
+            # Whatever ends the process here, a stop signal included, leaves nothing RUNNING.
+            status = "FAILED" if isinstance(error, Exception) else "KILLED"
+            for run in runs_of(client, record, experiment_id, "attributes.status = 'RUNNING'"):
+                client.set_terminated(run.info.run_id, status)
+            raise
+    lead = next(plan for plan in plans if plan.cell.status == "evaluated")
+    shown = [
+        run_id
+        for run_id, plan in zip(run_ids, plans, strict=True)
+        if key_of(plan.cell) == key_of(lead.cell)
+    ]
+    return TrackedRun(
+        experiment_id=experiment_id,
+        run_ids=tuple(run_ids),
+        comparison=comparison_path(experiment_id, shown),
+    )
+
+
+def runs_of(client: Any, record: RunRecord, experiment_id: str, *also: str) -> list[Any]:
+    """Return the MLflow runs of a record."""
+    wanted = " and ".join([f"tags.`heldout.run` = '{record.run_id}'", *also])
+    return list(client.search_runs([experiment_id], wanted, max_results=50_000))
+
+
+def log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: str) -> str:
+    """Log one run's items in as few calls as MLflow allows, and return its number."""
+    from mlflow.entities import Metric, Param
+
+    tags: dict[str, str] = {}
+    params, metrics, artifacts = [], [], []
+    for item in items:
+        match item:
+            case Tags():
+                tags |= item.values
+            case Params():
+                params += [Param(name, str(value)) for name, value in item.values.items()]
+            case Metrics():
+                metrics += [Metric(name, one, plan.end, 0) for name, one in item.values.items()]
+            case Series():
+                metrics += [
+                    Metric(item.name, one, plan.end, step) for step, one in enumerate(item.values)
+                ]
+            case Artifact():
+                artifacts.append(item)
+    created = client.create_run(
+        experiment_id, start_time=plan.start, tags=tags | process_tags(), run_name=plan.name
+    )
+    run_id = str(created.info.run_id)
+    client.log_batch(run_id, metrics=metrics[:BATCH_METRICS], params=params)
+    for begin in range(BATCH_METRICS, len(metrics), BATCH_METRICS):
+        client.log_batch(run_id, metrics=metrics[begin : begin + BATCH_METRICS])
+    for artifact in artifacts:
+        client.log_text(run_id, artifact.text, artifact.path)
+    client.set_terminated(run_id, "FINISHED", plan.end)
+    return run_id

@@ -1,0 +1,248 @@
+"""MLflow's user interface on a study's store: its server as a child process, and its pages."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from heldout.errors import TrackingError
+from heldout.tracking.store import SILENCE, end_dead_runs, exclusive, open_client, quiet, store_uri
+
+__all__ = ["comparison_path", "list_path", "start_ui"]
+
+# The server's own imports take seconds, more on a busy machine.
+START_SECONDS = 180
+STOP_SECONDS = 10
+PORTS_TRIED = 100
+LAST_PORT = 65_535
+# MLflow's pages are about language models unless they are told.
+TRAINING = "workflowType=machine_learning"
+
+
+def silent(_: str) -> None:
+    """Say nothing."""
+
+
+def start_ui(
+    mlruns: Path,
+    port: int = 5000,
+    host: str = "127.0.0.1",
+    *,
+    say: Callable[[str], None] = silent,
+) -> int:
+    """Serve MLflow's user interface until it is stopped, and return its exit status.
+
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store.
+    port, host : int and str
+        Where to listen.
+    say : callable
+        Told which pages to open, once they can be opened.
+
+    Returns
+    -------
+    int
+        0 after Ctrl-C.
+
+    Raises
+    ------
+    TrackingError
+        If there is no run to show, the port is taken, or the server ends before it answers.
+    """
+    check_port(host, port)
+    pages = newest_pages(mlruns)
+    with server(mlruns, host, port) as (child, output):
+        wait_for_answer(child, output, host, port)
+        for title, path in pages.items():
+            say(f"{title}: http://{visible(host)}:{port}{path}")
+        say("Ctrl-C stops the server.")
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            return 0
+
+
+def newest_pages(mlruns: Path) -> dict[str, str]:
+    """Return title -> path of the pages that show the newest study, after ending dead runs."""
+    if not (mlruns / "mlflow.db").is_file():
+        raise no_runs(mlruns)
+    with exclusive(mlruns), quiet():
+        client = open_client(mlruns)
+        end_dead_runs(client)
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        newest = ["attributes.start_time DESC"]
+        headlines = client.search_runs(
+            experiments,
+            "tags.kind = 'headline' and tags.status = 'evaluated'",
+            max_results=1,
+            order_by=newest,
+        )
+        if not headlines:
+            raise no_runs(mlruns)
+        lead = headlines[0]
+        alike = [
+            f"tags.`{name}` = '{lead.data.tags[name]}'"
+            for name in ("heldout.run", "outcome", "follow_up")
+        ]
+        experiment = str(lead.info.experiment_id)
+        found = client.search_runs([experiment], " and ".join(alike), order_by=newest)
+    title = "{outcome} at {follow_up}, models side by side".format(**lead.data.tags)
+    return {
+        f"All runs of {lead.data.tags['study']}": list_path(experiment),
+        title: comparison_path(experiment, [run.info.run_id for run in found]),
+    }
+
+
+def no_runs(mlruns: Path) -> TrackingError:
+    """Return the error for a store without anything to show."""
+    return TrackingError(
+        f"{mlruns}: no runs yet. MLflow shows runs that are finished. Run an experiment first: "
+        "heldout run EXPERIMENT."
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise TrackingError if a port cannot be listened on, and name one that can."""
+    fault = fault_of_port(host, port)
+    if fault is None:
+        return
+    others = range(max(port + 1, 1024), min(port + PORTS_TRIED, LAST_PORT))
+    free = next((other for other in others if fault_of_port(host, other) is None), None)
+    advice = "Stop what listens there." if free is None else f"Try --port {free}."
+    raise TrackingError(
+        f"{host}:{port}: the port cannot be used ({fault}). MLflow's server needs a free one. "
+        f"{advice}"
+    )
+
+
+def fault_of_port(host: str, port: int) -> str | None:
+    """Return why a port cannot be listened on, or None."""
+    if not 0 < port <= LAST_PORT:
+        return f"ports are 1 to {LAST_PORT}"
+    try:
+        with socket.create_server((host, port)):
+            return None
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+
+
+def visible(host: str) -> str:
+    """Return the address at which a browser on this machine finds a server."""
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
+
+
+@contextmanager
+def server(
+    mlruns: Path, host: str, port: int
+) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+    """Run MLflow's server with its output kept aside, and leave none of its processes behind."""
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
+    command += ["--backend-store-uri", store_uri(mlruns), "--host", host, "--port", str(port)]
+    command += ["--artifacts-destination", str(mlruns.resolve() / "artifacts")]
+    command += ["--uvicorn-opts", "--log-level warning"]
+    quietly = {**SILENCE, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    with tempfile.TemporaryFile() as output:
+        child = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+            command,
+            cwd=mlruns,
+            env=quietly,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # MLflow starts processes of its own, which are stopped as one group.
+            start_new_session=True,
+        )
+        try:
+            yield child, output
+        finally:
+            stop(child)
+
+
+def stop(child: subprocess.Popen[bytes]) -> None:
+    """Stop a server and all the processes it started."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            child.wait(STOP_SECONDS)
+
+
+def wait_for_answer(
+    child: subprocess.Popen[bytes], output: IO[bytes], host: str, port: int
+) -> None:
+    """Return when the server answers; raise TrackingError if it ends, or takes minutes."""
+    deadline = time.monotonic() + START_SECONDS
+    while child.poll() is None and time.monotonic() < deadline:
+        if answers(visible(host), port):
+            return
+        time.sleep(0.2)
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    raise TrackingError(
+        f"{host}:{port}: MLflow's server did not answer ({lines[-1] if lines else 'no output'}). "
+        "It must start before its pages can be opened. Try again, or another --port."
+    )
+
+
+def answers(host: str, port: int) -> bool:
+    """Return whether a server says that it is well; asked directly, past any proxy."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def comparison_path(experiment_id: str, run_ids: Sequence[str]) -> str:
+    """Return the path of the page that shows runs side by side.
+
+    Parameters
+    ----------
+    experiment_id : str
+        MLflow's number of the experiment.
+    run_ids : sequence of str
+        MLflow's names of the runs.
+
+    Returns
+    -------
+    str
+        To follow the server's address.
+
+    Examples
+    --------
+    >>> comparison_path("1", ["ab", "cd"])
+    '/#/compare-runs?runs=[%22ab%22,%22cd%22]&experiments=[%221%22]&workflowType=machine_learning'
+    """
+    runs, experiments = (
+        quote(json.dumps(names, separators=(",", ":")), safe="[],")
+        for names in (list(run_ids), [experiment_id])
+    )
+    return f"/#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING}"
+
+
+def list_path(experiment_id: str) -> str:
+    """Return the path of the list of an experiment's runs, with a chart of each metric beside it.
+
+    Examples
+    --------
+    >>> list_path("1")
+    '/#/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning'
+    """
+    return f"/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{TRAINING}"

@@ -1,0 +1,208 @@
+"""What every model of the catalogue must keep; a new entry is tested by itself."""
+
+import inspect
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from heldout.models import (
+    MODELS,
+    Candidate,
+    Choice,
+    Model,
+    Real,
+    Whole,
+    build_pipeline,
+    predict_events,
+)
+from heldout.spec import TuningSpec
+from heldout.splits import draw_folds
+from heldout.tuning import Tuning, middle, prepare_inner, tune_model
+from heldout.validation import FittedModel, TrainingSet, fit_models
+from tests.tables import a_training_set
+
+Floats = NDArray[np.float64]
+TRAINING = a_training_set(40)
+UNSEEN = a_training_set(30, seed=1)
+
+
+def ends(what: Real | Whole | Choice) -> tuple[float | int | str, ...]:
+    """Return the extreme values of a part of a search space."""
+    return what.options if isinstance(what, Choice) else (what.low, what.high)
+
+
+def middle_of(model: Model) -> Candidate:
+    """Return the candidate in the middle of a model's space."""
+    return {name: middle(what) for name, what in model.space.items()}
+
+
+def corners_of(model: Model) -> list[Candidate]:
+    """Return corners of a model's space: all of a small one, the two extremes of a large one."""
+    values = [ends(what) for what in model.space.values()]
+    corners = list(product(*values)) if len(values) < 4 else list(zip(*values, strict=True))
+    return [dict(zip(model.space, corner, strict=True)) for corner in corners]
+
+
+def fitted(
+    model: Model, candidate: Candidate, training: TrainingSet = TRAINING, seed: int = 5
+) -> Any:
+    """Return a model's pipeline fitted on patients with missing values and weights."""
+    pipeline = build_pipeline(model, candidate, seed)
+    features = training.features[model.columns]
+    return pipeline.fit(features, training.events, model__sample_weight=training.weights)
+
+
+def predictions(model: Model, pipeline: Any) -> tuple[Floats, Floats]:
+    """Return margins and probabilities for unseen patients."""
+    prepared = pipeline[:-1].transform(UNSEEN.features[model.columns])
+    return predict_events(model, pipeline[-1], prepared)
+
+
+def tuned(model: Model, trials: int = 3) -> Tuning:
+    """Return a search among the training patients."""
+    rng = np.random.default_rng(0)
+    folds = draw_folds(TRAINING.events[:, None].astype(np.float64), 3, rng)
+    inner = prepare_inner(
+        TRAINING.features[model.columns],
+        TRAINING.events,
+        TRAINING.weights,
+        folds,
+        model.preparation,
+    )
+    return tune_model(model, inner, TuningSpec(trials=trials), search_seed=1, fit_seed=2)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=list(MODELS))
+class TestEveryModel:
+    """Run over the whole catalogue."""
+
+    def test_stands_under_its_own_name(self, model: Model) -> None:
+        assert MODELS[model.name] is model
+
+    def test_has_words_for_people(self, model: Model) -> None:
+        assert model.label[0].isupper()
+        assert inspect.getdoc(model.estimator)
+
+    def test_builds_a_pipeline_that_scikit_learn_can_copy(self, model: Model) -> None:
+        pipeline = build_pipeline(model, middle_of(model), 5)
+        assert repr(clone(pipeline)) == repr(pipeline)
+
+    def test_is_made_of_scikit_learn_and_xgboost_alone(self, model: Model) -> None:
+        """A bundle must load where this package is not installed."""
+        pipeline = fitted(model, middle_of(model))
+        steps = [pipeline, pipeline[:-1], *pipeline["prepare"], pipeline["model"]]
+        assert {type(step).__module__.partition(".")[0] for step in steps} <= {"sklearn", "xgboost"}
+
+    def test_prepares_and_predicts_in_two_steps(self, model: Model) -> None:
+        pipeline = build_pipeline(model, middle_of(model), 5)
+        assert isinstance(pipeline, Pipeline)
+        assert list(pipeline.named_steps) == ["prepare", "model"]
+
+    def test_predicts_a_probability_for_every_patient(self, model: Model) -> None:
+        _, probability = predictions(model, fitted(model, middle_of(model)))
+        assert probability.shape == UNSEEN.events.shape
+        assert ((probability >= 0) & (probability <= 1)).all()
+
+    def test_predicts_in_double_precision(self, model: Model) -> None:
+        """Floats of the record survive to the last bit only as float64."""
+        dtypes = {array.dtype for array in predictions(model, fitted(model, middle_of(model)))}
+        assert dtypes == {np.dtype(np.float64)}
+
+    def test_margin_ranks_as_the_probability(self, model: Model) -> None:
+        margin, probability = predictions(model, fitted(model, middle_of(model)))
+        assert (np.diff(probability[np.argsort(margin)]) >= 0).all()
+
+    def test_margin_is_in_the_unit_it_is_said_to_be(self, model: Model) -> None:
+        margin, probability = predictions(model, fitted(model, middle_of(model)))
+        expected = margin if model.margin == "probability" else 1 / (1 + np.exp(-margin))
+        np.testing.assert_allclose(probability, expected, atol=1e-6)
+
+    def test_probability_and_margin_are_those_of_the_event(self, model: Model) -> None:
+        """Feature a alone carries a strong signal; prevalence ties everybody."""
+        strong = a_training_set(80, signal=5.0)
+        features, events = strong.features["all"][:, :1], strong.events == 1
+        pipeline = build_pipeline(model, middle_of(model), 5).fit(features, strong.events)
+        prepared = pipeline[:-1].transform(features)
+        for values in predict_events(model, pipeline[-1], prepared):
+            distance = np.median(values[events]) - np.median(values[~events])
+            assert distance == 0 if model.name == "prevalence" else distance > 0.01
+
+    def test_same_seed_gives_the_same_bits(self, model: Model) -> None:
+        first, second = (predictions(model, fitted(model, middle_of(model))) for _ in range(2))
+        np.testing.assert_array_equal(first, second)
+
+    def test_learns_from_the_weights(self, model: Model) -> None:
+        """Ten times the weight for events must raise the mean probability."""
+        heavy = TRAINING.weights * np.where(TRAINING.events == 1, 10, 1)
+        features = TRAINING.features[model.columns]
+        pipeline = build_pipeline(model, middle_of(model), 5)
+        pipeline.fit(features, TRAINING.events, model__sample_weight=heavy)
+        _, even = predictions(model, fitted(model, middle_of(model)))
+        _, raised = predictions(model, pipeline)
+        assert raised.mean() > even.mean() + 0.05
+
+    def test_uses_one_thread(self, model: Model) -> None:
+        """Workers share the cores; more threads in each cost time at these sizes."""
+        parameters = model.estimator(middle_of(model), 5).get_params()
+        assert parameters.get("n_jobs", 1) in (1, None)
+
+    def test_takes_its_chance_from_the_seed(self, model: Model) -> None:
+        parameters = model.estimator(middle_of(model), 5).get_params()
+        chancy = model.name in ("elastic_net", "random_forest", "xgboost")
+        assert (parameters.get("random_state") == 5) is chancy
+
+    def test_every_hyper_parameter_reaches_the_estimator(self, model: Model) -> None:
+        for corner in corners_of(model):
+            parameters = model.estimator(corner, 5).get_params()
+            assert {name: parameters[name] for name in corner} == dict(corner)
+
+    def test_every_corner_of_the_space_fits(self, model: Model) -> None:
+        for corner in corners_of(model):
+            pipeline = build_pipeline(model, corner, 5)
+            features = TRAINING.features[model.columns]
+            prepared = pipeline[:-1].fit_transform(features)
+            estimator = pipeline[-1]
+            estimator.fit(prepared, TRAINING.events, sample_weight=TRAINING.weights)
+            assert np.isfinite(estimator.predict_proba(prepared)).all()
+
+    def test_middle_lies_in_the_space(self, model: Model) -> None:
+        for name, value in middle_of(model).items():
+            low, high = ends(model.space[name])
+            assert low < value < high  # type: ignore[operator]
+
+    def test_is_tuned_within_its_space(self, model: Model) -> None:
+        for trial in tuned(model).trials:
+            assert set(trial.candidate) == set(model.space)
+            for name, value in trial.candidate.items():
+                low, high = ends(model.space[name])
+                assert low <= value <= high  # type: ignore[operator]
+
+    def test_is_tried_once_if_there_is_nothing_to_tune(self, model: Model) -> None:
+        assert len(tuned(model).trials) == (3 if model.space else 1)
+
+    @pytest.mark.parametrize("kind", ["separated", "twice the same", "empty", "constant"])
+    def test_survives_awkward_features(self, model: Model, kind: str) -> None:
+        """Small cohorts have them all; none may end a study with an error or a warning."""
+        features = TRAINING.features["all"].copy()
+        features[:, 1] = {
+            "separated": TRAINING.events * 40.0,
+            "twice the same": features[:, 0],
+            "empty": np.full(len(features), np.nan),
+            "constant": np.ones(len(features)),
+        }[kind]
+        awkward = TrainingSet(
+            features={"all": features, "severity": features[:, [1]]},
+            events=TRAINING.events,
+            weights=TRAINING.weights,
+            site=None,
+            path=("awkward",),
+        )
+        [one] = fit_models(awkward, [model], TuningSpec(trials=2), n_inner=3, seed=1)
+        assert isinstance(one, FittedModel)
+        prepared = one.pipeline[:-1].transform(awkward.features[model.columns])
+        assert np.isfinite(predict_events(model, one.pipeline[-1], prepared)).all()

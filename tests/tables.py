@@ -1,0 +1,70 @@
+"""Made-up tables of patients for tests of the statistics; nobody in them exists."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from heldout.study.notebook import plan_table
+from heldout.study.plan import StudyPlan
+from heldout.validation import TrainingSet
+
+FEATURES = ("a", "b", "c", "d")
+# Follow-up -> column, as the notebook door takes them.
+OUTCOMES = {"week4": "response4", "week8": "response8"}
+
+
+def a_table(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) -> pd.DataFrame:
+    """Return patients with four features, two sites, a severity and two outcomes.
+
+    Feature ``a`` carries the signal; some features and some outcomes were not observed.
+    """
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(n_patients, len(FEATURES)))
+    severity = rng.integers(20, 45, n_patients).astype(float)
+    latent = signal * features[:, 0]
+    answers = latent[:, None] + rng.normal(size=(n_patients, len(OUTCOMES))) > 0
+    outcomes = np.where(rng.random(answers.shape) < 0.1, np.nan, answers)
+    features[rng.random(features.shape) < 0.05] = np.nan
+    names = [f"P{number:03d}" for number in range(n_patients)]
+    table = pd.DataFrame(features, columns=list(FEATURES), index=names)
+    table[list(OUTCOMES.values())] = outcomes
+    return table.assign(severity=severity, centre=rng.choice(["north", "south"], n_patients))
+
+
+def a_plan(
+    table: pd.DataFrame,
+    *,
+    outcomes: Mapping[str, str] = OUTCOMES,
+    models: Sequence[str] = ("prevalence", "ridge"),
+    outer: int = 5,
+    trials: int = 2,
+) -> StudyPlan:
+    """Return the plan of a small study on a table, with severity and sites."""
+    experiment = {
+        "name": "made_up",
+        "outcomes": [{"name": column, "at": [at]} for at, column in outcomes.items()],
+        "features": [{"build": "table", "columns": list(FEATURES)}],
+        "models": list(models),
+        "validation": {"outer": outer, "inner": 5, "repeats": 1},
+        "tuning": {"trials": trials},
+        "seed": 11,
+    }
+    return plan_table(table, experiment, outcomes=outcomes, severity="severity", site="centre")
+
+
+def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) -> TrainingSet:
+    """Return patients of a made-up table, observed at week 4, to learn from; weights differ."""
+    table = a_table(n_patients, seed=seed, signal=signal).dropna(subset="response4")
+    weights: NDArray[np.float64] = np.random.default_rng(seed).uniform(0.5, 2, len(table))
+    return TrainingSet(
+        features={
+            "all": table[list(FEATURES)].to_numpy(np.float64),
+            "severity": table[["severity"]].to_numpy(np.float64),
+        },
+        events=table["response4"].to_numpy(np.int64),
+        weights=weights,
+        site=None,
+        path=("response4", "week4", 0, 0),
+    )

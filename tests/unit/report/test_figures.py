@@ -1,0 +1,92 @@
+"""The figures of a small run made by hand."""
+
+from dataclasses import replace
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import pandas as pd
+
+from heldout.record import RunRecord
+from heldout.report import draw_figures
+from heldout.report.figures import STYLE
+
+SHAP = "shap_response_d2_ridge"
+
+
+def words_in(svg: str) -> list[str]:
+    """Return the texts of a figure as they are read."""
+    return [element.text or "" for element in ET.fromstring(svg).iter() if "text" in element.tag]
+
+
+def test_there_is_a_figure_of_all_aucs_and_one_of_each_explanation(record: RunRecord) -> None:
+    assert set(draw_figures(record)) == {"auc", SHAP}
+
+
+def test_figures_are_byte_equal_when_drawn_twice(record: RunRecord) -> None:
+    assert draw_figures(record) == draw_figures(record)
+
+
+def test_an_explanation_of_chance_is_watermarked(record: RunRecord) -> None:
+    assert "no evidence that this model predicts" in words_in(draw_figures(record)[SHAP])
+
+
+def test_an_explanation_above_chance_has_no_watermark(record: RunRecord) -> None:
+    choices = record.choices.assign(chosen=record.choices["model"] == "random_forest")
+    verdict = replace(record.verdict, level="untested")
+    figures = draw_figures(replace(record, choices=choices, verdict=verdict))
+
+    assert "no evidence" not in figures["shap_response_d2_random_forest"]
+
+
+def test_a_declined_follow_up_is_said_in_words(record: RunRecord) -> None:
+    assert "cannot fill" in " ".join(words_in(draw_figures(record)["auc"]))
+
+
+def test_a_users_dollar_signs_and_angles_stay_as_they_are(record: RunRecord) -> None:
+    assert "Age $x_1$ <b>, years" in words_in(draw_figures(record)[SHAP])
+
+
+def test_ids_differ_between_figures(record: RunRecord) -> None:
+    """All figures stand on one page, and a clip path is found by its id."""
+    ids = [
+        element.get("id")
+        for svg in draw_figures(record).values()
+        for element in ET.fromstring(svg).iter()
+        if element.get("id")
+    ]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_every_reference_in_a_figure_is_to_the_figure_itself(record: RunRecord) -> None:
+    root = ET.fromstring(draw_figures(record)[SHAP])
+    ids = {element.get("id") for element in root.iter()}
+    targets = {
+        value.removeprefix("#")
+        for element in root.iter()
+        for name, value in element.attrib.items()
+        if name.endswith("href")
+    }
+
+    assert targets
+    assert targets <= ids
+
+
+def test_a_model_that_uses_no_feature_can_be_drawn(record: RunRecord) -> None:
+    flat = replace(record, explanations=record.explanations.assign(shap=0.0))
+
+    assert "+1" in words_in(draw_figures(flat)[SHAP])
+
+
+def test_a_feature_that_nobody_has_can_be_drawn(record: RunRecord) -> None:
+    empty = record.explanations.assign(value=pd.Series(dtype="float64"))
+
+    assert "not observed" in words_in(draw_figures(replace(record, explanations=empty))[SHAP])
+
+
+def test_drawing_leaves_matplotlib_as_it_was(record: RunRecord) -> None:
+    draw_figures(record)
+
+    assert {name: mpl.rcParams[name] for name in STYLE} == {
+        name: mpl.rcParamsOrig[name] for name in STYLE
+    }

@@ -1,0 +1,136 @@
+"""The door for notebooks: the same engine on a table in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import heldout
+from heldout.errors import StudyError
+
+SMALL: dict[str, Any] = {
+    "outcomes": {"month1": "resp"},
+    "features": ["age", "pain"],
+    "models": ["prevalence", "ridge"],
+    "seed": 1,
+    "repeats": 1,
+    "trials": 2,
+}
+
+
+def a_table(n_patients: int = 40) -> pd.DataFrame:
+    """Return made-up patients; some of the outcomes are not observed."""
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(
+        {
+            "age": rng.normal(50, 10, n_patients),
+            "pain": rng.normal(0, 1, n_patients),
+            "sex": pd.Categorical(rng.choice(["f", "m"], n_patients), categories=["f", "m"]),
+            "town": rng.choice(["A", "B"], n_patients),
+            "resp": rng.integers(0, 2, n_patients).astype(float),
+            "rare": (np.arange(n_patients) < 3).astype(float),
+        }
+    )
+    table.loc[:3, "resp"] = np.nan
+    table.loc[6, "age"] = np.nan
+    return table
+
+
+def test_a_table_is_evaluated_and_left_as_it_was() -> None:
+    table = a_table()
+    before = table.copy(deep=True)
+    record = heldout.evaluate(table, **SMALL)
+    pd.testing.assert_frame_equal(table, before)
+    assert [(cell.follow_up, cell.model, cell.n) for cell in record.cells] == [
+        ("month1", "prevalence", 36),
+        ("month1", "ridge", 36),
+    ]
+    assert record.folder is None
+    assert record.pipelines is None
+
+
+def test_a_rare_outcome_is_declined_beside_one_that_is_not() -> None:
+    record = heldout.evaluate(
+        a_table(), **(SMALL | {"outcomes": {"month1": "resp", "month2": "rare"}})
+    )
+    assert [cell.status for cell in record.headline] == ["evaluated", "declined"]
+    assert "3 events among 40 patients cannot fill 5" in str(record.headline[1].reason)
+
+
+def test_refitted_pipelines_are_plain_and_know_the_table() -> None:
+    record = heldout.evaluate(a_table(), refit=True, **(SMALL | {"features": ["age", "sex"]}))
+    assert record.pipelines is not None
+    pipeline = record.pipelines[("month1", "ridge")]
+    assert [name for name, _ in pipeline.steps] == ["prepare", "model"]
+    assert pipeline.predict_proba(np.array([[50.0, 1.0]])).shape == (1, 2)
+
+
+def test_refitting_changes_no_figure() -> None:
+    plain, refitted = (heldout.evaluate(a_table(), refit=refit, **SMALL) for refit in (False, True))
+    assert plain.cells == refitted.cells
+
+
+def test_adding_a_model_changes_nothing_for_the_others() -> None:
+    """Seeds are named after what they are for, so a model's figures are its own."""
+    alone = heldout.evaluate(a_table(), **(SMALL | {"models": ["ridge"]}))
+    beside = heldout.evaluate(a_table(), **SMALL)
+    assert alone.cells[0] == beside.cells[1]
+
+
+def test_severity_alone_uses_the_column_it_is_given() -> None:
+    settings = SMALL | {"models": ["severity", "ridge"], "severity": "pain"}
+    record = heldout.evaluate(a_table(), **settings)
+    explained = record.explanations[record.explanations["model"] == "severity"]
+    assert set(explained["feature"]) == {"pain"}
+
+
+def test_the_seed_decides_the_folds() -> None:
+    first, second = (heldout.evaluate(a_table(), **(SMALL | {"seed": seed})) for seed in (1, 2))
+    assert first.folds_digest != second.folds_digest
+
+
+Change = Callable[[pd.DataFrame], object]
+FAULTS: list[tuple[dict[str, Any], Change, str]] = [
+    ({"models": ["rigde"]}, lambda t: None, "'rigde' is no known model.*Did you mean 'ridge'"),
+    ({"models": ["prevalence"]}, lambda t: None, "only reference models"),
+    ({"models": ["ridge", "ridge"]}, lambda t: None, "'ridge' stands twice"),
+    ({"models": ["severity", "ridge"]}, lambda t: None, "'severity' needs the argument"),
+    ({"permutations": 9}, lambda t: None, "found 9; this version makes no permutation test"),
+    ({"outcomes": {}}, lambda t: None, "outcomes: none is given"),
+    ({"features": []}, lambda t: None, "features: none is given"),
+    ({"features": ["age", "age"]}, lambda t: None, "'age' stands twice"),
+    ({"features": ["agee"]}, lambda t: None, "'agee' is no known column.*Did you mean 'age'"),
+    ({"features": ["town"]}, lambda t: None, "column 'town' holds texts"),
+    ({"outcomes": {"m": "age"}}, lambda t: None, "39 values that are not 0, 1 or missing"),
+    ({"outer": 1}, lambda t: None, "outer: found 1; required: at least 2"),
+    ({"trials": -3}, lambda t: None, "trials: found -3; required: at least 1"),
+    ({}, lambda t: t.__setitem__("age", np.inf), "'age' holds infinite values"),
+    (
+        {"features": ["sex"]},
+        lambda t: t.__setitem__("sex", pd.Categorical(["f"] * len(t))),
+        "no category has a second level",
+    ),
+]
+
+
+@pytest.mark.parametrize(("changed", "change", "words"), FAULTS)
+def test_a_faulty_call_ends_with_a_sentence(
+    changed: dict[str, Any], change: Change, words: str
+) -> None:
+    table = a_table()
+    change(table)
+    with pytest.raises(StudyError, match=words):
+        heldout.evaluate(table, **(SMALL | changed))
+
+
+def test_fewer_than_ten_patients_are_refused() -> None:
+    with pytest.raises(StudyError, match="9 patients are included; at least 10 are required"):
+        heldout.evaluate(a_table().head(9), **SMALL)
+
+
+def test_patients_whose_names_differ_only_in_kind_stand_twice() -> None:
+    table = a_table().set_axis([*range(39), "7"], axis=0)
+    with pytest.raises(StudyError, match="patient 7 stands more than once"):
+        heldout.evaluate(table, **SMALL)

@@ -1,0 +1,153 @@
+"""Numbered findings: each can be made to speak and to pass."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from heldout.checks import CHECKS, run_checks
+from heldout.inference import Cell
+from heldout.record import Finding, OutcomeFacts, RunRecord
+from heldout.study import evaluate
+from tests.tables import FEATURES, OUTCOMES, a_table
+
+Change = Callable[[RunRecord], RunRecord]
+
+
+@pytest.fixture(scope="module")
+def record() -> RunRecord:
+    """Return the record of a small study."""
+    return evaluate(
+        a_table(),
+        outcomes=OUTCOMES,
+        features=FEATURES,
+        seed=1,
+        models=["prevalence", "ridge"],
+        repeats=1,
+        trials=1,
+    )
+
+
+def with_outcomes(**changes: object) -> Change:
+    """Return a change of every outcome's facts."""
+
+    def change(record: RunRecord) -> RunRecord:
+        outcomes: tuple[OutcomeFacts, ...] = tuple(
+            replace(one, **changes)  # type: ignore[arg-type]
+            for one in record.outcomes
+        )
+        return replace(record, outcomes=outcomes)
+
+    return change
+
+
+def with_headline(**changes: object) -> Change:
+    """Return a change of the first headline."""
+
+    def change(record: RunRecord) -> RunRecord:
+        first, *rest = record.headline
+        changed: Cell = replace(first, **changes)  # type: ignore[arg-type]
+        return replace(record, headline=(changed, *rest))
+
+    return change
+
+
+def with_all_tested(record: RunRecord) -> RunRecord:
+    """Give every headline a p-value."""
+    return replace(record, headline=tuple(replace(cell, p=0.4) for cell in record.headline))
+
+
+def with_convergence(converged: bool) -> Change:
+    """Return a change of all final fits of ridge."""
+
+    def change(record: RunRecord) -> RunRecord:
+        choices = record.choices.assign(converged=True)
+        choices.loc[choices["model"] == "ridge", "converged"] = converged
+        return replace(record, choices=choices)
+
+    return change
+
+
+def finding(record: RunRecord, code: str) -> Finding:
+    """Return a record's finding of a code."""
+    return next(one for one in run_checks(record).findings if one.code == code)
+
+
+DECLINED = {"status": "declined", "reason": "Response at week8 was not evaluated: none."}
+LARGE = with_outcomes(n=1000, events=400)
+SPEAKING: list[tuple[str, Change, str, str]] = [
+    ("HO001", with_outcomes(n=40, events=14), "issue", "response4 at week4 3.5"),
+    ("HO001", with_outcomes(n=40, events=34), "issue", "response8 at week8 1.5"),
+    ("HO002", with_outcomes(n=30), "issue", "response8 at week8 25 %"),
+    ("HO003", with_outcomes(from_baseline=True), "tip", "response4 at week4.*by arithmetic alone"),
+    ("HO004", with_outcomes(n=100, events=29), "tip", r"response4 at week4 \(29\)"),
+    ("HO005", with_outcomes(**DECLINED), "issue", "Response at week8 was not evaluated: none"),
+    ("HO006", with_outcomes(), "tip", "The highest of 4 AUCs is .* A maximum is not an estimate"),
+    (
+        "HO007",
+        with_convergence(False),
+        "issue",
+        "did not converge: Ridge logistic regression 10 of 10",
+    ),
+    ("HO008", with_headline(auc=0.95, n=99), "issue", r"response4 at week4 \(\.95\)"),
+    ("HO009", with_headline(p=0.04), "tip", "No permutation test was made"),
+]
+SILENT: list[tuple[str, Change, str]] = [
+    ("HO001", LARGE, "passed"),
+    ("HO002", with_outcomes(n=36), "passed"),
+    ("HO003", with_outcomes(from_baseline=False), "passed"),
+    ("HO004", with_outcomes(n=100, events=30), "not_applicable"),
+    ("HO005", with_outcomes(), "passed"),
+    ("HO007", with_convergence(True), "passed"),
+    ("HO008", with_headline(auc=0.95, n=100), "passed"),
+    ("HO008", with_headline(auc=0.94, n=40), "passed"),
+    ("HO009", with_all_tested, "passed"),
+]
+
+
+@pytest.mark.parametrize(("code", "change", "verdict", "text"), SPEAKING)
+def test_a_check_speaks_where_there_is_something_to_say(
+    record: RunRecord, code: str, change: Change, verdict: str, text: str
+) -> None:
+    found = finding(change(record), code)
+    assert found.verdict == verdict
+    assert re.search(text, found.text)
+
+
+@pytest.mark.parametrize(("code", "change", "verdict"), SILENT)
+def test_a_check_passes_where_there_is_nothing(
+    record: RunRecord, code: str, change: Change, verdict: str
+) -> None:
+    assert finding(change(record), code).verdict == verdict
+
+
+def test_every_check_is_made_to_speak_above() -> None:
+    assert {code for code, *_ in SPEAKING} == set(CHECKS)
+
+
+def test_every_check_but_one_is_made_to_pass_above() -> None:
+    """The highest AUC of a table is never an estimate, so that check has nothing to pass."""
+    assert {code for code, *_ in SILENT} == set(CHECKS) - {"HO006"}
+
+
+def test_every_check_leaves_one_finding_in_the_order_of_its_number(record: RunRecord) -> None:
+    """Nothing passes in silence."""
+    assert [one.code for one in record.findings] == sorted(CHECKS)
+
+
+def test_checking_again_changes_nothing(record: RunRecord) -> None:
+    assert run_checks(record).findings == record.findings
+
+
+def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord) -> None:
+    cells = [replace(cell, auc=0.5) for cell in record.cells]
+    cells[3] = replace(cells[3], auc=0.81)
+    headline = [replace(record.headline[0], auc=0.11), replace(record.headline[1], auc=0.72)]
+    changed = replace(record, cells=tuple(cells), headline=tuple(headline))
+    text = finding(changed, "HO006").text
+    assert re.search(r"highest of 4 AUCs is \.81 \(.*response8 at week8\).* reaches \.72", text)
+
+
+def test_declined_outcomes_are_not_counted_against_the_features(record: RunRecord) -> None:
+    assert finding(with_outcomes(**DECLINED)(record), "HO001").verdict == "passed"

@@ -1,0 +1,271 @@
+"""Intervals, the figures of a cell, and the verdict."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import brentq
+from scipy.stats import norm
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from heldout.inference import (
+    Cell,
+    HeldOut,
+    area,
+    chance_range,
+    derive_verdict,
+    render_verdict,
+    score_cell,
+    score_interval,
+)
+from heldout.metrics import hanley_mcneil_variance
+
+AUCS = st.floats(0, 1)
+SIZES = st.integers(1, 200)
+
+
+def limits_by_root(auc: float, n_events: int, n_non_events: int) -> list[float]:
+    """Return both limits by Brent's method, from the formula as it is published."""
+    size = (n_events + n_non_events) / 2
+
+    def excess(at: float) -> float:
+        q1, q2 = at / (2 - at), 2 * at**2 / (1 + at)
+        spread = at * (1 - at) + (size - 1) * (q1 - at**2 + q2 - at**2)
+        variance = 2 * spread / (n_events * n_non_events)
+        return float((at - auc) ** 2 - norm.ppf(0.975) ** 2 * variance)
+
+    return [brentq(excess, *bracket, xtol=1e-14) for bracket in ((0.0, auc), (auc, 1.0))]
+
+
+@pytest.mark.parametrize(
+    ("auc", "n_events", "n_non_events"),
+    [(0.5, 18, 18), (0.61, 14, 22), (0.69, 14, 22), (0.95, 30, 70), (0.2, 5, 40)],
+)
+def test_the_limits_are_the_roots_that_another_solver_finds(
+    auc: float, n_events: int, n_non_events: int
+) -> None:
+    low, high = score_interval(auc, n_events, n_non_events)
+    assert [low, high] == pytest.approx(limits_by_root(auc, n_events, n_non_events), abs=1e-9)
+
+
+@given(AUCS, SIZES, SIZES)
+def test_the_interval_holds_the_auc_and_stays_among_areas(
+    auc: float, n_events: int, n_non_events: int
+) -> None:
+    low, high = score_interval(auc, n_events, n_non_events)
+    assert 0 <= low <= auc <= high <= 1
+
+
+@given(st.floats(0.01, 0.99), SIZES, SIZES)
+def test_at_its_limits_the_interval_solves_its_equation(
+    auc: float, n_events: int, n_non_events: int
+) -> None:
+    for at in score_interval(auc, n_events, n_non_events):
+        allowed = norm.ppf(0.975) ** 2 * 2 * hanley_mcneil_variance(at, n_events, n_non_events)
+        assert (at - auc) ** 2 == pytest.approx(allowed, abs=1e-9)
+
+
+@given(AUCS, SIZES, SIZES)
+def test_turning_the_auc_round_turns_the_interval_round(
+    auc: float, n_events: int, n_non_events: int
+) -> None:
+    low, high = score_interval(auc, n_events, n_non_events)
+    turned = score_interval(1 - auc, n_non_events, n_events)
+    assert turned == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+def test_a_perfect_auc_still_has_an_interval() -> None:
+    low, high = score_interval(1.0, 14, 22)
+    assert high == 1.0
+    assert 0.7 < low < 0.95
+
+
+def test_an_auc_of_zero_still_has_an_interval() -> None:
+    low, high = score_interval(0.0, 14, 22)
+    assert low == 0.0
+    assert 0.05 < high < 0.3
+
+
+def test_36_patients_leave_an_interval_of_nearly_half_the_scale() -> None:
+    """With 14 events chance reaches from .26 to .74; that is the design's honest width."""
+    low, high = score_interval(0.5, 14, 22)
+    assert high - low == pytest.approx(0.48, abs=0.005)
+
+
+def test_a_variance_factor_of_one_gives_the_classical_narrower_interval() -> None:
+    low, high = score_interval(0.5, 14, 22, factor=1)
+    assert high - low == pytest.approx(0.36, abs=0.005)
+
+
+def test_more_patients_shrink_the_interval() -> None:
+    widths = [np.ptp(score_interval(0.7, n // 2, n // 2)) for n in (20, 36, 60, 100, 1000)]
+    assert widths == sorted(widths, reverse=True)
+    assert widths[-1] < 0.1
+
+
+@pytest.mark.parametrize(("n_events", "n_non_events"), [(14, 22), (30, 70), (200, 300)])
+def test_beyond_the_range_of_chance_an_interval_leaves_one_half_out(
+    n_events: int, n_non_events: int
+) -> None:
+    low, high = chance_range(n_events, n_non_events)
+    for inside, outside in ((low + 1e-6, low - 1e-6), (high - 1e-6, high + 1e-6)):
+        for auc, holds in ((inside, True), (outside, False)):
+            below, above = score_interval(auc, n_events, n_non_events)
+            assert (below <= 0.5 <= above) is holds
+
+
+def held_out(n_repeats: int = 3) -> HeldOut:
+    """Return predictions of thirty patients, fifteen a fold."""
+    rng = np.random.default_rng(0)
+    events = np.arange(30) % 5 < 2
+    margin = rng.normal(size=(n_repeats, 30)) + events
+    return HeldOut(
+        events=events,
+        margin=margin,
+        probability=1 / (1 + np.exp(-margin)),
+        prevalence=np.full((n_repeats, 30), 0.4),
+        folds=np.tile(np.arange(30) // 15, (n_repeats, 1)),
+        weights=np.ones(30),
+    )
+
+
+def scored(given: HeldOut) -> Cell:
+    """Return the figures of a cell."""
+    return score_cell("response", "week8", "ridge", given)
+
+
+def test_a_cell_counts_its_patients_and_events() -> None:
+    cell = scored(held_out())
+    assert (cell.n, cell.events, cell.status) == (30, 12, "evaluated")
+
+
+def test_a_cells_interval_is_that_of_its_auc() -> None:
+    cell = scored(held_out())
+    assert cell.auc is not None
+    assert (cell.auc_low, cell.auc_high) == score_interval(cell.auc, 12, 18)
+
+
+def test_a_cells_fold_areas_are_those_of_each_fold_of_each_repeat() -> None:
+    given = held_out()
+    expected = [
+        roc_auc_score(given.events[rows], margin[rows])
+        for margin in given.margin
+        for rows in (slice(0, 15), slice(15, 30))
+    ]
+    assert scored(given).fold_auc == pytest.approx(expected, abs=1e-14)
+
+
+def test_with_equal_folds_that_stay_the_auc_is_the_mean_of_the_fold_areas() -> None:
+    cell = scored(held_out())
+    assert cell.auc == pytest.approx(np.mean(cell.fold_auc), abs=1e-14)
+
+
+def test_a_cell_is_ranked_by_margins_and_judged_by_probabilities() -> None:
+    """A saturated probability ties patients whom the margin still ranks."""
+    given = held_out()
+    flat = scored(replace(given, probability=np.full((3, 30), 0.4)))
+    assert flat.auc == scored(given).auc
+    assert flat.brier == pytest.approx(brier_score_loss(given.events, np.full(30, 0.4)))
+
+
+def test_a_cell_weighs_its_patients() -> None:
+    weights = np.where(np.arange(30) < 15, 1.0, 0.0)
+    cell = scored(replace(held_out(), weights=weights + 1e-12))
+    assert cell.auc == pytest.approx(np.mean(cell.fold_auc[::2]), abs=1e-6)
+
+
+def test_figures_that_were_not_made_are_none() -> None:
+    cell = scored(held_out())
+    assert (cell.p, cell.p_adjusted, cell.reason) == (None, None, None)
+
+
+def headline(auc: float, *, n: int = 36, events: int = 14, follow_up: str = "week8") -> Cell:
+    """Return an evaluated headline."""
+    low, high = score_interval(auc, events, n - events)
+    return Cell(
+        outcome="sustained_response",
+        follow_up=follow_up,
+        model="headline",
+        n=n,
+        events=events,
+        status="evaluated",
+        auc=auc,
+        auc_low=low,
+        auc_high=high,
+    )
+
+
+DECLINED = Cell(
+    outcome="remission",
+    follow_up="week8",
+    model="headline",
+    n=36,
+    events=1,
+    status="declined",
+    reason="Remission at week8 was not evaluated: 1 event cannot fill 5 folds.",
+)
+
+
+def test_an_interval_that_holds_chance_is_no_evidence() -> None:
+    verdict = derive_verdict([headline(0.7)], None)
+    assert verdict.level == "no_evidence"
+    assert verdict.sentences[0] == (
+        "No evidence that baseline predicts sustained response at week8: the AUC for patients "
+        "held out is .70 (95 % interval .43 to .87; chance is .50)."
+    )
+
+
+def test_an_interval_above_chance_is_a_hint_as_long_as_nothing_was_permuted() -> None:
+    verdict = derive_verdict([headline(0.85)], None)
+    assert verdict.level == "untested"
+    assert "a hint and not yet evidence" in verdict.sentences[0]
+
+
+def test_an_interval_that_begins_at_chance_is_not_above_it() -> None:
+    assert derive_verdict([replace(headline(0.8), auc_low=0.5)], None).level == "no_evidence"
+
+
+def test_no_evidence_names_the_primary_follow_up() -> None:
+    primary = headline(0.4)
+    verdict = derive_verdict([headline(0.7, follow_up="week4"), primary], primary)
+    assert "at week8" in verdict.sentences[0]
+    assert "all 2 headlines" in verdict.sentences[0]
+
+
+def test_the_verdict_says_what_chance_would_reach() -> None:
+    assert derive_verdict([headline(0.7)], None).sentences[1] == (
+        "With 36 patients and 14 events, an AUC between .22 and .78 cannot be told from chance."
+    )
+
+
+def test_the_verdict_repeats_why_an_outcome_was_declined() -> None:
+    assert derive_verdict([headline(0.7), DECLINED], None).sentences[-1] == DECLINED.reason
+
+
+def test_a_declined_outcome_is_not_counted_among_the_headlines() -> None:
+    assert "headlines" not in derive_verdict([headline(0.7), DECLINED], None).sentences[0]
+
+
+def test_the_verdict_keeps_the_numbers_of_the_cell_that_decides() -> None:
+    cell = headline(0.7)
+    numbers = derive_verdict([cell], None).numbers
+    assert numbers["auc"] == 0.7
+    assert (numbers["auc_low"], numbers["auc_high"]) == (cell.auc_low, cell.auc_high)
+    assert (numbers["n"], numbers["events"]) == (36, 14)
+
+
+def test_an_auc_of_zero_is_printed_as_zero() -> None:
+    numbers = derive_verdict([headline(0.0)], None).numbers
+    assert numbers["auc_high"] == score_interval(0.0, 14, 22)[1]
+
+
+def test_the_verdict_is_rendered_as_its_sentences() -> None:
+    verdict = derive_verdict([headline(0.7)], None)
+    assert render_verdict(verdict) == " ".join(verdict.sentences)
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, ".00"), (0.695, ".69"), (0.999, "1.00")])
+def test_areas_are_printed_with_two_digits(value: float, text: str) -> None:
+    assert area(value) == text

@@ -1,0 +1,235 @@
+"""A record on disk and back."""
+
+import json
+import os
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from heldout.errors import RecordError
+from heldout.inference import render_verdict
+from heldout.record import RunRecord, read_record, summary, write_atomically, write_record
+from heldout.study import evaluate
+from tests.tables import FEATURES, OUTCOMES, a_table
+
+TABLES = ("predictions", "choices", "trials", "explanations")
+# Names a spreadsheet would mend: numbers with zeros, missing values, commas, line ends.
+AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', " c", "a\nb", "é", "True", "-0"]
+
+
+@pytest.fixture(scope="module")
+def record() -> RunRecord:
+    """Return the record of a small study whose patients have awkward names."""
+    table = a_table()
+    names = [*AWKWARD, *table.index[len(AWKWARD) :]]
+    return evaluate(
+        table.set_axis(names, axis=0),
+        outcomes=OUTCOMES,
+        features=FEATURES,
+        site="centre",
+        seed=1,
+        models=["prevalence", "ridge"],
+        repeats=1,
+        trials=2,
+    )
+
+
+@pytest.fixture
+def folder(record: RunRecord, tmp_path: Path) -> Path:
+    """Return the folder of the record, written."""
+    write_record(record, tmp_path / "run")
+    return tmp_path / "run"
+
+
+@contextmanager
+def small_files_only(limit: int) -> Iterator[None]:
+    """Let no file grow beyond a limit, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_comes_back_equal_to_the_last_bit(
+    record: RunRecord, folder: Path, name: str
+) -> None:
+    pd.testing.assert_frame_equal(
+        getattr(read_record(folder), name), getattr(record, name), check_exact=True
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [one.name for one in fields(RunRecord) if one.name not in {*TABLES, "folder"}]
+)
+def test_everything_else_comes_back_equal(record: RunRecord, folder: Path, name: str) -> None:
+    assert getattr(read_record(folder), name) == getattr(record, name)
+
+
+def test_a_feature_that_was_not_observed_stays_so(record: RunRecord, folder: Path) -> None:
+    missing = record.explanations["value"].isna()
+    assert missing.any()
+    assert read_record(folder).explanations["value"].isna().equals(missing)
+
+
+def test_patients_keep_their_names(folder: Path) -> None:
+    """'007' is a pseudonym and no seven, 'NA' a pseudonym and not missing."""
+    assert set(AWKWARD) <= set(read_record(folder).predictions["patient"])
+
+
+def test_patients_named_by_numbers_alone_keep_their_zeros(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    """Nothing else in the column would tell a reader that these are texts."""
+    named = record.predictions.assign(patient="007")
+    write_record(replace(record, predictions=named), tmp_path / "run")
+    assert set(read_record(tmp_path / "run").predictions["patient"]) == {"007"}
+
+
+def test_a_record_knows_its_folder(folder: Path) -> None:
+    assert read_record(folder).folder == folder.resolve()
+
+
+def test_written_again_it_has_the_same_bytes(folder: Path, tmp_path: Path) -> None:
+    write_record(read_record(folder), tmp_path / "again")
+    for path in folder.iterdir():
+        assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_the_manifest_names_every_other_file(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert {*manifest["sha256"], "manifest.json"} == {path.name for path in folder.iterdir()}
+
+
+def test_a_record_is_plain_text_without_a_binary(folder: Path) -> None:
+    assert {path.suffix for path in folder.iterdir()} == {".csv", ".json"}
+
+
+def test_it_replaces_an_older_record(record: RunRecord, folder: Path) -> None:
+    write_record(replace(record, run_id="0" * 12), folder)
+    assert read_record(folder).run_id == "0" * 12
+
+
+def test_files_of_an_older_record_do_not_stay(record: RunRecord, folder: Path) -> None:
+    (folder / "report.html").write_text("old", encoding="utf-8")
+    write_record(record, folder)
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["record.json", "environment.json", "trials.csv"])
+def test_a_changed_file_is_noticed(folder: Path, name: str) -> None:
+    with (folder / name).open("a", encoding="utf-8") as file:
+        file.write(" ")
+    with pytest.raises(RecordError, match=rf"{name}: was changed after the run"):
+        read_record(folder)
+
+
+def test_a_missing_file_is_named(folder: Path) -> None:
+    (folder / "choices.csv").unlink()
+    with pytest.raises(RecordError, match=r"choices\.csv: is missing.*--fresh"):
+        read_record(folder)
+
+
+def test_all_faults_of_a_record_are_named_at_once(folder: Path) -> None:
+    (folder / "choices.csv").unlink()
+    (folder / "trials.csv").write_text("", encoding="utf-8")
+    with pytest.raises(RecordError, match=r"(?s)2 faults.*(choices|trials).*(trials|choices)"):
+        read_record(folder)
+
+
+@pytest.mark.parametrize("name", ["", "nowhere"])
+def test_a_folder_without_a_manifest_is_no_record(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordError, match=r"is no record; it has no manifest\.json"):
+        read_record(tmp_path / name)
+
+
+def test_a_file_is_no_record(folder: Path) -> None:
+    with pytest.raises(RecordError, match="is no record"):
+        read_record(folder / "record.json")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "null", "{}", '{"format": 1}', '{"format": 1, "sha256": {}}', "\ufeff\x00"],
+)
+def test_a_damaged_manifest_is_named(folder: Path, content: str) -> None:
+    (folder / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(RecordError, match=r"manifest\.json: is damaged"):
+        read_record(folder)
+
+
+@pytest.mark.parametrize("digests", [["record.json", *(f"{name}.csv" for name in TABLES)], "text"])
+def test_a_manifest_without_digests_is_damaged(folder: Path, digests: object) -> None:
+    content = json.dumps({"format": 1, "sha256": digests})
+    (folder / "manifest.json").write_text(content, encoding="utf-8")
+    with pytest.raises(RecordError, match=r"manifest\.json: is damaged"):
+        read_record(folder)
+
+
+@pytest.mark.parametrize("files", [None, {"all.parquet": "0"}])
+def test_a_newer_format_is_refused_as_newer(folder: Path, files: object) -> None:
+    """Its files may have other names; that must not be taken for damage."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    newer = manifest | {"format": 2} | ({} if files is None else {"sha256": files})
+    (folder / "manifest.json").write_text(json.dumps(newer), encoding="utf-8")
+    with pytest.raises(RecordError, match="record format 2, this version reads 1"):
+        read_record(folder)
+
+
+def test_a_disk_that_fills_up_leaves_nothing(record: RunRecord, tmp_path: Path) -> None:
+    with small_files_only(1000), pytest.raises(RecordError, match=r"cannot be written.*Free space"):
+        write_record(record, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_that_fills_up_leaves_the_older_record(record: RunRecord, folder: Path) -> None:
+    with small_files_only(1000), pytest.raises(RecordError, match="cannot be written"):
+        write_record(replace(record, run_id="0" * 12), folder)
+    assert read_record(folder).run_id == record.run_id
+
+
+def test_a_place_that_cannot_be_a_folder_is_named(record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(RecordError, match=r"file/run: cannot be written"):
+        write_record(record, tmp_path / "file" / "run")
+
+
+def test_a_number_that_is_none_is_refused_before_anything_is_written(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    """NaN is no JSON; other software would not read the record."""
+    wrong = replace(record, cells=(replace(record.cells[0], auc=float("nan")),))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_record(wrong, tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "unit.json"
+    write_atomically(path, "old")
+    with small_files_only(1000), pytest.raises(RecordError, match=r"unit\.json: cannot be written"):
+        write_atomically(path, "new" * 1000)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert os.listdir(tmp_path) == ["unit.json"]  # noqa: PTH208 - hidden files count
+
+
+def test_the_summary_holds_every_cell_and_the_verdict(record: RunRecord) -> None:
+    shown = summary(record)
+    assert [cell["model"] for cell in shown["cells"]] == ["prevalence", "ridge"] * 2
+    assert [cell["follow_up"] for cell in shown["headline"]] == list(OUTCOMES)
+    assert shown["verdict"] == render_verdict(record.verdict)
+
+
+def test_the_summary_can_be_written_as_json(record: RunRecord) -> None:
+    assert json.loads(json.dumps(summary(record), allow_nan=False)) == summary(record)
+
+
+def test_a_record_in_memory_has_no_place(record: RunRecord) -> None:
+    assert (summary(record)["record"], summary(record)["report"]) == (None, None)

@@ -1,0 +1,561 @@
+"""A record in MLflow: what is logged, that it is logged once, and that nothing stays RUNNING."""
+
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from heldout.cohort import FlowStep
+from heldout.errors import TrackingError
+from heldout.features import FeatureColumn
+from heldout.inference import Cell, Verdict
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.tracking import log_record, prepare_store, start_ui
+from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, items_of, plan_runs
+from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
+
+REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
+PATIENTS = ("sub-zebra", "sub-alpaca", "sub-okapi", "sub-tapir")
+MODELS = ("prevalence", "severity", "ridge")
+FIGURES = {"auc": "<svg>all</svg>", "shap_response_d2_ridge": "<svg>ridge</svg>"}
+
+
+def a_cell(model: str, auc: float) -> Cell:
+    return Cell(
+        outcome="response",
+        follow_up="d2",
+        model=model,
+        n=4,
+        events=2,
+        status="evaluated",
+        auc=auc,
+        auc_low=0.1 + 0.2,
+        auc_high=0.9,
+        brier=1 / 3,
+        brier_skill=-0.172,
+        fold_auc=(0.5, 2 / 3, 0.75, 1.0),
+    )
+
+
+def a_declined_cell(model: str) -> Cell:
+    return Cell(
+        outcome="response",
+        follow_up="d10",
+        model=model,
+        n=4,
+        events=1,
+        status="declined",
+        reason=REASON,
+    )
+
+
+def facts(follow_up: str, *, primary: bool) -> OutcomeFacts:
+    return OutcomeFacts(
+        name="response",
+        follow_up=follow_up,
+        label="Response",
+        primary=primary,
+        n=4,
+        events=2,
+        no_baseline=0,
+        no_follow_up=0,
+        from_baseline=True,
+        status="evaluated" if primary else "declined",
+        reason=None if primary else REASON,
+    )
+
+
+def some_predictions() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "outcome": "response",
+                "follow_up": "d2",
+                "repeat": repeat,
+                "fold": number % 2,
+                "model": model,
+                "patient": patient,
+                "event": number // 2,
+                "margin": number / 7,
+                "probability": number / 11,
+                "prevalence": 0.5,
+            }
+            for repeat in (0, 1)
+            for model in (*MODELS, "headline")
+            for number, patient in enumerate(PATIENTS)
+        ]
+    )
+
+
+def some_trials() -> pd.DataFrame:
+    """Return more trials than MLflow takes in one call."""
+    return pd.DataFrame(
+        [
+            {
+                "outcome": "response",
+                "follow_up": "d2",
+                "repeat": 0,
+                "fold": number // 1000,
+                "model": "ridge",
+                "trial": number % 1000,
+                "candidate": '{"C": 0.1}',
+                "criterion": 1 / (3 + number),
+            }
+            for number in range(2000)
+        ]
+    )
+
+
+def some_feature(name: str) -> FeatureColumn:
+    return FeatureColumn(name=name, label=name, inputs=(name,), visit="d0", builder="clinical")
+
+
+@pytest.fixture
+def record() -> RunRecord:
+    """Return a run whose primary outcome is evaluated and the other one, named first, declined."""
+    return RunRecord(
+        run_id="0123456789ab",
+        experiment={
+            "name": "small",
+            "question": "Who responds?",
+            "models": list(MODELS),
+            "validation": {"outer": 2, "inner": 2, "repeats": 2},
+            "tuning": {"trials": 1000, "sampler": "qmc", "criterion": "brier"},
+        },
+        fingerprint="f" * 64,
+        data_fingerprint="d" * 64,
+        folds_digest="b" * 64,
+        n_patients=4,
+        sites=(),
+        flow=(FlowStep(label="In the table", n=4),),
+        visits=(),
+        outcomes=(facts("d10", primary=False), facts("d2", primary=True)),
+        features=(some_feature("age"), some_feature("madrs_d0")),
+        cells=(
+            *map(a_declined_cell, MODELS),
+            a_cell("prevalence", 0.5),
+            a_cell("severity", 0.7),
+            a_cell("ridge", 0.1 + 0.7),
+        ),
+        headline=(a_declined_cell("headline"), a_cell("headline", 0.6)),
+        verdict=Verdict(level="no_evidence", sentences=("No evidence.", REASON)),
+        findings=(),
+        predictions=some_predictions(),
+        choices=pd.DataFrame(),
+        trials=some_trials(),
+        explanations=pd.DataFrame(),
+        environment={"started": "2026-01-01T00:00:00+00:00", "seconds": 95.2},
+    )
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a store without runs; building its schema takes seconds, so tests copy it."""
+    folder = tmp_path_factory.mktemp("store")
+    prepare_store(folder)
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def mlruns(tmp_path: Path, empty_store: Path) -> Path:
+    folder = tmp_path / "mlruns"
+    folder.mkdir()
+    shutil.copy(empty_store, folder)
+    return folder
+
+
+@pytest.fixture
+def client(mlruns: Path) -> Iterator[Any]:
+    with quiet():
+        yield open_client(mlruns)
+
+
+def all_runs(client: Any) -> dict[str, Any]:
+    """Return the runs of all experiments by their names, in the order of MLflow's list."""
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    found = client.search_runs(experiments, order_by=["attributes.start_time DESC"])
+    assert len({run.info.run_name for run in found}) == len(found)
+    return {run.info.run_name: run for run in found}
+
+
+def dead_process() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def start_run(client: Any, **tags: str) -> str:
+    """Return a run that is RUNNING, of this process but for what `tags` say."""
+    wanted = process_tags() | {f"heldout.{name}": value for name, value in tags.items()}
+    return str(client.create_run("0", tags=wanted).info.run_id)
+
+
+def status(client: Any, run_id: str) -> str:
+    return str(client.get_run(run_id).info.status)
+
+
+def test_a_record_is_a_run_for_each_model_evaluated_and_one_for_each_headline(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    """The primary outcome is listed first, its headline at the top; a declined one is one line."""
+    tracked = log_record(record, FIGURES, mlruns)
+    runs = all_runs(client)
+    assert list(runs) == [
+        "response d2 · headline",
+        "response d2 · prevalence",
+        "response d2 · severity",
+        "response d2 · ridge",
+        "response d10 · declined",
+    ]
+    assert tracked.run_ids == tuple(run.info.run_id for run in runs.values())
+
+
+def test_metrics_are_the_records_to_the_last_bit(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    log_record(record, FIGURES, mlruns)
+    logged = all_runs(client)["response d2 · ridge"].data.metrics
+    assert {name: value for name, value in logged.items() if name.startswith("cv.")} == {
+        "cv.roc_auc": 0.1 + 0.7,
+        "cv.roc_auc_lo": 0.1 + 0.2,
+        "cv.roc_auc_hi": 0.9,
+        "cv.brier": 1 / 3,
+        "cv.brier_skill": -0.172,
+    }
+
+
+def test_folds_are_steps_of_one_metric(record: RunRecord, mlruns: Path, client: Any) -> None:
+    log_record(record, FIGURES, mlruns)
+    run_id = all_runs(client)["response d2 · ridge"].info.run_id
+    history = client.get_metric_history(run_id, "fold.roc_auc")
+    assert [(one.step, one.value) for one in history] == [
+        (0, 0.5),
+        (1, 2 / 3),
+        (2, 0.75),
+        (3, 1.0),
+    ]
+
+
+def test_trials_beyond_what_mlflow_takes_at_once_all_arrive(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    log_record(record, FIGURES, mlruns)
+    run_id = all_runs(client)["response d2 · ridge"].info.run_id
+    history = client.get_metric_history(run_id, "trial.value")
+    assert sorted((one.step, one.value) for one in history) == [
+        (number, 1 / (3 + number)) for number in range(2000)
+    ]
+
+
+def test_a_declined_outcome_says_why_and_has_no_metric(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    log_record(record, FIGURES, mlruns)
+    data = all_runs(client)["response d10 · declined"].data
+    assert (data.tags["status"], data.tags["mlflow.note.content"], data.metrics) == (
+        "declined",
+        REASON,
+        {},
+    )
+
+
+def test_the_headlines_description_is_the_verdict(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    log_record(record, FIGURES, mlruns)
+    tags = all_runs(client)["response d2 · headline"].data.tags
+    assert tags["mlflow.note.content"] == f"No evidence. {REASON}"
+
+
+def test_no_p_value_is_logged_where_none_was_computed(record: RunRecord) -> None:
+    metrics = [one for one in items_of(record, record.headline[1], {}) if isinstance(one, Metrics)]
+    assert not {"cv.p", "cv.p_adjusted"} & metrics[0].values.keys()
+
+
+def test_models_that_read_fewer_features_say_so(record: RunRecord) -> None:
+    counts = {
+        plan.cell.model: one.values["features"]
+        for plan in plan_runs(record)
+        for one in items_of(record, plan.cell, {})
+        if isinstance(one, Params)
+    }
+    assert counts == {"headline": 2, "prevalence": 0, "severity": 1, "ridge": 2}
+
+
+def test_figures_go_to_their_cell_and_common_ones_to_the_headline(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    log_record(record, FIGURES, mlruns)
+    files = {
+        name: sorted(one.path for one in client.list_artifacts(run.info.run_id))
+        for name, run in all_runs(client).items()
+    }
+    assert files["response d2 · headline"] == ["auc.svg", "predictions.csv", "verdict.txt"]
+    assert files["response d2 · severity"] == ["predictions.csv"]
+    assert files["response d2 · ridge"] == [
+        "predictions.csv",
+        "shap_response_d2_ridge.svg",
+        "trials.csv",
+    ]
+
+
+def test_an_outcomes_figure_is_not_taken_for_that_of_an_outcome_whose_name_ends_alike(
+    record: RunRecord,
+) -> None:
+    figures = {"shap_partial_response_d2_ridge": "<svg/>"}
+    ridge = next(cell for cell in record.cells if cell.auc == 0.1 + 0.7)
+    paths = [one.path for one in items_of(record, ridge, figures) if isinstance(one, Artifact)]
+    assert paths == ["trials.csv", "predictions.csv"]
+
+
+def test_no_pseudonym_leaves_the_record(record: RunRecord) -> None:
+    """What MLflow holds is meant to be shared; the pseudonyms' key is not far from them."""
+    items = [item for plan in plan_runs(record) for item in items_of(record, plan.cell, FIGURES)]
+    assert {type(item) for item in items} == {Tags, Params, Metrics, Series, Artifact}
+    assert not [patient for patient in PATIENTS if patient in repr(items)]
+
+
+def test_no_pseudonym_is_in_any_file_of_the_store(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    files = [path for path in mlruns.rglob("*") if path.is_file()]
+    assert len(files) > 9
+    assert not [
+        path for path in files if any(one.encode() in path.read_bytes() for one in PATIENTS)
+    ]
+
+
+def test_a_patient_has_one_number_in_all_cells(record: RunRecord) -> None:
+    """So that models can be compared patient by patient."""
+    numbers = [
+        pd.read_csv(StringIO(one.text))["patient"].tolist()
+        for cell in (record.headline[1], *record.cells[3:])
+        for one in items_of(record, cell, {})
+        if isinstance(one, Artifact) and one.path == "predictions.csv"
+    ]
+    assert numbers == [[1, 2, 3, 4, 1, 2, 3, 4]] * 4
+
+
+def test_predictions_survive_to_the_last_bit(record: RunRecord) -> None:
+    texts = [
+        one.text
+        for one in items_of(record, record.headline[1], {})
+        if isinstance(one, Artifact) and one.path == "predictions.csv"
+    ]
+    table = pd.read_csv(StringIO(texts[0]))
+    assert list(table.columns) == ["patient", "repeat", "fold", "event", "margin", "probability"]
+    assert table["margin"].tolist() == [number / 7 for number in range(4)] * 2
+
+
+def test_the_comparison_is_of_the_primary_outcomes_runs(record: RunRecord, mlruns: Path) -> None:
+    tracked = log_record(record, FIGURES, mlruns)
+    shown = [run_id for run_id in tracked.run_ids if run_id in tracked.comparison]
+    assert shown == list(tracked.run_ids[:4])
+
+
+def test_logging_a_record_again_adds_nothing(record: RunRecord, mlruns: Path, client: Any) -> None:
+    first = log_record(record, FIGURES, mlruns)
+    assert log_record(record, FIGURES, mlruns) == first
+    assert len(all_runs(client)) == 5
+
+
+def test_a_set_with_a_run_missing_is_logged_anew(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    first = log_record(record, FIGURES, mlruns)
+    client.delete_run(first.run_ids[2])
+    second = log_record(record, FIGURES, mlruns)
+    assert not set(first.run_ids) & set(second.run_ids)
+    assert {run.info.run_id for run in all_runs(client).values()} == set(second.run_ids)
+
+
+def test_an_experiment_deleted_in_the_user_interface_comes_back(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    first = log_record(record, FIGURES, mlruns)
+    client.delete_experiment(first.experiment_id)
+    second = log_record(record, FIGURES, mlruns)
+    assert second.experiment_id == first.experiment_id
+    assert len(all_runs(client)) == 5
+
+
+def test_artifacts_lie_under_the_experiments_name(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    assert len(list((mlruns / "artifacts" / "small").iterdir())) == 5
+
+
+@pytest.mark.parametrize(
+    "ending", [(SystemExit(143), "KILLED"), (ValueError("bug"), "FAILED")], ids=lambda one: one[1]
+)
+def test_whatever_ends_the_logging_leaves_no_run_running(
+    ending: tuple[BaseException, str],
+    record: RunRecord,
+    mlruns: Path,
+    client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The command line turns a request to end into SystemExit, wherever MLflow just is."""
+    reason, left = ending
+    break_off(client, monkeypatch, reason)
+    with pytest.raises(type(reason)):
+        log_record(record, FIGURES, mlruns)
+    assert [run.info.status for run in all_runs(client).values()] == ["FINISHED", left]
+
+
+def test_logging_that_was_broken_off_is_completed_by_the_next(
+    record: RunRecord, mlruns: Path, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        break_off(client, broken, SystemExit(143))
+        with pytest.raises(SystemExit):
+            log_record(record, FIGURES, mlruns)
+    log_record(record, FIGURES, mlruns)
+    assert [run.info.status for run in all_runs(client).values()] == ["FINISHED"] * 5
+
+
+def break_off(client: Any, monkeypatch: pytest.MonkeyPatch, reason: BaseException) -> None:
+    """Make MLflow end in an exception at the first file of the second run."""
+    write = type(client).log_text
+
+    def breaking(self: Any, run_id: str, text: str, path: str) -> None:
+        if path == "predictions.csv" and len(all_runs(client)) == 2:
+            raise reason
+        write(self, run_id, text, path)
+
+    monkeypatch.setattr(type(client), "log_text", breaking)
+
+
+def test_an_artifact_that_cannot_be_written_is_told_and_leaves_no_run_running(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    (mlruns / "artifacts").write_text("a file where a folder should be")
+    with pytest.raises(
+        TrackingError, match=r"could not log run 0123456789ab .* record is complete"
+    ):
+        log_record(record, FIGURES, mlruns)
+    assert [run.info.status for run in all_runs(client).values()] == ["FAILED"]
+
+
+def test_a_running_run_of_a_dead_process_is_killed(client: Any) -> None:
+    run_id = start_run(client, pid=str(dead_process()))
+    assert end_dead_runs(client) == 1
+    assert status(client, run_id) == "KILLED"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the start of processes")
+def test_a_running_run_whose_process_number_was_given_away_again_is_killed(client: Any) -> None:
+    run_id = start_run(client, start="another start")
+    end_dead_runs(client)
+    assert status(client, run_id) == "KILLED"
+
+
+def test_a_running_run_of_a_living_process_stays(client: Any) -> None:
+    run_id = start_run(client)
+    assert end_dead_runs(client) == 0
+    assert status(client, run_id) == "RUNNING"
+
+
+def test_a_running_run_of_another_machine_stays(client: Any) -> None:
+    """Nothing is known here about the processes there."""
+    run_id = start_run(client, host=f"not-{socket.gethostname()}", pid=str(dead_process()))
+    end_dead_runs(client)
+    assert status(client, run_id) == "RUNNING"
+
+
+def test_logging_first_ends_the_dead(record: RunRecord, mlruns: Path, client: Any) -> None:
+    run_id = start_run(client, pid=str(dead_process()))
+    log_record(record, FIGURES, mlruns)
+    assert status(client, run_id) == "KILLED"
+
+
+def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
+    """MLflow builds its schema in steps, and two builders of one file trip over each other.
+
+    Who imported MLflow before, and shows every log line of their own, is not shown MLflow's.
+    """
+    order = (
+        "import logging, mlflow, pathlib, sys; logging.basicConfig(level=logging.INFO);"
+        "from heldout.tracking import prepare_store; prepare_store(pathlib.Path(sys.argv[1]))"
+    )
+    loud = {name: one for name, one in os.environ.items() if name != "MLFLOW_LOGGING_LEVEL"}
+    command = [sys.executable, "-c", order, str(tmp_path)]
+    both = [subprocess.Popen(command, env=loud, stderr=subprocess.PIPE) for _ in range(2)]
+    told = [process.communicate()[1] for process in both]
+    assert [(process.returncode, text) for process, text in zip(both, told, strict=True)] == [
+        (0, b"")
+    ] * 2
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
+
+
+def test_a_store_that_is_there_is_not_made_again(mlruns: Path) -> None:
+    said: list[str] = []
+    prepare_store(mlruns, said.append)
+    assert said == []
+
+
+def test_a_store_that_is_no_database_is_refused(record: RunRecord, mlruns: Path) -> None:
+    (mlruns / "mlflow.db").write_text("not a database")
+    with pytest.raises(TrackingError, match=r"mlflow\.db: MLflow cannot use it .* Move it away"):
+        log_record(record, FIGURES, mlruns)
+
+
+def test_a_folder_that_is_a_file_is_refused(record: RunRecord, tmp_path: Path) -> None:
+    (tmp_path / "mlruns").write_text("")
+    with pytest.raises(TrackingError, match=r"mlruns: cannot be written .* --no-mlflow"):
+        log_record(record, FIGURES, tmp_path / "mlruns")
+
+
+def test_logging_leaves_the_terminal_and_mlflows_own_state_alone(
+    record: RunRecord, mlruns: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID")}
+    log_record(record, FIGURES, mlruns)
+    import mlflow
+
+    assert mlflow.active_run() is None
+    assert {name: os.environ.get(name) for name in before} == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_user_interface_needs_a_store(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match=r"no runs yet\. .* Run an experiment first"):
+        start_ui(tmp_path / "mlruns")
+
+
+def test_the_user_interface_needs_a_run(mlruns: Path) -> None:
+    with pytest.raises(TrackingError, match="no runs yet"):
+        start_ui(mlruns)
+
+
+def test_a_port_that_is_taken_is_named_with_a_free_one(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=rf"127\.0\.0\.1:{port}: .* Try --port (\d+)\."):
+            start_ui(mlruns, port=port)
+
+
+def test_a_port_that_does_not_exist_is_refused(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    with pytest.raises(TrackingError, match="ports are 1 to 65535"):
+        start_ui(mlruns, port=70_000)
+
+
+def test_a_run_can_be_logged_while_another_reads_the_store(
+    record: RunRecord, mlruns: Path, client: Any
+) -> None:
+    """A user interface that is open holds no lock that logging would wait for."""
+    reader = sqlite3.connect(mlruns / "mlflow.db")
+    reader.execute("SELECT count(*) FROM runs").fetchall()
+    log_record(record, FIGURES, mlruns)
+    reader.close()
+    assert len(all_runs(client)) == 5

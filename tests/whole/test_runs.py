@@ -1,0 +1,153 @@
+"""Whole runs through the command line."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from heldout.cli import main
+from heldout.record import read_record
+from tests.small_study import SECRET_ANSWER, simulated_patients, write_small_study, write_table
+
+CELL = {
+    "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
+    "auc_high", "brier", "brier_skill", "p", "p_adjusted",
+}  # fmt: skip
+FIGURES = ("record.json", "predictions.csv", "choices.csv", "trials.csv", "explanations.csv")
+
+
+def only_record(folder: Path) -> Path:
+    """Return the one record under a study folder."""
+    (found,) = folder.glob("mlruns/records/*/*/manifest.json")
+    return found.parent
+
+
+def figures(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of everything that must be equal between equal runs."""
+    return {name: (only_record(folder) / name).read_bytes() for name in FIGURES}
+
+
+def heldout(*arguments: str, **settings: object) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "heldout", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def test_json_is_one_object_and_nothing_else(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(finished_study, tmp_path / "study")
+    path = folder / "experiments" / "small.yaml"
+    assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert set(printed) == {"run_id", "record", "report", "verdict", "cells", "headline"}
+    assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
+    assert Path(printed["report"]).is_file()
+    assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]
+
+
+def test_a_finished_run_is_opened_not_repeated(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(finished_study, tmp_path / "study")
+    before = (only_record(folder) / "environment.json").read_bytes()
+    assert main(["run", str(folder / "experiments" / "small.yaml"), "--no-mlflow"]) == 0
+    assert "was finished before" in capsys.readouterr().err
+    assert (only_record(folder) / "environment.json").read_bytes() == before
+
+
+def test_the_order_of_the_rows_changes_no_figure(finished_study: Path, tmp_path: Path) -> None:
+    path = write_small_study(tmp_path)
+    write_table(tmp_path, simulated_patients()[::-1])
+    assert main(["run", str(path), "--workers", "1", "--no-mlflow"]) == 0
+    shuffled, ordered = (read_record(only_record(one)) for one in (tmp_path, finished_study))
+    assert (shuffled.cells, shuffled.headline) == (ordered.cells, ordered.headline)
+    assert shuffled.predictions.equals(ordered.predictions)
+    assert shuffled.explanations.equals(ordered.explanations)
+
+
+@pytest.mark.slow
+def test_two_workers_give_the_bits_of_one(finished_study: Path, tmp_path: Path) -> None:
+    path = write_small_study(tmp_path)
+    assert main(["run", str(path), "--workers", "2", "--no-mlflow"]) == 0
+    assert figures(tmp_path) == figures(finished_study)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("killer", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_run_goes_on_and_gives_the_same_bits(
+    finished_study: Path, tmp_path: Path, killer: signal.Signals
+) -> None:
+    """What a run has finished is not done again, and nothing tells that it was killed."""
+    path = write_small_study(tmp_path)
+    process = heldout("run", str(path), "--workers", "2", "--no-mlflow")
+    deadline = time.monotonic() + 120
+    while len(list(tmp_path.glob("mlruns/records/small/.*.units/*.json"))) < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, killer)
+    process.communicate()
+    assert process.returncode != 0
+    stored = {
+        file.name: file.stat().st_mtime_ns
+        for file in tmp_path.glob("mlruns/records/small/.*.units/o*.json")
+    }
+    assert 3 <= len(stored) < 20
+    again = heldout("run", str(path), "--workers", "1", "--no-mlflow")
+    _, told = again.communicate()
+    assert again.returncode == 0
+    assert f"{len(stored)} of them done before" in told
+    assert figures(tmp_path) == figures(finished_study)
+    assert not list(tmp_path.glob("mlruns/records/small/.*"))
+
+
+def test_nothing_printed_repeats_a_patients_answer(
+    small_study: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", str(small_study), "--workers", "1", "--no-mlflow", "tuning.trials=1"]) == 0
+    printed = capfd.readouterr()
+    assert SECRET_ANSWER not in printed.out + printed.err
+
+
+def test_the_verdict_comes_first_and_fits_the_terminal(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(finished_study, tmp_path / "study")
+    assert main(["run", str(folder / "experiments" / "small.yaml"), "--no-mlflow"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line]
+    assert lines[0].startswith(("No evidence", "The 95 % interval"))
+    assert max(map(len, [line for line in lines if "mlruns" not in line])) <= 80
+
+
+def test_plan_fits_nothing_and_writes_nothing(
+    small_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(small_study), "validation.repeats=7"]) == 0
+    printed = capsys.readouterr().out
+    assert "repeats: 7" in printed
+    assert "2 outcomes x 7 repeats x 5 outer folds = 70 units" in printed
+    assert not (small_study.parents[1] / "mlruns").exists()
+
+
+def test_a_plan_can_be_run_as_an_experiment(
+    small_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What plan prints is the experiment, whole: saved as a file it is the same experiment."""
+    assert main(["plan", str(small_study)]) == 0
+    first = capsys.readouterr().out
+    copy = small_study.with_name("copy.yaml")
+    copy.write_text(first.split("# Design")[0], encoding="utf-8")
+    assert main(["plan", str(copy)]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == first.splitlines()[1:]
