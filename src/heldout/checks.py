@@ -154,6 +154,25 @@ def untested(record: RunRecord) -> Result:
     return "tip", "No permutation test was made; an interval above chance is a hint, not a test."
 
 
+def later_inclusion(record: RunRecord) -> Result:
+    """Name inclusion rules that look at a follow-up: whoever left is no longer counted."""
+    cohort = record.experiment.get("cohort", {})
+    days = {name: visit["day"] for name, visit in cohort.get("visits", {}).items()}
+    start = days.get(cohort.get("baseline"), 0)
+    late = [
+        rule["label"]
+        for rule in cohort.get("include", [])
+        if days.get(rule.get("visit") or cohort["baseline"], start) > start
+    ]
+    if not late:
+        return "passed", "Patients are included by what was known at baseline."
+    return (
+        "issue",
+        f"Included by what came after baseline: {'; '.join(late)}. Nobody can be included so when "
+        "the prediction is made, and patients who left do not count as lost.",
+    )
+
+
 CHECKS: dict[str, tuple[str, Callable[[RunRecord], Result]]] = {
     "HO001": ("Events per feature", events_per_feature),
     "HO002": ("Attrition", attrition),
@@ -164,6 +183,7 @@ CHECKS: dict[str, tuple[str, Callable[[RunRecord], Result]]] = {
     "HO007": ("Convergence", convergence),
     "HO008": ("Too good to be true", too_good),
     "HO009": ("Permutation test", untested),
+    "HO010": ("Inclusion after baseline", later_inclusion),
 }
 
 

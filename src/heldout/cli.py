@@ -52,13 +52,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         complain(str(error))
         return error.exit_status
-    except KeyboardInterrupt:
-        complain("Stopped. The same command goes on from here.")
-        return 130
     except BrokenPipeError:
         # Whoever read our output has left; that is not a fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if options.debug:
+            raise
+        complain(
+            f"{error.filename or 'A file'}: {error.strerror}. Check that it exists, and may be "
+            "read and written."
+        )
+        return 1
+    except KeyboardInterrupt:
+        complain("Stopped. The same command goes on from here.")
+        return 130
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:

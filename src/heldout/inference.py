@@ -70,8 +70,9 @@ class Verdict:
     Attributes
     ----------
     level : str
-        ``no_evidence``: chance lies inside the interval of every headline. ``untested``: an
-        interval lies above chance, but no permutation test was made.
+        ``no_evidence``: the interval of the primary headline, or of every headline if none is
+        primary, does not lie above chance. ``untested``: it does, but no permutation test was
+        made.
     sentences : tuple of str
         The words, one sentence each; the first one is the verdict.
     numbers : mapping of str to float
@@ -267,10 +268,13 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
     evaluated = [cell for cell in headline if cell.status == "evaluated"]
     above = [cell for cell in evaluated if (cell.auc_low or 0) > 0.5]
     lead = primary or max(evaluated, key=lambda cell: (cell.auc_low or 0, cell.auc or 0))
-    if above:
-        level, first = "untested", above_chance(above)
+    deciding = [cell for cell in above if primary is None or cell is primary]
+    if deciding:
+        level, words = "untested", [above_chance(deciding)]
     else:
-        level, first = "no_evidence", no_evidence(lead, len(evaluated))
+        level, words = "no_evidence", [no_evidence(lead, evaluated)]
+    if len(above) > len(deciding):
+        words.append(beyond_primary([cell for cell in above if cell is not primary], evaluated))
     low, high = chance_range(lead.events, lead.n - lead.events)
     reach = (
         f"With {lead.n} patients and {lead.events} events, an AUC between {area(low)} and "
@@ -279,7 +283,7 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
     declined = [cell.reason for cell in headline if cell.reason]
     return Verdict(
         level=level,
-        sentences=(first, reach, *declined),
+        sentences=(*words, reach, *declined),
         numbers={
             "auc": lead.auc or 0.0,
             "auc_low": lead.auc_low or 0.0,
@@ -292,11 +296,15 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
     )
 
 
-def no_evidence(lead: Cell, n_evaluated: int) -> str:
-    """Return the sentence for headlines that chance explains."""
+def no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
+    """Return the sentence for a headline that does not lie above chance."""
     others = ""
-    if n_evaluated > 1:
-        others = f"; chance lies inside the interval of all {n_evaluated} headlines"
+    if len(evaluated) > 1 and all((cell.auc_low or 0) <= 0.5 for cell in evaluated):
+        inside = all((cell.auc_high or 1) >= 0.5 for cell in evaluated)
+        words = (
+            "chance lies inside the interval of all" if inside else "no interval lies above it in"
+        )
+        others = f"; {words} {len(evaluated)} headlines"
     return (
         f"No evidence that baseline predicts {spoken(lead)}: the AUC for patients held out is "
         f"{area(lead.auc or 0)} (95 % interval {area(lead.auc_low or 0)} to "
@@ -306,14 +314,26 @@ def no_evidence(lead: Cell, n_evaluated: int) -> str:
 
 def above_chance(above: Sequence[Cell]) -> str:
     """Return the sentence for headlines whose interval lies above chance."""
-    named = "; ".join(
+    return (
+        f"The 95 % interval lies above chance for {listed(above)}. No permutation test was made, "
+        "so this is a hint and not yet evidence."
+    )
+
+
+def beyond_primary(above: Sequence[Cell], evaluated: Sequence[Cell]) -> str:
+    """Return the sentence for headlines above chance that were not named beforehand."""
+    return (
+        f"Beyond the primary follow-up, the interval lies above chance for {listed(above)}: chosen "
+        f"among {len(evaluated)} after looking, uncorrected."
+    )
+
+
+def listed(cells: Sequence[Cell]) -> str:
+    """Return cells with their AUC and interval, as they are spoken of."""
+    return "; ".join(
         f"{spoken(cell)}: AUC {area(cell.auc or 0)} "
         f"({area(cell.auc_low or 0)} to {area(cell.auc_high or 1)})"
-        for cell in above
-    )
-    return (
-        f"The 95 % interval lies above chance for {named}. No permutation test was made, so this "
-        "is a hint and not yet evidence."
+        for cell in cells
     )
 
 

@@ -332,6 +332,17 @@ def read_record(folder: Path) -> RunRecord:
                 "it, or run the experiment again with --fresh."
             )
     raise_faults(RecordError, faults)
+    try:
+        return record_of(folder.resolve(), raw)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise RecordError(
+            f"{folder}: its files are whole but do not say what a record says; they were edited. "
+            "Run the experiment again with --fresh."
+        ) from None
+
+
+def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
+    """Return the record that checked files hold."""
     body: dict[str, Any] = json.loads(raw["record.json"])
     body.pop("format")
     body |= {name: read_csv(folder / f"{name}.csv") for name in TABLES}
@@ -349,7 +360,7 @@ def read_record(folder: Path) -> RunRecord:
     body["sites"] = tuple(body["sites"])
     body["verdict"] = Verdict(**frozen(body["verdict"]))
     environment = json.loads(raw["environment.json"])
-    return RunRecord(**body, environment=environment, folder=folder.resolve())
+    return RunRecord(**body, environment=environment, folder=folder)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

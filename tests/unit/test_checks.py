@@ -69,6 +69,21 @@ def with_convergence(converged: bool) -> Change:
     return change
 
 
+def with_inclusion(visit: str | None) -> Change:
+    """Return a change to a study that includes by a score at a visit."""
+    rule = {"label": "MADRS observed", "column": "madrs", "visit": visit, "at_least": 0}
+    cohort = {
+        "visits": {"w0": {"day": 0}, "w4": {"day": 28}},
+        "baseline": "w0",
+        "include": [rule],
+    }
+
+    def change(record: RunRecord) -> RunRecord:
+        return replace(record, experiment={**record.experiment, "cohort": cohort})
+
+    return change
+
+
 def finding(record: RunRecord, code: str) -> Finding:
     """Return a record's finding of a code."""
     return next(one for one in run_checks(record).findings if one.code == code)
@@ -92,6 +107,7 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
     ),
     ("HO008", with_headline(auc=0.95, n=99), "issue", r"response4 at week4 \(\.95\)"),
     ("HO009", with_headline(p=0.04), "tip", "No permutation test was made"),
+    ("HO010", with_inclusion("w4"), "issue", "what came after baseline: MADRS observed"),
 ]
 SILENT: list[tuple[str, Change, str]] = [
     ("HO001", LARGE, "passed"),
@@ -103,6 +119,9 @@ SILENT: list[tuple[str, Change, str]] = [
     ("HO008", with_headline(auc=0.95, n=100), "passed"),
     ("HO008", with_headline(auc=0.94, n=40), "passed"),
     ("HO009", with_all_tested, "passed"),
+    ("HO010", with_inclusion(None), "passed"),
+    ("HO010", with_inclusion("w0"), "passed"),
+    ("HO010", with_outcomes(), "passed"),
 ]
 
 

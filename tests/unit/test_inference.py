@@ -234,6 +234,23 @@ def test_no_evidence_names_the_primary_follow_up() -> None:
     assert "all 2 headlines" in verdict.sentences[0]
 
 
+def test_a_follow_up_found_afterwards_does_not_overrule_the_primary_one() -> None:
+    """What was named beforehand decides; the rest is told, with what it is worth."""
+    primary, found = headline(0.45), headline(0.9, follow_up="week4")
+    verdict = derive_verdict([found, primary], primary)
+    assert verdict.level == "no_evidence"
+    assert "at week8" in verdict.sentences[0]
+    assert verdict.sentences[1].startswith("Beyond the primary follow-up")
+    assert "week4" in verdict.sentences[1]
+    assert "chosen among 2 after looking, uncorrected" in verdict.sentences[1]
+
+
+def test_an_interval_below_chance_is_not_said_to_hold_chance() -> None:
+    verdict = derive_verdict([headline(0.1, follow_up="week4"), headline(0.45)], None)
+    assert "chance lies inside the interval of all" not in verdict.sentences[0]
+    assert "no interval lies above it in 2 headlines" in verdict.sentences[0]
+
+
 def test_the_verdict_says_what_chance_would_reach() -> None:
     assert derive_verdict([headline(0.7)], None).sentences[1] == (
         "With 36 patients and 14 events, an AUC between .22 and .78 cannot be told from chance."

@@ -152,6 +152,15 @@ def test_a_taken_port_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Traceback" not in message
 
 
+def test_what_the_system_refuses_is_a_message(
+    small_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path too long for the system stands for everything it may refuse."""
+    name = "x" * 5000
+    assert main(["report", name, "--folder", str(small_study.parents[1])]) == 1
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("arguments", [[], ["walk"], ["run"], ["ui", "--port", "x"]])
 def test_wrong_usage_ends_with_status_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]

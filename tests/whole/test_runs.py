@@ -113,6 +113,43 @@ def test_a_killed_run_goes_on_and_gives_the_same_bits(
     assert not list(tmp_path.glob("mlruns/records/small/.*"))
 
 
+def test_a_damaged_unit_is_done_again(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_small_study(tmp_path)
+    run_id = only_record(finished_study).name
+    units = tmp_path / "mlruns" / "records" / "small" / f".{run_id}.units"
+    units.mkdir(parents=True)
+    (units / "o0-r0-f0.json").write_text("{}", encoding="utf-8")
+    (units / "o0-r0-f1.json").write_text("{", encoding="utf-8")
+    assert main(["run", str(path), "--workers", "1", "--no-mlflow"]) == 0
+    assert "done before" not in capsys.readouterr().err
+    assert figures(tmp_path) == figures(finished_study)
+
+
+def test_a_run_that_another_process_carries_out_is_declined(
+    small_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes on one run would fit everything twice and fight over its folder."""
+    import fcntl
+
+    from heldout.spec import load_experiment
+    from heldout.study import plan_study
+    from heldout.study.places import name_run
+
+    plan = plan_study(load_experiment(small_study))
+    run_id = name_run(plan.fingerprint, plan.data_fingerprint)
+    units = small_study.parents[1] / "mlruns" / "records" / "small" / f".{run_id}.units"
+    units.mkdir(parents=True)
+    handle = os.open(units, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert main(["run", str(small_study), "--no-mlflow"]) == 1
+    finally:
+        os.close(handle)
+    assert "another process is carrying out this very run" in capsys.readouterr().err
+
+
 def test_nothing_printed_repeats_a_patients_answer(
     small_study: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -158,6 +158,12 @@ def identities(
     if ids.isna().any():
         rows = a_few(ids.index[ids.isna()])
         faults.append(f"{file}: rows {rows} have no patient in '{spec.patient}'. Add or drop them.")
+    odd = ids.str.contains(r"[\x00-\x1f\x7f]", na=False)
+    if odd.any():
+        faults.append(
+            f"{file}: rows {a_few(ids.index[odd])} have a control character, such as a line break, "
+            f"in '{spec.patient}'. Remove it."
+        )
     visits = None
     if spec.table.visit is not None:
         visits, found = visits_of_rows(spec, table[spec.table.visit])

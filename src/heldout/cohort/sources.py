@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from heldout.cohort.tables import names_numbers
@@ -21,6 +20,8 @@ from heldout.spec import CohortSpec, ColumnSpec, Experiment, InstrumentKey
 __all__ = ["Source", "declaration_faults", "read_values", "sources_of", "undeclared_visits"]
 
 TOTAL = 0
+# Beyond this, sums of squares leave the range of floating point numbers.
+LARGEST = 1e15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,36 @@ def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[st
                 f"{where}: level {a_few(map(repr, unseen))} also means 'not observed', so nobody "
                 "would have it. Set 'table.missing' to the texts that mean nothing else."
             )
-    return faults + two_visits(experiment, sources)
+    return faults + two_visits(experiment, sources) + undated(experiment)
+
+
+def undated(experiment: Experiment) -> list[str]:
+    """Return faults for columns named after a follow-up and declared without a visit.
+
+    Without a visit a column counts as known at baseline; one called cgi_d28 is not.
+    """
+    spec, faults = experiment.cohort, []
+    later = {
+        word.casefold(): name
+        for name, visit in spec.visits.items()
+        if visit.day > spec.visits[spec.baseline].day
+        for word in (name, visit.code or name)
+        if spec.table.layout == "wide" or not word.isdigit()
+    }
+    for name, declared in spec.columns.items():
+        pattern = declared.items or declared.column or name
+        dated = declared.visits is not None or declared.by_visit
+        if dated or isinstance(pattern, dict) or "{visit}" in pattern:
+            continue
+        words = re.split(r"[^A-Za-z0-9]+", pattern.replace("{item}", " "))
+        named = [later[word.casefold()] for word in words if word.casefold() in later]
+        if named:
+            faults.append(
+                f"{experiment.where('cohort', 'columns', name)}: '{pattern}' is named after visit "
+                f"'{named[0]}' and declared without a visit, so it would count as known at "
+                f"baseline. Write 'visits: [{named[0]}]', or 'visits: [{spec.baseline}]' if it was."
+            )
+    return faults
 
 
 def two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
@@ -172,7 +202,7 @@ def read_values(
     if declared.kind == "category":
         return texts, level_faults(texts, declared)
     numbers = pd.to_numeric(texts, errors="coerce").astype("float64")
-    no_number = texts.notna() & ~np.isfinite(numbers)
+    no_number = texts.notna() & ~(numbers.abs() <= LARGEST)
     faults = []
     if no_number.any():
         faults.append(f"{counted(no_number, texts)} are not numbers")

@@ -69,6 +69,9 @@ def build_features(
     names = [feature.name for feature, _ in built]
     twice = sorted({name for name in names if names.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
+    if not built and not faults:
+        where = experiment.where("features")
+        faults.append(f"{where}: no category has a second level. Name a column that can differ.")
     raise_faults(FeatureError, faults)
     return matrix_of(cohort, built)
 

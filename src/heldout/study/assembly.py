@@ -27,7 +27,6 @@ def assemble_record(
     results: Sequence[UnitResult],
     *,
     run_id: str,
-    fingerprint: str,
     environment: Mapping[str, Any],
 ) -> RunRecord:
     """Return the record of a study whose units are all done.
@@ -38,8 +37,8 @@ def assemble_record(
         The study.
     results : sequence of mapping
         In the order of `units_of`.
-    run_id, fingerprint : str
-        Names of the run and of its experiment.
+    run_id : str
+        Name of the run.
     environment : mapping
         What may differ between equal runs.
 
@@ -62,11 +61,11 @@ def assemble_record(
     record = RunRecord(
         run_id=run_id,
         experiment=plan.experiment,
-        fingerprint=fingerprint,
+        fingerprint=plan.fingerprint,
         data_fingerprint=plan.data_fingerprint,
         folds_digest=plan.folds.digest,
         n_patients=len(plan.patients),
-        sites=tuple(sorted(set(plan.site or ()))),
+        sites=tuple(sorted({site for site in plan.site or () if site})),
         flow=plan.flow,
         visits=plan.visits,
         outcomes=tuple(map(outcome_facts, plan.outcomes, plan.declined)),

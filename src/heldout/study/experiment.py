@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from heldout.errors import RecordError
 from heldout.record import RunRecord, read_record, write_record
-from heldout.spec import Experiment, fingerprint, load_experiment
+from heldout.spec import Experiment, load_experiment
 from heldout.study.assembly import assemble_record
 from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
@@ -65,17 +68,16 @@ def run_experiment(
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides)
     plan = plan_study(experiment)
-    run_id = name_run(fingerprint(experiment), plan.data_fingerprint)
+    run_id = name_run(plan.fingerprint, plan.data_fingerprint)
     folder = record_folder(experiment.folder, experiment.name, run_id)
-    if folder.is_dir() and not fresh:
-        say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
-        record = read_record(folder)
-    else:
-        if fresh:
-            shutil.rmtree(units_folder(folder), ignore_errors=True)
-        record = evaluated(
-            plan, folder, fingerprint(experiment), workers=workers, progress=progress
-        )
+    with held(units_folder(folder)) as units:
+        if folder.is_dir() and not fresh:
+            say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
+            record = read_record(folder)
+        else:
+            if fresh:
+                clear(units)
+            record = evaluated(plan, units, folder, workers=workers, progress=progress)
     say("Drawing the report ...")
     publish(record, track=track, say=say)
     return record
@@ -86,17 +88,18 @@ def units_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.units")
 
 
-def evaluated(
-    plan: StudyPlan,
-    folder: Path,
-    experiment_fingerprint: str,
-    *,
-    workers: int | None,
-    progress: Progress,
-) -> RunRecord:
-    """Return the record of a plan after evaluating its units and writing it down."""
-    started = datetime.now(UTC)
-    units = units_folder(folder)
+def clear(units: Path) -> None:
+    """Remove the units that an earlier run finished."""
+    for file in units.iterdir():
+        file.unlink()
+
+
+@contextmanager
+def held(units: Path) -> Iterator[Path]:
+    """Hold a run's folder of finished units against other processes, and clear it at the end.
+
+    The system lets go of it when a process dies, however it dies; the units stay then.
+    """
     try:
         units.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -104,16 +107,33 @@ def evaluated(
             f"{units.parent}: cannot be written ({error.strerror}). Free space, or allow writing "
             "there."
         ) from None
+    handle = os.open(units, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield units
+        shutil.rmtree(units, ignore_errors=True)
+    except BlockingIOError:
+        raise RecordError(
+            f"{units.parent}: another process is carrying out this very run. Wait until it has "
+            "ended; the same command then opens its record."
+        ) from None
+    finally:
+        os.close(handle)
+
+
+def evaluated(
+    plan: StudyPlan, units: Path, folder: Path, *, workers: int | None, progress: Progress
+) -> RunRecord:
+    """Return the record of a plan after evaluating its units and writing it down."""
+    started = datetime.now(UTC)
     results = evaluate_units(plan, folder=units, workers=workers, progress=progress)
     record = assemble_record(
         plan,
         results,
         run_id=folder.name,
-        fingerprint=experiment_fingerprint,
         environment=environment_of(started, workers),
     )
     write_record(record, folder)
-    shutil.rmtree(units, ignore_errors=True)
     return replace(record, folder=folder)
 
 

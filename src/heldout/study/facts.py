@@ -32,7 +32,7 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
     lines += [f"{step.n:>6}  {step.label}" for step in plan.flow]
     if plan.site is not None:
-        lines.append(f"{len(set(plan.site)):>6}  sites, balanced over the folds")
+        lines.append(f"{len(set(plan.site) - {''}):>6}  sites, balanced over the folds")
     lines += ["", f"{'outcome':<26}{'observed':>9}{'events':>8}{'folds':>7}"]
     for outcome, reason in zip(plan.outcomes, plan.declined, strict=True):
         folds = "none" if reason else str(plan.folds.n_folds)

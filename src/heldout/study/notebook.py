@@ -114,12 +114,10 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     plan = plan_table(ordered, experiment, outcomes=outcomes, severity=severity, site=site)
     started = datetime.now(UTC)
     results = evaluate_units(plan, folder=None, workers=workers, progress=lambda *_: None)
-    digest = hashlib.sha256(repr(experiment).encode()).hexdigest()
     record = assemble_record(
         plan,
         results,
-        run_id=name_run(digest, plan.data_fingerprint),
-        fingerprint=digest,
+        run_id=name_run(plan.fingerprint, plan.data_fingerprint),
         environment=environment_of(started, workers),
     )
     return replace(record, pipelines=refitted(plan)) if refit else record
@@ -154,6 +152,10 @@ def check_settings(
         faults.append("models: only reference models are named. Add one to choose, such as ridge.")
     if "severity" in models and severity is None:
         faults.append("models: 'severity' needs the argument severity, a column of the table.")
+    told = sorted(set(names["outcomes"]) & {*names["features"], *filter(None, [severity])})
+    faults += [
+        f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in told
+    ]
     if permutations != 0:
         faults.append(
             f"permutations: found {permutations}; this version makes no permutation test. "
@@ -214,6 +216,7 @@ def plan_table(
     used = table[[*dict.fromkeys([*outcomes.values(), *features, *filter(None, [site, severity])])]]
     return StudyPlan(
         experiment=experiment,
+        fingerprint=hashlib.sha256(repr(experiment).encode()).hexdigest(),
         folder=None,
         models=tuple(MODELS[name] for name in experiment["models"]),
         validation=validation,

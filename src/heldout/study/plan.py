@@ -16,7 +16,7 @@ from heldout.instruments import load_keys, score_instruments
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
 from heldout.record import VisitFacts
-from heldout.spec import Experiment, TuningSpec, ValidationSpec, composed
+from heldout.spec import Experiment, TuningSpec, ValidationSpec, composed, fingerprint
 from heldout.splits import FoldPlan, cannot_fill, plan_folds
 
 __all__ = ["StudyPlan", "plan_study", "with_folds"]
@@ -34,6 +34,8 @@ class StudyPlan:
     ----------
     experiment : mapping
         Composed, as the record stores it.
+    fingerprint : str
+        Digest of the experiment.
     folder : Path or None
         The study folder; None for a study in memory.
     models : tuple of Model
@@ -63,6 +65,7 @@ class StudyPlan:
     """
 
     experiment: Mapping[str, Any]
+    fingerprint: str
     folder: Path | None
     models: tuple[Model, ...]
     validation: ValidationSpec
@@ -109,6 +112,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     )
     return StudyPlan(
         experiment=composed(experiment),
+        fingerprint=fingerprint(experiment),
         folder=experiment.folder,
         models=models,
         validation=experiment.validation,

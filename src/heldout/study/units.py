@@ -25,6 +25,7 @@ from heldout.validation import ModelFold, TrainingSet, evaluate_fold
 __all__ = ["Unit", "evaluate_unit", "evaluate_units", "training_set", "units_of"]
 
 UnitResult = Mapping[str, Any]
+RESULT_KEYS = {"test", "prevalence", "chosen", "models"}
 # Called with the units done so far and all units.
 Progress = Callable[[int, int], None]
 
@@ -196,11 +197,15 @@ def evaluate_units(
 
 def stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
     """Return the results of units that an earlier run finished."""
-    found = {}
+    found: dict[Unit, UnitResult] = {}
     for unit in units:
-        path = folder / unit.file
-        if path.is_file():
-            found[unit] = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            result = json.loads((folder / unit.file).read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            # Not finished, or damaged: it is done again.
+            continue
+        if isinstance(result, dict) and set(result) == RESULT_KEYS:
+            found[unit] = result
     return found
 
 

@@ -208,8 +208,22 @@ FAULTS = {
     ),
     "follow-up declared as baseline": Fault(
         WIDE,
-        r"^cohort\.columns\.sly: table column 'm_d2' is read at 'd2' as 'madrs', 'd0' as 'sly'\.",
+        r"cohort\.columns\.sly: table column 'm_d2' is read at 'd2' as 'madrs', 'd0' as 'sly'\.",
         with_columns(wide_cohort(), sly={"column": "m_d2", "kind": "number"}),
+    ),
+    "a follow-up's name without its visit": Fault(
+        WIDE.replace(",income", ",cgi_D10", 1),
+        r"^cohort\.columns\.income: 'cgi_D10' is named after visit 'd10' and declared without a "
+        r"visit.*Write 'visits: \[d10\]', or 'visits: \[d0\]' if it was\.$",
+        with_columns(wide_cohort(), income={"column": "cgi_D10", "kind": "number"}),
+    ),
+    "control character in a pseudonym": Fault(
+        WIDE + '"p\r9",' + ",".join([""] * WIDE.splitlines()[0].count(",")) + "\n",
+        r"have a control character, such as a line break, in 'id'",
+    ),
+    "a number too large to be squared": Fault(
+        WIDE.replace(",1200,", ",1e308,"),
+        r"column 'income': 1 of 5 values \(rows 4\) are not numbers",
     ),
     "one column for all visits of a wide table": Fault(
         WIDE,

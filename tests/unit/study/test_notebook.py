@@ -103,7 +103,12 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
     ({"features": ["age", "age"]}, lambda t: None, "'age' stands twice"),
     ({"features": ["agee"]}, lambda t: None, "'agee' is no known column.*Did you mean 'age'"),
     ({"features": ["town"]}, lambda t: None, "column 'town' holds texts"),
-    ({"outcomes": {"m": "age"}}, lambda t: None, "39 values that are not 0, 1 or missing"),
+    (
+        {"outcomes": {"m": "pain"}, "features": ["age"]},
+        lambda t: None,
+        "40 values that are not 0, 1 or missing",
+    ),
+    ({"features": ["age", "resp"]}, lambda t: None, "'resp' is an outcome; it tells the answer"),
     ({"outer": 1}, lambda t: None, "outer: found 1; required: at least 2"),
     ({"trials": -3}, lambda t: None, "trials: found -3; required: at least 1"),
     ({}, lambda t: t.__setitem__("age", np.inf), "'age' holds infinite values"),
