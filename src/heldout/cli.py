@@ -96,6 +96,7 @@ def settle_environment() -> None:
 
 def stop(number: int, frame: FrameType | None) -> None:
     """Turn a request to end into an ordinary exit, so that everything is closed."""
+    complain("Stopped. The same command goes on from here.")
     raise SystemExit(128 + number)
 
 
@@ -228,15 +229,15 @@ class Progress:
             already = f", {done} of them done before" if done else ""
             complain(f"Evaluating {total} outer folds{already} ...")
         live = sys.stderr.isatty()
-        if done == self.before or (not live and now - self.told < LINE_EVERY and done < total):
+        if done == total and live:
+            print(f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)
+        if done in (self.before, total) or (not live and now - self.told < LINE_EVERY):
             return
         self.told = now
         left = (now - self.started) / (done - self.before) * (total - done)
         text = f"  {done} of {total} folds, about {minutes(left)} left"
-        print(f"\r{text:<60}" if live else text, end="" if live else "\n", file=sys.stderr)
-        if live and done == total:
-            print(f"\r{'':<60}\r", end="", file=sys.stderr)
-        sys.stderr.flush()
+        end = "" if live else "\n"
+        print(f"\r{text:<60}" if live else text, end=end, file=sys.stderr, flush=True)
 
 
 def minutes(seconds: float) -> str:

@@ -22,9 +22,18 @@ fold, repeat, run
     A part of the patients held out together; one division into folds; one execution.
 """
 
-from heldout.cohort.inclusion import FlowStep
+from heldout.cohort.inclusion import FlowStep, included_bounds, included_levels
 from heldout.cohort.people import Cohort, read_cohort
 from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
 
-__all__ = ["Cohort", "FlowStep", "Source", "file_in_study", "read_cohort", "read_table"]
+__all__ = [
+    "Cohort",
+    "FlowStep",
+    "Source",
+    "file_in_study",
+    "included_bounds",
+    "included_levels",
+    "read_cohort",
+    "read_table",
+]

@@ -11,7 +11,7 @@ from heldout.cohort.sources import TOTAL, Source
 from heldout.errors import unknown_name
 from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec
 
-__all__ = ["FlowStep", "include", "inclusion_faults"]
+__all__ = ["FlowStep", "include", "included_bounds", "included_levels", "inclusion_faults"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,9 +62,63 @@ def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[F
     kept = np.ones(len(values), dtype=bool)
     flow = [FlowStep(label="In the table", n=len(values))]
     for rule in spec.include:
-        kept &= meets(rule, judged(values, rule.column, rule.visit or spec.baseline))
-        flow.append(FlowStep(label=rule.label, n=int(kept.sum())))
+        known = judged(values, rule.column, rule.visit or spec.baseline)
+        unknown = int((kept & known.isna()).sum())
+        label = f"{rule.label} ({unknown} not observed)" if unknown else rule.label
+        kept &= meets(rule, known)
+        flow.append(FlowStep(label=label, n=int(kept.sum())))
     return kept, tuple(flow)
+
+
+def included_bounds(
+    spec: CohortSpec, column: str, visit: str, bounds: tuple[float, float] | None
+) -> tuple[float, float] | None:
+    """Return the lowest and highest value an included patient can have.
+
+    Parameters
+    ----------
+    spec : CohortSpec
+        Its inclusion rules narrow the range.
+    column, visit : str
+        Which value.
+    bounds : tuple of float, or None
+        The declared range.
+
+    Returns
+    -------
+    tuple of float, or None
+        None if no range was declared.
+    """
+    if bounds is None:
+        return None
+    low, high = bounds
+    for rule in spec.include:
+        if (rule.column, rule.visit or spec.baseline) == (column, visit):
+            low = max(low, rule.at_least if rule.at_least is not None else low)
+            high = min(high, rule.at_most if rule.at_most is not None else high)
+    return float(low), float(high)
+
+
+def included_levels(spec: CohortSpec, column: str, visit: str) -> dict[str, str]:
+    """Return the levels of a category that an included patient can have, in their order.
+
+    Parameters
+    ----------
+    spec : CohortSpec
+        Its inclusion rules leave levels out.
+    column, visit : str
+        Which category.
+
+    Returns
+    -------
+    dict of str to str
+        Code -> label.
+    """
+    levels = dict(spec.columns[column].levels or {})
+    for rule in spec.include:
+        if rule.among is not None and (rule.column, rule.visit or spec.baseline) == (column, visit):
+            levels = {code: label for code, label in levels.items() if code in rule.among}
+    return levels
 
 
 def judged(values: pd.DataFrame, column: str, visit: str) -> pd.Series:

@@ -205,7 +205,7 @@ def read_values(
     no_number = texts.notna() & ~(numbers.abs() <= LARGEST)
     faults = []
     if no_number.any():
-        faults.append(f"{counted(no_number, texts)} are not numbers")
+        faults.append(f"{counted(no_number, texts)} are not numbers (a decimal point, no unit)")
     if bounds is not None:
         outside = numbers.notna() & ~numbers.between(*bounds)
         if outside.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.cohort import Cohort
+from heldout.cohort import Cohort, included_bounds, included_levels
 from heldout.features.columns import FeatureColumn
 
 __all__ = ["build_clinical"]
@@ -18,7 +18,8 @@ def build_clinical(cohort: Cohort, column: str, visit: str) -> list[Built]:
 
     A number is one feature. A category with k declared levels is k - 1 features of 0 and 1,
     the first level being the reference; the levels are declared, not learnt, so that this
-    reads one patient's row only.
+    reads one patient's row only. Levels and values that the inclusion rules leave out are left
+    out here too.
 
     Parameters
     ----------
@@ -45,13 +46,13 @@ def build_clinical(cohort: Cohort, column: str, visit: str) -> list[Built]:
             inputs=(source,),
             visit=visit,
             builder="clinical",
-            bounds=declared.range,
+            bounds=included_bounds(cohort.spec, column, visit, declared.range),
             construct=declared.construct_,
             unit=declared.unit,
         )
         return [(feature, cohort.numbers(column, visit))]
     codes = cohort.values[(column, visit, 0)]
-    levels = dict(declared.levels or {})
+    levels = included_levels(cohort.spec, column, visit)
     return [
         (
             FeatureColumn(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from heldout.cohort import Cohort
+from heldout.cohort import Cohort, included_levels
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.clinical import build_clinical
 from heldout.features.columns import FeatureColumn, FeatureMatrix
@@ -69,9 +69,6 @@ def build_features(
     names = [feature.name for feature, _ in built]
     twice = sorted({name for name in names if names.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
-    if not built and not faults:
-        where = experiment.where("features")
-        faults.append(f"{where}: no category has a second level. Name a column that can differ.")
     raise_faults(FeatureError, faults)
     return matrix_of(cohort, built)
 
@@ -133,6 +130,9 @@ def column_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
             f"builder '{spec.build}' cannot take '{column}'. It takes {BUILDERS[spec.build]}; "
             f"for this one use {'totals' if declared.instrument else 'clinical'}."
         )
+    visit = spec.visit or cohort.spec.baseline
+    if declared.kind == "category" and len(included_levels(cohort.spec, column, visit)) < 2:
+        return f"'{column}' has one level among the included patients; it cannot differ. Remove it."
     return ""
 
 

@@ -254,8 +254,10 @@ class OutcomeSpec(Part):
     def check_primary(self) -> Self:
         """Require the primary follow-up to be one of those asked for, and each one once."""
         faults = [(("at", *path), text) for path, text in repeated(self.at, "follow-up")]
-        if self.primary is not None:
-            faults += undeclared(("primary",), self.primary, self.at)
+        if self.primary is not None and self.primary not in self.at:
+            listed = ", ".join(self.at)
+            words = f"found '{self.primary}', which is not among 'at' ({listed}). Make them agree."
+            faults.append((("primary",), words))
         refuse_misfits(faults)
         return self
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from heldout.spec import Experiment, composed
@@ -27,12 +29,10 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     str
         YAML that could be run, then facts; nothing was fitted to know them.
     """
-    import textwrap
-
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
     lines += [f"{step.n:>6}  {step.label}" for step in plan.flow]
     if plan.site is not None:
-        lines.append(f"{len(set(plan.site) - {''}):>6}  sites, balanced over the folds")
+        lines += site_lines(plan.site)
     lines += ["", f"{'outcome':<26}{'observed':>9}{'events':>8}{'folds':>7}"]
     for outcome, reason in zip(plan.outcomes, plan.declined, strict=True):
         folds = "none" if reason else str(plan.folds.n_folds)
@@ -46,6 +46,17 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     return "\n".join(lines)
 
 
+def site_lines(site: Sequence[str]) -> list[str]:
+    """Return the sites with their patients, so that a misspelt or missing one is seen."""
+    counts = Counter(site)
+    unknown = counts.pop("", 0)
+    listed = ", ".join(f"{name} {n}" for name, n in sorted(counts.items()))
+    if unknown:
+        listed += f", unknown {unknown}"
+    text = f"{len(counts):>6}  sites, balanced over the folds: {listed}"
+    return textwrap.wrap(text, 80, initial_indent="", subsequent_indent=" " * 8)
+
+
 def work(plan: StudyPlan) -> str:
     """Return how much there is to fit, in words."""
     n_outcomes = plan.declined.count(None)
@@ -54,8 +65,9 @@ def work(plan: StudyPlan) -> str:
     single = len(plan.models) - tuned
     fits = folds * plan.validation.inner * (tuned * plan.tuning.trials + single)
     fits += folds * len(plan.models)
+    outcomes = f"{n_outcomes} outcome{'s' * (n_outcomes != 1)}"
     return (
-        f"Work: {n_outcomes} outcomes x {plan.validation.repeats} repeats x "
+        f"Work: {outcomes} x {plan.validation.repeats} repeats x "
         f"{plan.validation.outer} outer folds = {folds} units; {len(plan.models)} models, "
         f"{plan.tuning.trials} candidates x {plan.validation.inner} inner folds: {fits} fits."
     )

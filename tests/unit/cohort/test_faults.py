@@ -144,7 +144,7 @@ FAULTS = {
     ),
     "text in a column of numbers": Fault(
         with_cell(5, "income", WORD),
-        r"^data\.csv, column 'income': 1 of 5 values \(rows 5\) are not numbers\.",
+        r"^data\.csv, column 'income': 1 of 5 values \(rows 5\) are not numbers \(",
     ),
     "unknown level": Fault(
         with_cell(3, "sex", WORD),

@@ -32,7 +32,7 @@ def test_the_flow_counts_who_is_left_after_each_rule(tmp_path: Path) -> None:
     )
     assert [(step.label, step.n) for step in cohort.flow] == [
         ("In the table", 6),
-        ("rule 0", 4),
+        ("rule 0 (1 not observed)", 4),
         ("rule 1", 3),
         ("rule 2", 1),
     ]

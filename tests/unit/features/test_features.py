@@ -77,6 +77,33 @@ def test_an_unknown_category_is_missing_in_all_its_features(tmp_path: Path) -> N
     np.testing.assert_array_equal(features_of(experiment).values[:, 0], [np.nan, 0, 1, 0, 1, 1])
 
 
+def test_levels_that_inclusion_leaves_out_become_no_feature(tmp_path: Path) -> None:
+    """Healthy controls are a level of the diagnosis, and nobody who is included has it."""
+    group = {"column": "sex", "kind": "category", "levels": {"F": "f", "M": "m", "X": "other"}}
+    cohort = with_columns(wide_cohort(), group=group)
+    cohort["include"] = [{"label": "known", "column": "group", "among": ["F", "M"]}]
+    study = write_study(tmp_path, cohort=cohort, features=[clinical("group")])
+    assert features_of(study).names == ("group=M",)
+    assert features_of(study).columns[0].levels == ("F", "M")
+
+
+def test_a_category_with_one_level_among_the_included_is_refused(tmp_path: Path) -> None:
+    cohort = wide_cohort()
+    cohort["include"] = [{"label": "women", "column": "sex", "among": ["F"]}]
+    study = write_study(tmp_path, cohort=cohort, features=[clinical("sex")])
+    with pytest.raises(FeatureError, match="'sex' has one level among the included patients"):
+        features_of(study)
+
+
+def test_inclusion_narrows_the_range_a_feature_may_have(tmp_path: Path) -> None:
+    """Whoever would not have been included is not scored by a model either."""
+    cohort = wide_cohort()
+    cohort["columns"]["age"]["range"] = [18, 100]
+    cohort["include"] = [{"label": "adults to 60", "column": "age", "at_most": 60}]
+    study = write_study(tmp_path, cohort=cohort, features=[clinical("age")])
+    assert features_of(study).columns[0].bounds == (18.0, 60.0)
+
+
 def test_a_feature_remembers_where_it_came_from(tmp_path: Path) -> None:
     matrix = built(tmp_path, clinical("sex", "age"), totals("madrs"))
     assert matrix.columns == (

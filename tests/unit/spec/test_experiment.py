@@ -137,7 +137,7 @@ def test_the_place_of_a_key_is_known_after_validation(tmp_path: Path) -> None:
         (with_outcome(rule={"reduction": 1}), r"^outcomes\[0\]\.rule\.reduction: .* less than 1"),
         (
             with_outcome(primary="d5"),
-            r"^outcomes\[0\]\.primary: found visit 'd5'; .* one of d2, d10",
+            r"^outcomes\[0\]\.primary: found 'd5', which is not among 'at' \(d2, d10\)",
         ),
         (with_outcome(at=["d2", "d2"]), r"^outcomes\[0\]\.at\[1\]: found follow-up 'd2' a second"),
         (
