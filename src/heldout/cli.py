@@ -64,9 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "read and written."
         )
         return 1
-    except KeyboardInterrupt:
-        complain("Stopped. The same command goes on from here.")
-        return 130
+    except (KeyboardInterrupt, SystemExit) as ending:
+        if options.command is run:
+            complain("Stopped. The same command goes on from here.")
+        return int(ending.code or 0) if isinstance(ending, SystemExit) else 130
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -96,7 +97,6 @@ def settle_environment() -> None:
 
 def stop(number: int, frame: FrameType | None) -> None:
     """Turn a request to end into an ordinary exit, so that everything is closed."""
-    complain("Stopped. The same command goes on from here.")
     raise SystemExit(128 + number)
 
 

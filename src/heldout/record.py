@@ -32,6 +32,7 @@ __all__ = [
     "OutcomeFacts",
     "RunRecord",
     "VisitFacts",
+    "figure_name",
     "read_record",
     "summary",
     "write_atomically",
@@ -196,6 +197,25 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "cells": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.cells],
         "headline": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.headline],
     }
+
+
+def figure_name(kind: str, cell: Cell) -> str:
+    """Return the name of a figure of one cell; no two cells share it.
+
+    Parameters
+    ----------
+    kind : str
+        What it shows, such as ``shap``.
+    cell : Cell
+        Any.
+
+    Returns
+    -------
+    str
+        Such as ``shap.response.d2.ridge``; fit for the name of a file.
+    """
+    # No name of an experiment can hold a stop, and all of them can hold an underscore.
+    return ".".join((kind, cell.outcome, cell.follow_up, cell.model))
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

@@ -1,12 +1,16 @@
 """A record in MLflow: what is logged, that it is logged once, and that nothing stays RUNNING."""
 
 import os
+import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -18,15 +22,16 @@ from heldout.cohort import FlowStep
 from heldout.errors import TrackingError
 from heldout.features import FeatureColumn
 from heldout.inference import Cell, Verdict
-from heldout.record import OutcomeFacts, RunRecord
+from heldout.record import OutcomeFacts, RunRecord, figure_name
 from heldout.tracking import log_record, prepare_store, start_ui
 from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, items_of, plan_runs
 from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
+from heldout.tracking.ui import newest_pages, page_lines
 
 REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
 PATIENTS = ("sub-zebra", "sub-alpaca", "sub-okapi", "sub-tapir")
 MODELS = ("prevalence", "severity", "ridge")
-FIGURES = {"auc": "<svg>all</svg>", "shap_response_d2_ridge": "<svg>ridge</svg>"}
+FIGURES = {"auc": "<svg>all</svg>", "shap.response.d2.ridge": "<svg>ridge</svg>"}
 
 
 def a_cell(model: str, auc: float) -> Cell:
@@ -304,7 +309,7 @@ def test_figures_go_to_their_cell_and_common_ones_to_the_headline(
     assert files["response d2 · severity"] == ["predictions.csv"]
     assert files["response d2 · ridge"] == [
         "predictions.csv",
-        "shap_response_d2_ridge.svg",
+        "shap.response.d2.ridge.svg",
         "trials.csv",
     ]
 
@@ -312,10 +317,20 @@ def test_figures_go_to_their_cell_and_common_ones_to_the_headline(
 def test_an_outcomes_figure_is_not_taken_for_that_of_an_outcome_whose_name_ends_alike(
     record: RunRecord,
 ) -> None:
-    figures = {"shap_partial_response_d2_ridge": "<svg/>"}
+    figures = {"shap.partial_response.d2.ridge": "<svg/>"}
     ridge = next(cell for cell in record.cells if cell.auc == 0.1 + 0.7)
     paths = [one.path for one in items_of(record, ridge, figures) if isinstance(one, Artifact)]
     assert paths == ["trials.csv", "predictions.csv"]
+
+
+def test_cells_whose_names_run_together_alike_have_figures_of_their_own(
+    record: RunRecord,
+) -> None:
+    one = replace(record.cells[-1], outcome="response", follow_up="late_w6")
+    other = replace(record.cells[-1], outcome="response_late", follow_up="w6")
+    figures = {figure_name("shap", one): "<svg>1</svg>", figure_name("shap", other): "<svg>2</svg>"}
+    shown = [item for item in items_of(record, one, figures) if isinstance(item, Artifact)]
+    assert [item.text for item in shown if item.path.endswith(".svg")] == ["<svg>1</svg>"]
 
 
 def test_no_pseudonym_leaves_the_record(record: RunRecord) -> None:
@@ -391,6 +406,64 @@ def test_an_experiment_deleted_in_the_user_interface_comes_back(
 def test_artifacts_lie_under_the_experiments_name(record: RunRecord, mlruns: Path) -> None:
     log_record(record, FIGURES, mlruns)
     assert len(list((mlruns / "artifacts" / "small").iterdir())) == 5
+
+
+def test_a_copied_store_keeps_its_artifacts_to_itself(record: RunRecord, mlruns: Path) -> None:
+    """MLflow stores absolute addresses; the original must not be written to by its copy."""
+    first = log_record(record, FIGURES, mlruns)
+    original = contents_of(mlruns)
+    copy = mlruns.parent / "a copy, größer"
+    shutil.copytree(mlruns, copy, ignore=shutil.ignore_patterns("artifacts"))
+    second = log_record(record, FIGURES, copy)
+    assert contents_of(mlruns) == original
+    assert {path.name for path in (copy / "artifacts" / "small").iterdir()} == set(second.run_ids)
+    assert not set(first.run_ids) & set(second.run_ids)
+
+
+def test_a_copied_store_is_put_right_once(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    copy = mlruns.parent / "a copy, größer"
+    shutil.copytree(mlruns, copy)
+    assert log_record(record, FIGURES, copy) == log_record(record, FIGURES, copy)
+
+
+def test_a_copied_store_keeps_the_runs_it_came_with(record: RunRecord, mlruns: Path) -> None:
+    first = log_record(record, FIGURES, mlruns)
+    moved = mlruns.rename(mlruns.parent / "moved")
+    log_record(record, FIGURES, moved)
+    with quiet():
+        client = open_client(moved)
+        names = {one.experiment_id: one.name for one in client.search_experiments()}
+        kept = client.search_runs([first.experiment_id])
+    assert names[first.experiment_id] == "small (artifacts elsewhere, 1)"
+    assert {run.info.run_id for run in kept} == set(first.run_ids)
+
+
+def test_the_user_interface_opens_on_the_runs_whose_artifacts_are_here(
+    record: RunRecord, mlruns: Path
+) -> None:
+    """The runs of a copied store and those logged in it are of the same record and moment."""
+    log_record(record, FIGURES, mlruns)
+    moved = mlruns.rename(mlruns.parent / "moved")
+    second = log_record(record, FIGURES, moved)
+    assert second.comparison in newest_pages(moved).values()
+
+
+def test_an_experiment_named_as_mlflows_own_has_its_artifacts_in_the_store(
+    record: RunRecord, mlruns: Path
+) -> None:
+    """MLflow's own puts artifacts where whoever built the store happened to be."""
+    named = replace(record, experiment={**record.experiment, "name": "Default"})
+    tracked = log_record(named, FIGURES, mlruns)
+    assert {path.name for path in (mlruns / "artifacts" / "Default").iterdir()} == set(
+        tracked.run_ids
+    )
+
+
+def contents_of(folder: Path) -> dict[Path, bytes]:
+    """Return every file below a folder but the lock, whole."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path: path.read_bytes() for path in files if path.name != "mlflow.lock"}
 
 
 @pytest.mark.parametrize(
@@ -496,6 +569,87 @@ def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
 
 
+def test_what_a_killed_process_left_of_a_store_is_cleared_away(tmp_path: Path) -> None:
+    order = (
+        "import os, pathlib, sqlite3, sys; from heldout.tracking import prepare_store;"
+        "from mlflow import MlflowClient;"
+        "MlflowClient.search_experiments = lambda *_, **__: os.kill(os.getpid(), 9);"
+        "prepare_store(pathlib.Path(sys.argv[1]))"
+    )
+    killed = subprocess.run([sys.executable, "-c", order, str(tmp_path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert list(tmp_path.glob(".mlflow.*.db"))
+    prepare_store(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
+
+
+def test_half_a_store_of_a_process_with_our_number_is_in_nobodys_way(tmp_path: Path) -> None:
+    """A system gives process numbers away again."""
+    with sqlite3.connect(tmp_path / f".mlflow.{os.getpid()}.db") as half:
+        half.execute("CREATE TABLE experiments (experiment_id INTEGER)")
+    half.close()
+    prepare_store(tmp_path)
+    assert (tmp_path / "mlflow.db").is_file()
+
+
+def test_a_store_that_finds_no_space_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with (
+        small_files_only(100_000),
+        pytest.raises(TrackingError, match=r"could not be prepared .* Free space, .* --no-mlflow"),
+    ):
+        prepare_store(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.lock"]
+
+
+def test_a_run_that_finds_no_space_is_told(record: RunRecord, mlruns: Path) -> None:
+    size = (mlruns / "mlflow.db").stat().st_size
+    with (
+        small_files_only(size),
+        pytest.raises(TrackingError, match=r"could not log run .* record is complete"),
+    ):
+        log_record(record, FIGURES, mlruns)
+
+
+@contextmanager
+def small_files_only(size: int) -> Iterator[None]:
+    """Let no file grow beyond a size, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_lock_that_is_no_lock_is_refused(record: RunRecord, mlruns: Path) -> None:
+    (mlruns / "mlflow.lock").write_text("not a database" * 100)
+    with pytest.raises(TrackingError, match=r"mlflow\.lock: .* not a database.* Delete it"):
+        log_record(record, FIGURES, mlruns)
+
+
+@pytest.mark.parametrize("use", [prepare_store, newest_pages], ids=lambda one: one.__name__)
+def test_a_folder_that_may_not_be_entered_is_refused(use: Any, mlruns: Path) -> None:
+    with (
+        nobodys(mlruns),
+        pytest.raises(TrackingError, match=r"mlruns: cannot be written .* --no-mlflow"),
+    ):
+        use(mlruns)
+
+
+@contextmanager
+def nobodys(folder: Path) -> Iterator[None]:
+    """Take all rights on a folder away, and root's right to have rights all the same."""
+    user, mode = os.geteuid(), folder.stat().st_mode
+    folder.chmod(0)
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        folder.chmod(mode)
+
+
 def test_a_store_that_is_there_is_not_made_again(mlruns: Path) -> None:
     said: list[str] = []
     prepare_store(mlruns, said.append)
@@ -548,6 +702,25 @@ def test_a_port_that_does_not_exist_is_refused(record: RunRecord, mlruns: Path) 
     log_record(record, FIGURES, mlruns)
     with pytest.raises(TrackingError, match="ports are 1 to 65535"):
         start_ui(mlruns, port=70_000)
+
+
+def test_a_damaged_store_has_no_pages(record: RunRecord, mlruns: Path) -> None:
+    log_record(record, FIGURES, mlruns)
+    with sqlite3.connect(mlruns / "mlflow.db") as store:
+        store.execute("ALTER TABLE runs RENAME TO walks")
+    store.close()
+    with pytest.raises(TrackingError, match=r"mlflow\.db: MLflow cannot use it .* Move it away"):
+        newest_pages(mlruns)
+
+
+def test_a_page_has_a_line_for_its_title_and_one_for_its_address() -> None:
+    """An address that compares runs is longer than any terminal is wide."""
+    assert list(page_lines({"All runs": "/#/1", "Side by side": "/#/2"}, "http://here:5000")) == [
+        "All runs:",
+        "  http://here:5000/#/1",
+        "Side by side:",
+        "  http://here:5000/#/2",
+    ]
 
 
 def test_a_run_can_be_logged_while_another_reads_the_store(

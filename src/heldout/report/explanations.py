@@ -13,7 +13,7 @@ import pandas as pd
 
 from heldout.inference import Cell
 from heldout.models import MODELS
-from heldout.record import RunRecord
+from heldout.record import RunRecord, figure_name
 from heldout.report.places import Place, chosen_share, part_of
 from heldout.report.wording import as_area, as_interval, counted
 
@@ -88,7 +88,7 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
     untested = open_ and cell.p is None
     return {
         "title": place.title,
-        "figure": f"shap_{place.facts.name}_{place.facts.follow_up}_{model}",
+        "figure": figure_name("shap", cell),
         "model": label,
         "unit": unit,
         "open": open_,

@@ -60,7 +60,7 @@ def draw_figures(record: RunRecord) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        Name, such as ``auc`` or ``shap_response_d2_ridge``, -> SVG; byte-equal for equal records.
+        Name, such as ``auc`` or ``shap.response.d2.ridge``, -> SVG; byte-equal for equal records.
     """
     import matplotlib as mpl
 

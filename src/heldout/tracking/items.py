@@ -15,7 +15,7 @@ import pandas as pd
 
 from heldout.inference import Cell, area, render_verdict
 from heldout.models import MODELS
-from heldout.record import RunRecord
+from heldout.record import RunRecord, figure_name
 from heldout.validation import HEADLINE
 
 __all__ = [
@@ -149,8 +149,8 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
     cell : Cell
         One of its cells, or of its headline.
     figures : mapping of str to str
-        Name -> SVG. ``<kind>_<outcome>_<follow-up>_<model>`` belongs to that cell; figures of
-        no one cell are shown with every headline.
+        Name -> SVG. One named by `heldout.record.figure_name` belongs to that cell; figures
+        of no one cell are shown with every headline.
 
     Yields
     ------
@@ -168,7 +168,7 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
     if cell.model == HEADLINE:
         yield Artifact(path="verdict.txt", text=render_verdict(record.verdict) + "\n")
     for name, svg in figures.items():
-        if belongs(record, cell, name):
+        if belongs(name, cell):
             yield Artifact(path=f"{name}.svg", text=svg)
 
 
@@ -269,15 +269,7 @@ def as_csv(table: pd.DataFrame) -> str:
     return str(table.to_csv(index=False))
 
 
-def belongs(record: RunRecord, cell: Cell, figure: str) -> bool:
-    """Return whether a figure is shown with a cell."""
-    place = figure.partition("_")[2]
-    if place == figure_key(cell):
-        return True
-    others = map(figure_key, record.cells + record.headline)
-    return cell.model == HEADLINE and place not in others
-
-
-def figure_key(cell: Cell) -> str:
-    """Return how figures call a cell, after their kind."""
-    return f"{cell.outcome}_{cell.follow_up}_{cell.model}"
+def belongs(figure: str, cell: Cell) -> bool:
+    """Return whether a figure is shown with a cell; its kind alone names one of no one cell."""
+    kind = figure.partition(".")[0]
+    return figure == figure_name(kind, cell) or (figure == kind and cell.model == HEADLINE)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from heldout.errors import TrackingError
 from heldout.record import RunRecord
 from heldout.tracking.items import (
     Artifact,
@@ -28,11 +27,11 @@ from heldout.tracking.items import (
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,
-    first_line,
     open_client,
     prepare_store,
     process_tags,
     quiet,
+    telling,
 )
 from heldout.tracking.ui import comparison_path
 
@@ -90,31 +89,30 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
     prepare_store(mlruns)
     with exclusive(mlruns), quiet():
         client = open_client(mlruns)
-        from mlflow.exceptions import MlflowException
-
-        try:
+        with telling(
+            f"{mlruns}: MLflow could not log run {record.run_id}",
+            "A store that can be written to is required. The record is complete without it; put "
+            "this right and run the experiment again: nothing is fitted twice.",
+        ):
             end_dead_runs(client)
             experiment_id = experiment_of(client, record, mlruns)
             return log_runs(client, record, figures, experiment_id)
-        except (MlflowException, OSError) as error:
-            raise TrackingError(
-                f"{mlruns}: MLflow could not log run {record.run_id} ({first_line(error)}). A "
-                "store that can be written to is required. The record is complete without it; "
-                "put this right and run the experiment again: nothing is fitted twice."
-            ) from None
 
 
 def experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
     """Return MLflow's experiment of a record's name, made or brought back where it must be."""
+    place = (mlruns.resolve() / "artifacts" / record.name).as_uri()
     found = client.get_experiment_by_name(record.name)
-    if found is None:
-        place = mlruns.resolve() / "artifacts" / record.name
-        note = {"mlflow.note.content": str(record.experiment["question"])}
-        made = client.create_experiment(record.name, place.as_uri(), tags=EXPERIMENT_KIND | note)
-        return str(made)
-    if found.lifecycle_stage == "deleted":
+    if found is not None and found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
+    if found is not None and found.artifact_location == place:
+        return str(found.experiment_id)
+    if found is not None:
+        # The store was copied or moved here, or the name is that of MLflow's own experiment.
+        aside = f"{record.name} (artifacts elsewhere, {found.experiment_id})"
+        client.rename_experiment(found.experiment_id, aside)
+    note = {"mlflow.note.content": str(record.experiment["question"])}
+    return str(client.create_experiment(record.name, place, tags=EXPERIMENT_KIND | note))
 
 
 def log_runs(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import socket
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ from heldout.errors import TrackingError
 __all__ = [
     "end_dead_runs",
     "exclusive",
+    "has_store",
     "open_client",
     "prepare_store",
     "process_tags",
     "quiet",
     "store_uri",
+    "telling",
+    "using",
 ]
 
 HOST, PID, START = "heldout.host", "heldout.pid", "heldout.start"
@@ -89,17 +93,16 @@ def exclusive(mlruns: Path) -> Iterator[None]:
     Raises
     ------
     TrackingError
-        If the folder cannot be written to, or another process holds the store for minutes.
+        If the folder cannot be written to, its lock is not one, or another process holds the
+        store for minutes.
     """
+    path = mlruns / "mlflow.lock"
     try:
         mlruns.mkdir(parents=True, exist_ok=True)
         # SQLite's own lock works on every system and needs no file to be cleared away.
-        lock = sqlite3.connect(mlruns / "mlflow.lock", timeout=LOCK_SECONDS, isolation_level=None)
+        lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
     except (OSError, sqlite3.OperationalError) as error:
-        raise TrackingError(
-            f"{mlruns}: cannot be written ({error}). MLflow's store is kept there. Allow writing "
-            "there, or run with --no-mlflow."
-        ) from None
+        raise no_access(mlruns, error) from None
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
@@ -108,10 +111,58 @@ def exclusive(mlruns: Path) -> Iterator[None]:
             f"{mlruns}: the store could not be held ({error}). One process writes at a time. "
             "Wait for the other one to end, then run again."
         ) from None
+    except sqlite3.DatabaseError as error:
+        lock.close()
+        raise TrackingError(
+            f"{path}: cannot be locked ({error}). A lock is an empty file. Delete it, then run "
+            "again: nothing is kept in it."
+        ) from None
     try:
         yield
     finally:
         lock.close()
+
+
+def has_store(mlruns: Path) -> bool:
+    """Return whether a folder holds a store; raise TrackingError if it may not be entered."""
+    try:
+        return (mlruns / "mlflow.db").is_file()
+    except OSError as error:
+        raise no_access(mlruns, error) from None
+
+
+def no_access(mlruns: Path, error: Exception) -> TrackingError:
+    """Return the error for a folder that cannot be used."""
+    return TrackingError(
+        f"{mlruns}: cannot be written ({error}). MLflow's store is kept there. Allow writing "
+        "there, or run with --no-mlflow."
+    )
+
+
+@contextmanager
+def telling(found: str, remedy: str) -> Iterator[None]:
+    """Raise what MLflow, its database or the system raises as a TrackingError; within `quiet`.
+
+    Parameters
+    ----------
+    found : str
+        Where, and what could not be done.
+    remedy : str
+        What is required, and what to do.
+
+    Raises
+    ------
+    TrackingError
+        Of both, with the first line of the error between them.
+    """
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        first_line = str(error).partition("\n")[0].rstrip(".")
+        raise TrackingError(f"{found} ({first_line}). {remedy}") from None
 
 
 def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
@@ -127,22 +178,35 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
     Raises
     ------
     TrackingError
-        If the folder cannot be written to.
+        If the folder cannot be written to, or has no space.
     """
-    database = mlruns / "mlflow.db"
     with exclusive(mlruns):
-        if database.is_file():
+        if has_store(mlruns):
             return
         say("Preparing MLflow's store, once; this takes a few seconds ...")
-        fresh = mlruns.resolve() / f".mlflow.{os.getpid()}.db"
-        with quiet():
-            from mlflow import MlflowClient
+        with (
+            quiet(),
+            telling(
+                f"{mlruns}: MLflow's store could not be prepared",
+                "It needs a few megabytes. Free space, or run with --no-mlflow.",
+            ),
+        ):
+            build_store(mlruns.resolve())
 
-            try:
-                MlflowClient(sqlite_uri(fresh)).search_experiments(max_results=1)
-                fresh.replace(database)
-            finally:
-                fresh.unlink(missing_ok=True)
+
+def build_store(mlruns: Path) -> None:
+    """Build the store's schema beside its place and move it there; by whoever holds the lock."""
+    from mlflow import MlflowClient
+
+    # Never a name used before: MLflow remembers a path that it has built a schema at.
+    fresh = mlruns / f".mlflow.{secrets.token_hex(4)}.db"
+    try:
+        MlflowClient(sqlite_uri(fresh)).search_experiments(max_results=1)
+        fresh.replace(mlruns / "mlflow.db")
+    finally:
+        # Also what processes that were killed left behind, and SQLite's journals of it.
+        for unfinished in mlruns.glob(".mlflow.*.db*"):
+            unfinished.unlink(missing_ok=True)
 
 
 def open_client(mlruns: Path) -> Any:
@@ -164,22 +228,18 @@ def open_client(mlruns: Path) -> Any:
         If the store was made by another version of MLflow, or is damaged.
     """
     from mlflow import MlflowClient
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
 
-    try:
+    with using(mlruns):
         return MlflowClient(store_uri(mlruns))
-    except (MlflowException, SQLAlchemyError) as error:
-        raise TrackingError(
-            f"{mlruns / 'mlflow.db'}: MLflow cannot use it ({first_line(error)}). A store of this "
-            "version is required. Move it away: it is only a view of the records, and is made "
-            "again when their experiments are run again."
-        ) from None
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error, without its stop."""
-    return str(error).partition("\n")[0].rstrip(".")
+def using(mlruns: Path) -> AbstractContextManager[None]:
+    """Return what tells of a store that MLflow cannot use."""
+    return telling(
+        f"{mlruns / 'mlflow.db'}: MLflow cannot use it",
+        "A store of this version that can be written to is required. Move it away: it is only a "
+        "view of the records, and is made again when their experiments are run again.",
+    )
 
 
 def process_tags() -> dict[str, str]:

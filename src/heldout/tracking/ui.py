@@ -11,14 +11,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import quote
 
 from heldout.errors import TrackingError
-from heldout.tracking.store import SILENCE, end_dead_runs, exclusive, open_client, quiet, store_uri
+from heldout.tracking.store import (
+    SILENCE,
+    end_dead_runs,
+    exclusive,
+    has_store,
+    open_client,
+    quiet,
+    store_uri,
+    using,
+)
 
 __all__ = ["comparison_path", "list_path", "start_ui"]
 
@@ -29,6 +38,7 @@ PORTS_TRIED = 100
 LAST_PORT = 65_535
 # MLflow's pages are about language models unless they are told.
 TRAINING = "workflowType=machine_learning"
+NEWEST_FIRST = ("attributes.start_time DESC",)
 
 
 def silent(_: str) -> None:
@@ -67,8 +77,8 @@ def start_ui(
     pages = newest_pages(mlruns)
     with server(mlruns, host, port) as (child, output):
         wait_for_answer(child, output, host, port)
-        for title, path in pages.items():
-            say(f"{title}: http://{visible(host)}:{port}{path}")
+        for line in page_lines(pages, f"http://{visible(host)}:{port}"):
+            say(line)
         say("Ctrl-C stops the server.")
         try:
             return child.wait()
@@ -78,33 +88,46 @@ def start_ui(
 
 def newest_pages(mlruns: Path) -> dict[str, str]:
     """Return title -> path of the pages that show the newest study, after ending dead runs."""
-    if not (mlruns / "mlflow.db").is_file():
+    if not has_store(mlruns):
         raise no_runs(mlruns)
-    with exclusive(mlruns), quiet():
+    with exclusive(mlruns), quiet(), using(mlruns):
         client = open_client(mlruns)
         end_dead_runs(client)
-        experiments = [one.experiment_id for one in client.search_experiments()]
-        newest = ["attributes.start_time DESC"]
-        headlines = client.search_runs(
-            experiments,
-            "tags.kind = 'headline' and tags.status = 'evaluated'",
-            max_results=1,
-            order_by=newest,
-        )
-        if not headlines:
+        lead = newest_headline(client)
+        if lead is None:
             raise no_runs(mlruns)
-        lead = headlines[0]
         alike = [
             f"tags.`{name}` = '{lead.data.tags[name]}'"
             for name in ("heldout.run", "outcome", "follow_up")
         ]
         experiment = str(lead.info.experiment_id)
-        found = client.search_runs([experiment], " and ".join(alike), order_by=newest)
+        found = client.search_runs([experiment], " and ".join(alike), order_by=NEWEST_FIRST)
     title = "{outcome} at {follow_up}, models side by side".format(**lead.data.tags)
     return {
         f"All runs of {lead.data.tags['study']}": list_path(experiment),
         title: comparison_path(experiment, [run.info.run_id for run in found]),
     }
+
+
+def newest_headline(client: Any) -> Any:
+    """Return the newest headline's run, or None; of a record logged twice, where it was last."""
+    headlines = client.search_runs(
+        [one.experiment_id for one in client.search_experiments()],
+        "tags.kind = 'headline' and tags.status = 'evaluated'",
+        order_by=NEWEST_FIRST,
+    )
+
+    def age(run: Any) -> tuple[int, int]:
+        return run.info.start_time, int(run.info.experiment_id)
+
+    return max(headlines, key=age, default=None)
+
+
+def page_lines(pages: Mapping[str, str], server: str) -> Iterator[str]:
+    """Yield each page's title, and below it its address, which is longer than a line."""
+    for title, path in pages.items():
+        yield f"{title}:"
+        yield f"  {server}{path}"
 
 
 def no_runs(mlruns: Path) -> TrackingError:

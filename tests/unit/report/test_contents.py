@@ -124,7 +124,7 @@ def test_the_model_chosen_most_often_is_explained(record: RunRecord) -> None:
     """The random forest has the higher AUC: explaining it would be looking."""
     items = build_contents(record)["explanations"]["items"]
 
-    assert [one["figure"] for one in items] == ["shap_response_d2_ridge"]
+    assert [one["figure"] for one in items] == ["shap.response.d2.ridge"]
 
 
 def test_features_are_sorted_by_their_mean_contribution(record: RunRecord) -> None:

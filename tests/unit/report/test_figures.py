@@ -10,7 +10,7 @@ from heldout.record import RunRecord
 from heldout.report import draw_figures
 from heldout.report.figures import STYLE
 
-SHAP = "shap_response_d2_ridge"
+SHAP = "shap.response.d2.ridge"
 
 
 def words_in(svg: str) -> list[str]:
@@ -20,6 +20,41 @@ def words_in(svg: str) -> list[str]:
 
 def test_there_is_a_figure_of_all_aucs_and_one_of_each_explanation(record: RunRecord) -> None:
     assert set(draw_figures(record)) == {"auc", SHAP}
+
+
+def test_outcomes_and_follow_ups_that_run_together_alike_have_a_figure_each(
+    record: RunRecord,
+) -> None:
+    one = renamed(record, "response", "late_w6")
+    other = renamed(record, "response_late", "w6")
+    both = replace(
+        one,
+        outcomes=one.outcomes + other.outcomes,
+        visits=one.visits + other.visits,
+        cells=one.cells + other.cells,
+        headline=one.headline + other.headline,
+        choices=pd.concat([one.choices, other.choices]),
+        explanations=pd.concat([one.explanations, other.explanations]),
+    )
+    assert len(draw_figures(both)) == 3
+
+
+def renamed(record: RunRecord, outcome: str, visit: str) -> RunRecord:
+    """Return what a run says of its outcome that was evaluated, under other names."""
+    names = {"outcome": outcome, "follow_up": visit}
+    return replace(
+        record,
+        outcomes=(replace(record.outcomes[0], name=outcome, follow_up=visit),),
+        visits=(replace(record.visits[1], name=visit),),
+        cells=tuple(
+            replace(cell, outcome=outcome, follow_up=visit)
+            for cell in record.cells
+            if cell.follow_up == "d2"
+        ),
+        headline=(replace(record.headline[0], outcome=outcome, follow_up=visit),),
+        choices=record.choices.assign(**names),
+        explanations=record.explanations.assign(**names),
+    )
 
 
 def test_figures_are_byte_equal_when_drawn_twice(record: RunRecord) -> None:
@@ -35,7 +70,7 @@ def test_an_explanation_above_chance_has_no_watermark(record: RunRecord) -> None
     verdict = replace(record.verdict, level="untested")
     figures = draw_figures(replace(record, choices=choices, verdict=verdict))
 
-    assert "no evidence" not in figures["shap_response_d2_random_forest"]
+    assert "no evidence" not in figures["shap.response.d2.random_forest"]
 
 
 def test_a_declined_follow_up_is_said_in_words(record: RunRecord) -> None:
