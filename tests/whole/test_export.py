@@ -1,7 +1,9 @@
 """A bundle stands alone, and refuses what it does not know."""
 
+import hashlib
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import pandas as pd
 import pytest
 
 from heldout.cli import main
-from tests.small_study import simulated_patients
+from tests.small_study import experiment_of, simulated_patients, write_small_study
 
 COLUMNS = ["pid", "age", "sex", "bmi", "madrs_d0"]
 # Runs a bundle's script where this package cannot be imported.
@@ -70,8 +72,6 @@ def test_no_row_of_a_patient_is_in_a_bundle(bundle: Path) -> None:
 
 
 def test_a_changed_file_is_refused(bundle: Path, tmp_path: Path) -> None:
-    import shutil
-
     copy = shutil.copytree(bundle, tmp_path / "copy")
     schema = copy / "schema.json"
     schema.write_text(schema.read_text(encoding="utf-8") + " ", encoding="utf-8")
@@ -102,8 +102,6 @@ def refusal(bundle: Path, path: Path, capsys: pytest.CaptureFixture[str]) -> str
 def test_a_wrong_checksum_is_named(
     ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shutil
-
     copy = shutil.copytree(ridge_bundle, tmp_path / "copy")
     model = copy / "model.skops"
     model.write_bytes(model.read_bytes()[:-1] + b"x")
@@ -133,9 +131,151 @@ def test_all_bad_values_are_named_by_column_and_row(
     table.to_csv(path, index=False)
     message = refusal(ridge_bundle, path, capsys)
     assert "column 'madrs_d0' is out of range 0..60: rows 2." in message
-    assert "column 'bmi' is not a number: rows 3, 5." in message
+    assert "column 'bmi' is not a number (a decimal point, no unit): rows 3, 5." in message
     assert "column 'sex' is not among f, m: rows 6." in message
     assert "heavy" not in message
+
+
+def changed_bundle(bundle: Path, folder: Path, name: str, content: bytes) -> Path:
+    """Return a copy of a bundle with one file changed and its checksum made right again."""
+    copy = shutil.copytree(bundle, folder)
+    (copy / name).write_bytes(content)
+    sums = copy / "SHA256SUMS"
+    lines = [line.split("  ") for line in sums.read_text(encoding="utf-8").splitlines()]
+    right = [
+        f"{hashlib.sha256(content).hexdigest() if file == name else digest}  {file}"
+        for digest, file in lines
+    ]
+    sums.write_text("\n".join(right) + "\n", encoding="utf-8")
+    return copy
+
+
+@pytest.mark.parametrize("sums", ["", "abc  ../../etc/hostname\n", "abc  model.skops\n"])
+def test_sums_that_do_not_name_every_file_are_refused(
+    sums: str, ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is not listed is not checked, so everything must be."""
+    copy = shutil.copytree(ridge_bundle, tmp_path / "copy")
+    (copy / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    assert "SHA256SUMS: does not name a bundle's files" in refusal(copy, path, capsys)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.skops", b"junk"),
+        ("schema.json", b"{}"),
+        ("schema.json", b"["),
+        ("check.json", b"{}"),
+    ],
+)
+def test_a_malformed_bundle_is_refused_in_a_sentence(
+    name: str,
+    content: bytes,
+    ridge_bundle: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    copy = changed_bundle(ridge_bundle, tmp_path / "copy", name, content)
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    assert "cannot be read as a bundle" in refusal(copy, path, capsys)
+
+
+def test_a_check_without_a_number_is_no_check(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = json.loads((ridge_bundle / "check.json").read_text(encoding="utf-8"))
+    content = json.dumps(check | {"probability": float("nan")}).encode()
+    copy = changed_bundle(ridge_bundle, tmp_path / "copy", "check.json", content)
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    message = refusal(copy, path, capsys)
+    assert "does not give the known probability of the made-up patient" in message
+
+
+def test_a_table_without_names_is_refused_without_repeating_it(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS).to_csv(path, index=False, header=False)
+    message = refusal(ridge_bundle, path, capsys)
+    assert "The first row must hold the names" in message
+    assert not any(row["age"] in message for row in simulated_patients(12, seed=99))
+
+
+def test_rows_are_counted_as_a_spreadsheet_does(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("pid,age,sex,bmi,madrs_d0\n\n\nx,50,f,20,99\n", encoding="utf-8")
+    assert "column 'madrs_d0' is out of range 0..60: rows 4." in refusal(ridge_bundle, path, capsys)
+
+
+@pytest.mark.parametrize("text", ["1_0", "\uff11\uff12", "1e400", "nan", "0x10"])
+def test_only_plain_numbers_are_numbers(
+    text: str, ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text(f"age,sex,bmi,madrs_d0\n{text},f,20,30\n", encoding="utf-8")
+    assert "column 'age' is" in refusal(ridge_bundle, path, capsys)
+
+
+def test_a_patient_without_any_value_is_refused(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Medians alone would give a probability that is about nobody."""
+    path = tmp_path / "new.csv"
+    path.write_text("pid,age,sex,bmi,madrs_d0\na,50,f,20,30\nb,,,,\n", encoding="utf-8")
+    assert "no value at all: rows 3." in refusal(ridge_bundle, path, capsys)
+
+
+def test_columns_of_the_study_that_the_model_does_not_need_may_stay(
+    ridge_bundle: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.csv"
+    new_patients(path, [*COLUMNS, "centre"])
+    assert main(["predict", str(ridge_bundle), str(path)]) == 0
+
+
+def test_missing_codes_of_the_study_are_missing_for_the_model_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cohort = experiment_of()["cohort"]
+    cohort["table"] = {"file": "data.csv", "missing": ["-99"]}
+    cohort["columns"]["bmi"] = {"kind": "number"}
+    quick = {"validation": {"repeats": 1}, "tuning": {"trials": 1}, "models": ["ridge"]}
+    study = write_small_study(tmp_path / "study", cohort=cohort, **quick)
+    assert main(["run", str(study), "--workers", "1", "--no-mlflow"]) == 0
+    bundle, path = tmp_path / "bundle", tmp_path / "new.csv"
+    folder = str(tmp_path / "study")
+    assert main(["export", "small", "--folder", folder, "--to", str(bundle)]) == 0
+    path.write_text("age,sex,bmi,madrs_d0\n50,f,-99,30\n50,f,,30\n", encoding="utf-8")
+    capsys.readouterr()
+    assert main(["predict", str(bundle), str(path)]) == 0
+    coded, empty = pd.read_csv(io.StringIO(capsys.readouterr().out))["probability"]
+    assert coded == empty
+
+
+def test_the_card_speaks_of_the_exported_outcome(finished_study: Path, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    arguments = ["export", "small", "--folder", str(finished_study), "--to", str(bundle)]
+    assert main([*arguments, "--follow-up", "d28"]) == 0
+    card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "response at d28" in card
+    assert "response at d7" not in card
+    assert "The figures were made with heldout" in card
+
+
+def test_a_record_outside_its_study_is_not_exported(
+    finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (record,) = finished_study.glob("mlruns/records/small/*")
+    copy = shutil.copytree(record, tmp_path / "copy")
+    assert main(["export", str(copy), "--to", str(tmp_path / "bundle")]) == 1
+    assert "lies outside its study" in capsys.readouterr().err
 
 
 def test_a_folder_that_exists_is_not_overwritten(
@@ -149,8 +289,6 @@ def test_a_folder_that_exists_is_not_overwritten(
 def test_changed_data_are_not_exported_under_an_old_run(
     finished_study: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import shutil
-
     folder = shutil.copytree(finished_study, tmp_path / "study")
     table = folder / "data.csv"
     table.write_text(table.read_text(encoding="utf-8") + "\n", encoding="utf-8")

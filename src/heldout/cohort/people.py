@@ -71,12 +71,20 @@ class Cohort:
         return self.values[(column, visit, TOTAL)].to_numpy(dtype=np.float64, copy=True)
 
     def source_column(self, column: str, visit: str) -> str:
-        """Return the table's own name of a column at a visit."""
+        """Return what a column at a visit is called in a table of a row a patient."""
         for source in self.sources:
-            if (source.name, source.visit) == (column, visit) and source.item == TOTAL:
-                long = self.spec.table.layout == "long" and self.spec.columns[column].by_visit
-                return f"{source.column}_{visit}" if long else source.column
+            if (source.name, source.visit, source.item) == (column, visit, TOTAL):
+                return self.table_name(source)
         return f"{column}_{visit}"
+
+    def table_name(self, source: Source) -> str:
+        """Return what a source is called in a table of a row a patient.
+
+        The same column of a long table serves every visit, so the visit is added to its name.
+        """
+        declared = self.spec.columns[source.name]
+        long = self.spec.table.layout == "long" and declared.by_visit
+        return f"{source.column}_{source.visit}" if long else source.column
 
 
 def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Cohort:

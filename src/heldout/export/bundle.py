@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -20,7 +20,7 @@ import pandas as pd
 
 from heldout.errors import ExportError
 from heldout.export.card import render_card
-from heldout.export.predict import TRUSTED, Refused, probabilities, score_file
+from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, probabilities, score_file
 from heldout.features import FeatureColumn
 from heldout.inference import Cell
 from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
@@ -81,7 +81,7 @@ def write_bundle(
     patient = made_up_patient(columns)
     check = {
         "patient": patient,
-        "probability": probabilities(fitted.pipeline, schema, [patient])[0],
+        "probability": probabilities(fitted.pipeline, schema, [(FIRST_ROW, patient)])[0],
     }
     cells = estimates_of(record, fitted, outcome)
     contents: dict[str, bytes] = {
@@ -132,6 +132,9 @@ def schema_of(
         "label": outcome.label,
         "follow_up": outcome.follow_up,
         "patient": cohort["patient"],
+        "missing": cohort["table"]["missing"],
+        # Columns of the study's own table that the model does not need and need not refuse.
+        "also_known": sorted(known_columns(cohort)),
         "features": [
             {
                 "name": column.name,
@@ -149,6 +152,15 @@ def schema_of(
             for column in columns
         ],
     }
+
+
+def known_columns(cohort: Mapping[str, Any]) -> set[str]:
+    """Return the table's columns that the cohort file names, but for patterns over visits."""
+    named = {cohort["site"], *cohort["columns"]}
+    for declared in cohort["columns"].values():
+        column = declared["column"]
+        named |= set(column.values()) if isinstance(column, dict) else {column}
+    return {name for name in named if name and "{" not in name}
 
 
 def operation(column: FeatureColumn) -> str:

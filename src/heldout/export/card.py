@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 
 from heldout.features import FeatureColumn
-from heldout.inference import Cell, area, render_verdict
+from heldout.inference import Cell, area, derive_verdict, render_verdict
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
 
@@ -41,14 +42,14 @@ def render_card(
     """
     candidate = json.dumps(dict(fitted.tuning.best.candidate), sort_keys=True)
     lines = [
-        f"# {outcome.label} at {outcome.follow_up}",
+        f"# {plain(outcome.label)} at {outcome.follow_up}",
         "",
-        render_verdict(record.verdict),
+        render_verdict(derive_verdict([cells["headline"]], cells["headline"])),
         "",
         "## Intended use",
         "",
         "Research. Not validated in other patients; not for decisions about a patient.",
-        f"It answers: {record.experiment['question'].strip()}",
+        f"It answers: {plain(record.experiment['question'])}",
         "",
         "## Model",
         "",
@@ -75,15 +76,46 @@ def render_card(
         "",
         "## Data",
         "",
-        f"{record.experiment['cohort']['title']}: {record.n_patients} patients included; "
+        f"{plain(record.experiment['cohort']['title'])}: {record.n_patients} patients included; "
         f"{outcome.no_follow_up} not observed at {outcome.follow_up}.",
+        *included(record),
         "No row of a patient is in this folder.",
+        "",
+        f"The figures were made with {versions_of(record)}. {refit_words(record)}",
         "",
         f"Run {record.run_id}; experiment {record.fingerprint[:12]}; data "
         f"{record.data_fingerprint[:12]}.",
         "",
     ]
     return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Return a user's text on one line, so that it can neither mark up nor break a table."""
+    words = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return words.replace("|", "\\|")
+
+
+def included(record: RunRecord) -> list[str]:
+    """Return who was included, and so for whom the model may be asked."""
+    rules = [plain(step.label) for step in record.flow[1:]]
+    return [f"Only for patients like those included: {'; '.join(rules)}."] if rules else []
+
+
+def versions_of(record: RunRecord) -> str:
+    """Return the versions that a record's figures were made with."""
+    versions = record.environment["versions"]
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
+
+
+def refit_words(record: RunRecord) -> str:
+    """Return whether the model was fitted with the same versions as the figures."""
+    changed = [
+        f"{name} {metadata.version(name)}"
+        for name, version in record.environment["versions"].items()
+        if metadata.version(name) != version
+    ]
+    return f"The model was fitted with {', '.join(changed)}." if changed else "So was the model."
 
 
 def card_row(name: str, cell: Cell) -> str:
@@ -99,5 +131,6 @@ def input_row(column: FeatureColumn) -> str:
     allowed = ", ".join(column.levels)
     if column.bounds is not None:
         allowed = f"{column.bounds[0]:g} to {column.bounds[1]:g}"
-    inputs = ", ".join(column.inputs)
-    return f"| {column.label} | {inputs} | {column.visit} | {allowed} | {column.unit or ''} |"
+    allowed, inputs = plain(allowed), plain(", ".join(column.inputs))
+    label, unit = plain(column.label), plain(column.unit or "")
+    return f"| {label} | {inputs} | {column.visit} | {allowed} | {unit} |"

@@ -17,6 +17,7 @@ import argparse
 import csv
 import hashlib
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,20 @@ TRUSTED = (
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
 )
-MISSING = ("", "NA", "NaN", "n/a")
+# What a bundle is made of; SHA256SUMS must name all of these and nothing else.
+FILES = (
+    "MODEL_CARD.md",
+    "check.json",
+    "metrics.json",
+    "model.skops",
+    "predict.py",
+    "schema.json",
+    "trusted.json",
+    "versions.json",
+)
+FIRST_ROW = 2
+LARGEST = 1e15
+NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class Refused(Exception):
@@ -43,9 +57,11 @@ def check_files(folder: Path) -> None:
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise Refused(f"{folder}: is no bundle; it has no SHA256SUMS. Give an exported folder.")
+    lines = [line.partition("  ") for line in read_text(sums).splitlines()]
+    if sorted(name for _, _, name in lines) != sorted(FILES):
+        raise Refused(f"{sums}: does not name a bundle's files. Export the model again.")
     faults = []
-    for line in sums.read_text(encoding="utf-8").splitlines():
-        digest, _, name = line.partition("  ")
+    for digest, _, name in lines:
         path = folder / name
         if not path.is_file():
             faults.append(f"{path}: is missing. Export the model again.")
@@ -57,69 +73,91 @@ def check_files(folder: Path) -> None:
     refuse(faults)
 
 
+def read_text(path: Path) -> str:
+    """Return a text file's content, or refuse it."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused(f"{path}: is not UTF-8 text. Save it as UTF-8.") from None
+
+
 def refuse(faults: list[str]) -> None:
     """Raise all faults together, if there are any."""
     if faults:
         raise Refused("\n".join(faults))
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_model(folder: Path) -> Any:
-    """Return the pipeline of a checked folder, made of trusted types only."""
+def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
+    """Return the pipeline of a checked folder, made of trusted types only, and its schema."""
     import skops.io
 
     check_files(folder)
     path = folder / "model.skops"
-    strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
-    if strange:
-        raise Refused(f"{path}: holds types that are not trusted: {', '.join(strange)}.")
-    pipeline = skops.io.load(path, trusted=list(TRUSTED))
-    check = read_json(folder / "check.json")
-    found = probabilities(pipeline, read_json(folder / "schema.json"), [check["patient"]])[0]
-    if abs(found - check["probability"]) > 1e-9:
-        made = read_json(folder / "versions.json")
+    try:
+        schema = json.loads(read_text(folder / "schema.json"))
+        check = json.loads(read_text(folder / "check.json"))
+        made = json.loads(read_text(folder / "versions.json"))
+        strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
+        if strange:
+            raise Refused(f"{path}: holds types that are not trusted: {', '.join(strange)}.")
+        pipeline = skops.io.load(path, trusted=list(TRUSTED))
+        rows = [(FIRST_ROW, check["patient"])]
+        difference = abs(probabilities(pipeline, schema, rows)[0] - check["probability"])
+    except (Refused, OSError):
+        raise
+    except Exception as error:
+        # Whatever a broken file makes the readers raise, the answer is the same.
+        raise Refused(
+            f"{folder}: its files cannot be read as a bundle ({type(error).__name__}). Export the "
+            "model again, with the versions of scikit-learn and skops that are installed here."
+        ) from None
+    if not difference <= 1e-9:
         listed = ", ".join(f"{name} {version}" for name, version in sorted(made.items()))
         raise Refused(
             f"{path}: does not give the known probability of the made-up patient here. Install "
             f"the versions it was made with: {listed}."
         )
-    return pipeline
+    return pipeline, schema
 
 
-def read_patients(path: Path, schema: dict[str, Any]) -> tuple[list[str], list[dict[str, str]]]:
-    """Return the patients' names and rows of text, or refuse the table."""
+def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
+    """Return the patients' row numbers and rows of text, or refuse the table."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise Refused(f"{path}: cannot be read ({error.strerror}). Check the path.") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{path}: is not UTF-8 text. Save it as CSV (UTF-8).") from None
-    lines = [line for line in csv.reader(text.splitlines()) if any(cell.strip() for cell in line)]
-    if len(lines) < 2:
+        lines = list(csv.reader(read_text(path).splitlines()))
+    except csv.Error as error:
+        raise Refused(f"{path}: is not a CSV file ({error}). Check its quotes.") from None
+    numbered = [(n, line) for n, line in enumerate(lines, start=1) if any(map(str.strip, line))]
+    if len(numbered) < 2:
         raise Refused(f"{path}: holds no patients. Give a row of names and a row a patient.")
-    header = [name.strip() for name in lines[0]]
-    inputs = list(dict.fromkeys(name for one in schema["features"] for name in one["inputs"]))
-    name = schema["patient"]
-    unknown = [column for column in header if column not in (*inputs, name)]
-    missing = [column for column in inputs if column not in header]
+    header = [name.strip() for name in numbered[0][1]]
+    check_header(path, header, schema)
+    ragged = [number for number, line in numbered if len(line) != len(header)]
+    if ragged:
+        raise Refused(f"{path}: rows {few(ragged)} do not have {len(header)} cells.")
+    return [
+        (number, dict(zip(header, (cell.strip() for cell in line), strict=True)))
+        for number, line in numbered[1:]
+    ]
+
+
+def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
+    """Refuse names that the study does not know, or that the model needs and does not find."""
+    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+        raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
+    if any(NUMBER.fullmatch(name) for name in header):
+        raise Refused(f"{path}: its first row holds a number. The first row must hold the names.")
+    inputs = dict.fromkeys(name for one in schema["features"] for name in one["inputs"])
+    known = {*inputs, schema["patient"], *schema["also_known"]}
+    unknown = [repr(name) for name in header if name not in known]
+    missing = [repr(name) for name in inputs if name not in header]
     faults = []
     if unknown:
-        faults.append(f"{path}: unknown column {', '.join(map(repr, unknown))}. Remove it.")
+        faults.append(f"{path}: unknown column {', '.join(unknown)}. Remove or rename it.")
     if missing:
-        faults.append(f"{path}: missing column {', '.join(map(repr, missing))}. Add it.")
+        faults.append(f"{path}: missing column {', '.join(missing)}. Add or rename it.")
     if len(set(header)) != len(header):
         faults.append(f"{path}: a column stands twice. Remove one.")
-    ragged = [row for row, line in enumerate(lines[1:], start=2) if len(line) != len(header)]
-    if ragged:
-        faults.append(f"{path}: rows {few(ragged)} do not have {len(header)} cells.")
     refuse(faults)
-    rows = [dict(zip(header, (cell.strip() for cell in line), strict=True)) for line in lines[1:]]
-    names = [row.get(name) or str(number) for number, row in enumerate(rows, start=1)]
-    return names, rows
 
 
 def few(rows: list[int]) -> str:
@@ -128,47 +166,45 @@ def few(rows: list[int]) -> str:
     return shown if len(rows) <= 5 else f"{shown} and {len(rows) - 5} more"
 
 
-def value_of(text: str, feature: dict[str, Any]) -> tuple[float, str]:
-    """Return one input's number, and what is wrong with it; an empty cell is NaN."""
-    if text in MISSING:
+def value_of(text: str, feature: dict[str, Any], missing: list[str]) -> tuple[float, str]:
+    """Return one input's number, and what is wrong with it; what is not observed is NaN."""
+    if text == "" or text in missing:
         return np.nan, ""
     if feature["operation"] == "level":
         if text not in feature["levels"]:
             return np.nan, f"is not among {', '.join(feature['levels'])}"
         return float(text == feature["level"]), ""
-    try:
-        number = float(text)
-    except ValueError:
-        return np.nan, "is not a number"
-    low, high = feature["bounds"] or (-np.inf, np.inf)
-    if not (np.isfinite(number) and low <= number <= high):
+    if not NUMBER.fullmatch(text):
+        return np.nan, "is not a number (a decimal point, no unit)"
+    low, high = feature["bounds"] or (-LARGEST, LARGEST)
+    if not low <= float(text) <= high:
         return np.nan, f"is out of range {low:g}..{high:g}"
-    return number, ""
+    return float(text), ""
 
 
-def matrix_of(rows: list[dict[str, str]], schema: dict[str, Any]) -> Any:
+def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) -> Any:
     """Return the features of patients, shape (n_patients, n_features), or refuse them all."""
-    columns, wrong = [], dict[tuple[str, str], list[int]]()
-    for feature in schema["features"]:
-        total = np.zeros(len(rows))
+    matrix = np.zeros((len(rows), len(schema["features"])))
+    wrong: dict[str, list[int]] = {}
+    for column, feature in enumerate(schema["features"]):
         for name in feature["inputs"]:
-            for number, row in enumerate(rows):
-                value, fault = value_of(row[name], feature)
-                total[number] += value
-                if fault and (number + 2) not in wrong.setdefault((name, fault), []):
-                    wrong[(name, fault)].append(number + 2)
-        columns.append(total)
-    refuse(
-        [
-            f"column '{name}' {fault}: rows {few(found)}."
-            for (name, fault), found in wrong.items()
-            if found
-        ]
-    )
-    return np.column_stack(columns)
+            for place, (number, row) in enumerate(rows):
+                value, fault = value_of(row[name], feature, schema["missing"])
+                matrix[place, column] += value
+                found = wrong.setdefault(f"column '{name}' {fault}", []) if fault else [number]
+                if number not in found:
+                    found.append(number)
+    empty = [number for (number, _), one in zip(rows, matrix, strict=True) if np.isnan(one).all()]
+    faults = [f"{words}: rows {few(found)}. Correct the table." for words, found in wrong.items()]
+    if empty and not faults:
+        faults.append(f"no value at all: rows {few(empty)}. Remove these patients.")
+    refuse(faults)
+    return matrix
 
 
-def probabilities(pipeline: Any, schema: dict[str, Any], rows: list[dict[str, str]]) -> list[float]:
+def probabilities(
+    pipeline: Any, schema: dict[str, Any], rows: list[tuple[int, dict[str, str]]]
+) -> list[float]:
     """Return each patient's probability of the event."""
     return [float(value) for value in pipeline.predict_proba(matrix_of(rows, schema))[:, 1]]
 
@@ -186,16 +222,20 @@ def score_file(folder: Path, path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``patient`` and ``probability``, in the order of the file.
+        Columns ``patient`` and ``probability``, in the order of the file. A patient without a
+        name is called by the number of the row.
 
     Raises
     ------
     Refused
-        If the bundle or the table is refused.
+        If the bundle or the table is refused, or cannot be read.
     """
-    pipeline = read_model(folder)
-    schema = read_json(folder / "schema.json")
-    names, rows = read_patients(path, schema)
+    try:
+        pipeline, schema = read_model(folder)
+        rows = read_patients(path, schema)
+    except OSError as error:
+        raise Refused(f"{error.filename}: cannot be read ({error.strerror}).") from None
+    names = [row.get(schema["patient"]) or f"row {number}" for number, row in rows]
     return pd.DataFrame({"patient": names, "probability": probabilities(pipeline, schema, rows)})
 
 
@@ -206,15 +246,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write here instead of the screen")
     arguments = parser.parse_args()
     try:
-        scored = score_file(Path(__file__).resolve().parent, arguments.patients)
-    except Refused as error:
+        text = score_file(Path(__file__).resolve().parent, arguments.patients).to_csv(index=False)
+        if arguments.out is not None:
+            arguments.out.write_text(text, encoding="utf-8")
+            return 0
+    except (Refused, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    text = scored.to_csv(index=False)
-    if arguments.out is None:
-        sys.stdout.write(text)
-    else:
-        arguments.out.write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
     return 0
 
 

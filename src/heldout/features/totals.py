@@ -40,7 +40,7 @@ def build_total(
     declared = cohort.spec.columns[column]
     key = keys[declared.instrument or ""]
     items = tuple(
-        source.column
+        cohort.table_name(source)
         for source in cohort.sources
         if (source.name, source.visit) == (column, visit) and source.item > 0
     )

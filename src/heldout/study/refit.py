@@ -10,6 +10,7 @@ from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
+from heldout.study.places import record_folder
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import training_set
 from heldout.validation import choose_model, fit_models
@@ -49,18 +50,30 @@ def export_model(
         If the outcome was not evaluated, the model is not in the study, or the data have
         changed since the run.
     """
-    assert record.folder is not None
     facts = wanted_outcome(record, outcome, follow_up)
     names = [name for name in record.experiment["models"] if name != "prevalence"]
     if model is not None and model not in names:
         raise ExportError(unknown_name("--model", "model of this study", model, names))
-    plan = plan_study(experiment_from(record.experiment, folder=record.folder.parents[3]))
+    plan = plan_study(experiment_from(record.experiment, folder=study_of(record)))
     if plan.data_fingerprint != record.data_fingerprint:
         raise ExportError(
             f"The table of run {record.run_id} has changed since the run. Restore it, or run the "
             "experiment again and export that run."
         )
     return refitted_bundle(plan, record, facts, model, folder)
+
+
+def study_of(record: RunRecord) -> Path:
+    """Return the study folder of a record, where its data are."""
+    folder = record.folder
+    assert folder is not None
+    expected = record_folder(Path(), record.name, record.run_id).parts
+    if folder.parts[-len(expected) :] != expected:
+        raise ExportError(
+            f"{folder}: lies outside its study, and a model is fitted from the study's data. "
+            f"Export run {record.run_id} in the study folder."
+        )
+    return folder.parents[len(expected) - 1]
 
 
 def refitted_bundle(
