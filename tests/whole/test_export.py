@@ -6,12 +6,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from heldout.cli import main
+from heldout.record import read_record, write_record
 from tests.small_study import experiment_of, simulated_patients, write_small_study
 
 COLUMNS = ["pid", "age", "sex", "bmi", "madrs_d0"]
@@ -168,7 +171,9 @@ def test_sums_that_do_not_name_every_file_are_refused(
         ("model.skops", b"junk"),
         ("schema.json", b"{}"),
         ("schema.json", b"["),
+        ("schema.json", b"\xff"),
         ("check.json", b"{}"),
+        ("versions.json", b"[]"),
     ],
 )
 def test_a_malformed_bundle_is_refused_in_a_sentence(
@@ -182,6 +187,20 @@ def test_a_malformed_bundle_is_refused_in_a_sentence(
     path = tmp_path / "new.csv"
     new_patients(path, COLUMNS)
     assert "cannot be read as a bundle" in refusal(copy, path, capsys)
+
+
+def test_a_made_up_patient_that_is_refused_is_not_taken_for_the_users(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check = json.loads((ridge_bundle / "check.json").read_text(encoding="utf-8"))
+    check["patient"]["age"] = "old"
+    content = json.dumps(check).encode()
+    copy = changed_bundle(ridge_bundle, tmp_path / "copy", "check.json", content)
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    message = refusal(copy, path, capsys)
+    assert "cannot be read as a bundle" in message
+    assert "'age'" not in message
 
 
 def test_a_check_without_a_number_is_no_check(
@@ -275,7 +294,35 @@ def test_a_record_outside_its_study_is_not_exported(
     (record,) = finished_study.glob("mlruns/records/small/*")
     copy = shutil.copytree(record, tmp_path / "copy")
     assert main(["export", str(copy), "--to", str(tmp_path / "bundle")]) == 1
-    assert "lies outside its study" in capsys.readouterr().err
+    assert "lies outside its study" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_model_fitted_with_other_versions_says_so_on_its_card(
+    finished_study: Path, tmp_path: Path
+) -> None:
+    """It may differ from the models whose figures stand beside it."""
+    study = shutil.copytree(finished_study, tmp_path / "study")
+    (folder,) = study.glob("mlruns/records/small/*")
+    record = read_record(folder)
+    versions = record.environment["versions"] | {"numpy": "1.0"}
+    environment = {**record.environment, "versions": versions}
+    write_record(replace(record, environment=environment), folder)
+    bundle = tmp_path / "bundle"
+    assert main(["export", "small", "--folder", str(study), "--to", str(bundle)]) == 0
+    card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert f"The model was fitted with numpy {metadata.version('numpy')}." in card
+
+
+@pytest.mark.parametrize("out", ["missing/x.csv", "."])
+def test_the_script_says_in_a_sentence_that_it_cannot_write(
+    ridge_bundle: Path, tmp_path: Path, out: str
+) -> None:
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    script = [sys.executable, str(ridge_bundle / "predict.py"), str(path), "--out"]
+    done = subprocess.run([*script, str(tmp_path / out)], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_a_folder_that_exists_is_not_overwritten(

@@ -20,7 +20,7 @@ import pandas as pd
 
 from heldout.errors import ExportError
 from heldout.export.card import render_card
-from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, probabilities, score_file
+from heldout.export.predict import FIRST_ROW, FORMAT, TRUSTED, Refused, probabilities, score_file
 from heldout.features import FeatureColumn
 from heldout.inference import Cell
 from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
@@ -28,7 +28,6 @@ from heldout.validation import FittedModel
 
 __all__ = ["predict_file", "write_bundle"]
 
-FORMAT = 1
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
 
 
@@ -38,6 +37,8 @@ def write_bundle(
     columns: Sequence[FeatureColumn],
     outcome: OutcomeFacts,
     folder: Path,
+    *,
+    today: Mapping[str, Any],
 ) -> Path:
     """Write a model fitted on all patients as a folder that stands alone.
 
@@ -53,6 +54,8 @@ def write_bundle(
         What it predicts.
     folder : Path
         Must not exist.
+    today : mapping
+        ``versions`` and ``code`` that the model was fitted with, as in a record's environment.
 
     Returns
     -------
@@ -84,6 +87,7 @@ def write_bundle(
         "probability": probabilities(fitted.pipeline, schema, [(FIRST_ROW, patient)])[0],
     }
     cells = estimates_of(record, fitted, outcome)
+    card = render_card(record, fitted, columns, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
         "schema.json": as_json(schema),
@@ -91,7 +95,7 @@ def write_bundle(
         "metrics.json": as_json({name: figures(cell) for name, cell in cells.items()}),
         "versions.json": as_json({name: metadata.version(name) for name in LIBRARIES}),
         "check.json": as_json(check),
-        "MODEL_CARD.md": render_card(record, fitted, columns, outcome, cells).encode(),
+        "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
     }
     sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import metadata
+from typing import Any
 
 from heldout.features import FeatureColumn
 from heldout.inference import Cell, area, derive_verdict, render_verdict
@@ -20,6 +20,8 @@ def render_card(
     columns: Sequence[FeatureColumn],
     outcome: OutcomeFacts,
     cells: Mapping[str, Cell],
+    *,
+    today: Mapping[str, Any],
 ) -> str:
     """Return the model card in Markdown.
 
@@ -35,6 +37,8 @@ def render_card(
         What it predicts.
     cells : mapping of str to Cell
         Held-out figures: ``headline`` of the procedure, ``model`` of this model.
+    today : mapping
+        ``versions`` and ``code`` that the model was fitted with, as in a record's environment.
 
     Returns
     -------
@@ -81,7 +85,8 @@ def render_card(
         *included(record),
         "No row of a patient is in this folder.",
         "",
-        f"The figures were made with {versions_of(record)}. {refit_words(record)}",
+        f"The figures were made with {versions_of(record)}. "
+        f"{refit_words(record.environment, today)}",
         "",
         f"Run {record.run_id}; experiment {record.fingerprint[:12]}; data "
         f"{record.data_fingerprint[:12]}.",
@@ -93,7 +98,8 @@ def render_card(
 def plain(text: str) -> str:
     """Return a user's text on one line, so that it can neither mark up nor break a table."""
     words = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
-    return words.replace("|", "\\|")
+    # A backslash would not do after another one.
+    return words.replace("|", "&#124;")
 
 
 def included(record: RunRecord) -> list[str]:
@@ -108,13 +114,15 @@ def versions_of(record: RunRecord) -> str:
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
-def refit_words(record: RunRecord) -> str:
-    """Return whether the model was fitted with the same versions as the figures."""
+def refit_words(then: Mapping[str, Any], today: Mapping[str, Any]) -> str:
+    """Return whether the model was fitted with the versions and the code of the figures."""
     changed = [
-        f"{name} {metadata.version(name)}"
-        for name, version in record.environment["versions"].items()
-        if metadata.version(name) != version
+        f"{name} {version}"
+        for name, version in today["versions"].items()
+        if then["versions"].get(name) != version
     ]
+    if today["code"] != then["code"]:
+        changed.append("other code of heldout")
     return f"The model was fitted with {', '.join(changed)}." if changed else "So was the model."
 
 

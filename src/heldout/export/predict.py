@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
+import io
 import json
 import re
 import sys
@@ -43,6 +44,7 @@ FILES = (
     "trusted.json",
     "versions.json",
 )
+FORMAT = 1
 FIRST_ROW = 2
 LARGEST = 1e15
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
@@ -94,16 +96,16 @@ def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     check_files(folder)
     path = folder / "model.skops"
     try:
-        schema = json.loads(read_text(folder / "schema.json"))
+        schema = check_schema(json.loads(read_text(folder / "schema.json")))
         check = json.loads(read_text(folder / "check.json"))
         made = json.loads(read_text(folder / "versions.json"))
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
-        if strange:
-            raise Refused(f"{path}: holds types that are not trusted: {', '.join(strange)}.")
-        pipeline = skops.io.load(path, trusted=list(TRUSTED))
-        rows = [(FIRST_ROW, check["patient"])]
-        difference = abs(probabilities(pipeline, schema, rows)[0] - check["probability"])
-    except (Refused, OSError):
+        if not strange:
+            pipeline = skops.io.load(path, trusted=list(TRUSTED))
+            rows = [(FIRST_ROW, check["patient"])]
+            difference = abs(probabilities(pipeline, schema, rows)[0] - check["probability"])
+        listed = ", ".join(f"{name} {version}" for name, version in sorted(made.items()))
+    except OSError:
         raise
     except Exception as error:
         # Whatever a broken file makes the readers raise, the answer is the same.
@@ -111,8 +113,9 @@ def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
             f"{folder}: its files cannot be read as a bundle ({type(error).__name__}). Export the "
             "model again, with the versions of scikit-learn and skops that are installed here."
         ) from None
+    if strange:
+        raise Refused(f"{path}: holds types that are not trusted: {', '.join(strange)}.")
     if not difference <= 1e-9:
-        listed = ", ".join(f"{name} {version}" for name, version in sorted(made.items()))
         raise Refused(
             f"{path}: does not give the known probability of the made-up patient here. Install "
             f"the versions it was made with: {listed}."
@@ -120,10 +123,26 @@ def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     return pipeline, schema
 
 
+def check_schema(schema: Any) -> dict[str, Any]:
+    """Return a schema that says all that is read of it; otherwise some error is raised."""
+    sound = [schema["format"] == FORMAT, isinstance(schema["patient"], str), schema["features"]]
+    lists = [schema["missing"], schema["also_known"]]
+    for feature in schema["features"]:
+        low, high = feature["bounds"] or (0, 0)
+        # Two texts would add up to a text.
+        sound += [isinstance(low + high, int | float), low <= high, feature["inputs"]]
+        sound += [feature["operation"] != "level" or feature["level"] in feature["levels"]]
+        lists += [feature["inputs"], feature["levels"]]
+    sound += [isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists]
+    if not all(sound):
+        raise ValueError("no schema of a bundle")
+    return dict(schema)
+
+
 def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
     """Return the patients' row numbers and rows of text, or refuse the table."""
     try:
-        lines = list(csv.reader(read_text(path).splitlines()))
+        lines = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
     except csv.Error as error:
         raise Refused(f"{path}: is not a CSV file ({error}). Check its quotes.") from None
     numbered = [(n, line) for n, line in enumerate(lines, start=1) if any(map(str.strip, line))]
@@ -144,17 +163,23 @@ def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
     """Refuse names that the study does not know, or that the model needs and does not find."""
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
-    if any(NUMBER.fullmatch(name) for name in header):
-        raise Refused(f"{path}: its first row holds a number. The first row must hold the names.")
     inputs = dict.fromkeys(name for one in schema["features"] for name in one["inputs"])
     known = {*inputs, schema["patient"], *schema["also_known"]}
-    unknown = [repr(name) for name in header if name not in known]
-    missing = [repr(name) for name in inputs if name not in header]
+    unknown = [name for name in header if name not in known]
+    missing = [name for name in inputs if name not in header]
+    # Then the first row may be a patient, whose answers no message may repeat.
+    if len(missing) == len(inputs) or any(map(NUMBER.fullmatch, unknown)):
+        raise Refused(
+            f"{path}: its first row holds a number, or no column of the model. The first row must "
+            f"hold the names: {', '.join(inputs)}."
+        )
     faults = []
     if unknown:
-        faults.append(f"{path}: unknown column {', '.join(unknown)}. Remove or rename it.")
+        faults.append(
+            f"{path}: unknown column {', '.join(map(repr, unknown))}. Remove or rename it."
+        )
     if missing:
-        faults.append(f"{path}: missing column {', '.join(missing)}. Add or rename it.")
+        faults.append(f"{path}: missing column {', '.join(map(repr, missing))}. Add or rename it.")
     if len(set(header)) != len(header):
         faults.append(f"{path}: a column stands twice. Remove one.")
     refuse(faults)

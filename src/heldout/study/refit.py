@@ -10,7 +10,7 @@ from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
-from heldout.study.places import record_folder
+from heldout.study.places import code_digest, record_folder, versions
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import training_set
 from heldout.validation import choose_model, fit_models
@@ -97,7 +97,8 @@ def refitted_bundle(
     chosen = next(one for one in fitted if one.model.name == name)
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None
-    return write_bundle(record, chosen, matrix.columns, facts, folder)
+    today = {"versions": versions(), "code": code_digest()}
+    return write_bundle(record, chosen, matrix.columns, facts, folder, today=today)
 
 
 def wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:
