@@ -35,7 +35,7 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     *,
     outcomes: Mapping[str, str],
     features: Sequence[str],
-    seed: int,
+    seed: int = 0,
     site: str | None = None,
     severity: str | None = None,
     models: Sequence[str] = ("prevalence", "ridge", "elastic_net", "random_forest", "xgboost"),
