@@ -1,5 +1,5 @@
 # Every target starts from nothing: it makes .venv first, from the hashed lock.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # The package index may be slow; a stalled download is tried again rather than given up.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
