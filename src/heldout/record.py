@@ -409,10 +409,13 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a mapping with its lists as tuples."""
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
+    """Return a mapping with its lists, and the lists in them, as tuples."""
+    return {name: as_tuple(value) for name, value in values.items()}
+
+
+def as_tuple(value: Any) -> Any:
+    """Return a list as a tuple, and anything else as it is."""
+    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
 
 
 def read_csv(path: Path) -> pd.DataFrame:

@@ -10,12 +10,18 @@ from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from heldout.cli import main
 from heldout.record import read_record, write_record
-from tests.small_study import experiment_of, simulated_patients, write_small_study
+from tests.small_study import (
+    experiment_of,
+    simulated_patients,
+    write_small_study,
+    write_table,
+)
 
 COLUMNS = ["pid", "age", "sex", "bmi", "madrs_d0"]
 # Runs a bundle's script where this package cannot be imported.
@@ -342,3 +348,53 @@ def test_changed_data_are_not_exported_under_an_old_run(
     arguments = ["export", "small", "--folder", str(folder), "--to", str(tmp_path / "bundle")]
     assert main(arguments) == 1
     assert "has changed since the run" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_study_read_as_items_is_exported_and_scored_as_items(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Items of a scale with different maxima, whose sum inclusion bounds from below."""
+    rng = np.random.default_rng(2)
+    maxima = [4, 4, 4, 4, 4, 2]
+    rows = [
+        {"pid": f"{number:02d}", "age": str(rng.integers(20, 80))}
+        | {
+            f"h_{visit}_{item}": str(rng.integers(1 if visit == "d0" else 0, highest + 1))
+            for visit in ("d0", "d7")
+            for item, highest in enumerate(maxima, start=1)
+        }
+        for number in range(40)
+    ]
+    cohort = experiment_of()["cohort"] | {
+        "site": None,
+        "visits": {"d0": {"day": 0}, "d7": {"day": 7}},
+        "include": [{"label": "ill", "column": "hamd6", "at_least": 7}],
+        "columns": {
+            "age": {"kind": "number", "range": [18, 100]},
+            "hamd6": {"items": "h_{visit}_{item}", "instrument": "hamd6"},
+        },
+    }
+    study = write_small_study(
+        tmp_path / "study",
+        cohort=cohort,
+        features=[
+            {"build": "clinical", "columns": ["age"]},
+            {"build": "totals", "columns": ["hamd6"]},
+        ],
+        outcomes=[{"name": "low", "column": "hamd6", "rule": {"at_most": 10}, "at": ["d7"]}],
+        models=["ridge"],
+        validation={"repeats": 1},
+        tuning={"trials": 1},
+    )
+    write_table(tmp_path / "study", rows)
+    assert main(["run", str(study), "--workers", "1", "--no-mlflow"]) == 0
+    bundle, path = tmp_path / "bundle", tmp_path / "new.csv"
+    folder = str(tmp_path / "study")
+    assert main(["export", "small", "--folder", folder, "--to", str(bundle)]) == 0
+    names = ",".join(["age", *(f"h_d0_{item}" for item in range(1, 7))])
+    path.write_text(f"{names}\n50,2,2,2,2,2,1\n", encoding="utf-8")
+    assert main(["predict", str(bundle), str(path)]) == 0
+    path.write_text(f"{names}\n50,2,2,2,2,2,3\n50,1,1,1,1,1,0\n", encoding="utf-8")
+    message = refusal(bundle, path, capsys)
+    assert "column 'h_d0_6' is out of range 0..2: rows 2." in message
+    assert "the items of 'hamd6_d0' add up to what is out of range 7..22: rows 3." in message

@@ -148,6 +148,7 @@ def schema_of(
                 "level": column.level,
                 "levels": list(column.levels),
                 "bounds": None if column.bounds is None else list(column.bounds),
+                "input_bounds": dict(zip(column.inputs, column.input_bounds, strict=False)),
                 "unit": column.unit,
                 "instrument": column.instrument,
                 "construct": column.construct,
@@ -181,7 +182,18 @@ def made_up_patient(columns: Sequence[FeatureColumn]) -> dict[str, str]:
         low, high = column.bounds or (0.0, 0.0)
         text = column.levels[-1] if column.levels else f"{(low + high) / 2:g}"
         patient |= dict.fromkeys(column.inputs, text)
+        patient |= made_up_items(column)
     return patient
+
+
+def made_up_items(column: FeatureColumn) -> dict[str, str]:
+    """Return answers to items that add up to the middle of what a patient can have."""
+    answers: dict[str, str] = {}
+    left = sum(column.bounds or (0.0, 0.0)) / 2 - sum(low for low, _ in column.input_bounds)
+    for name, (low, high) in zip(column.inputs, column.input_bounds, strict=False):
+        more = min(left, high - low)
+        answers[name], left = f"{low + more:g}", left - more
+    return answers
 
 
 def estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:

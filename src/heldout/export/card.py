@@ -139,6 +139,7 @@ def input_row(column: FeatureColumn) -> str:
     allowed = ", ".join(column.levels)
     if column.bounds is not None:
         allowed = f"{column.bounds[0]:g} to {column.bounds[1]:g}"
+        allowed += " in all" if column.input_bounds else ""
     allowed, inputs = plain(allowed), plain(", ".join(column.inputs))
     label, unit = plain(column.label), plain(column.unit or "")
     return f"| {label} | {inputs} | {column.visit} | {allowed} | {unit} |"

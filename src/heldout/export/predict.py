@@ -133,6 +133,7 @@ def check_schema(schema: Any) -> dict[str, Any]:
         sound += [isinstance(low + high, int | float), low <= high, feature["inputs"]]
         sound += [feature["operation"] != "level" or feature["level"] in feature["levels"]]
         lists += [feature["inputs"], feature["levels"]]
+        sound += [low <= high for low, high in feature["input_bounds"].values()]
     sound += [isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists]
     if not all(sound):
         raise ValueError("no schema of a bundle")
@@ -213,12 +214,20 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     wrong: dict[str, list[int]] = {}
     for column, feature in enumerate(schema["features"]):
         for name in feature["inputs"]:
+            one = feature | {"bounds": feature["input_bounds"].get(name, feature["bounds"])}
             for place, (number, row) in enumerate(rows):
-                value, fault = value_of(row[name], feature, schema["missing"])
+                value, fault = value_of(row[name], one, schema["missing"])
                 matrix[place, column] += value
                 found = wrong.setdefault(f"column '{name}' {fault}", []) if fault else [number]
                 if number not in found:
                     found.append(number)
+        if feature["operation"] == "sum" and feature["bounds"]:
+            low, high = feature["bounds"]
+            outside = (matrix[:, column] < low) | (matrix[:, column] > high)
+            if outside.any():
+                words = f"the items of '{feature['name']}' add up to what is out of range"
+                out = [number for (number, _), is_out in zip(rows, outside, strict=True) if is_out]
+                wrong[f"{words} {low:g}..{high:g}"] = out
     empty = [number for (number, _), one in zip(rows, matrix, strict=True) if np.isnan(one).all()]
     faults = [f"{words}: rows {few(found)}. Correct the table." for words, found in wrong.items()]
     if empty and not faults:

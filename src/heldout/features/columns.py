@@ -32,7 +32,9 @@ class FeatureColumn:
     levels : tuple of str
         All codes of the category; empty for a number.
     bounds : tuple of float, or None
-        Lowest and highest value of each input.
+        Lowest and highest value that an included patient can have.
+    input_bounds : tuple of (float, float)
+        Lowest and highest value of each input, if several are added up; otherwise empty.
     instrument, construct, unit : str or None
         As declared; None where there is none.
     """
@@ -45,6 +47,7 @@ class FeatureColumn:
     level: str | None = None
     levels: tuple[str, ...] = ()
     bounds: tuple[float, float] | None = None
+    input_bounds: tuple[tuple[float, float], ...] = ()
     instrument: str | None = None
     construct: str | None = None
     unit: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.cohort import Cohort
+from heldout.cohort import Cohort, included_bounds
 from heldout.features.columns import FeatureColumn
 from heldout.spec import InstrumentKey
 
@@ -44,14 +44,15 @@ def build_total(
         for source in cohort.sources
         if (source.name, source.visit) == (column, visit) and source.item > 0
     )
-    bounds = (float(key.item_min), float(max(key.item_max))) if items else key.range
+    item_bounds = tuple((float(key.item_min), float(highest)) for highest in key.item_max)
     feature = FeatureColumn(
         name=f"{column}_{visit}",
         label=declared.label or key.id.upper(),
         inputs=items or (cohort.source_column(column, visit),),
         visit=visit,
         builder="totals",
-        bounds=bounds,
+        bounds=included_bounds(cohort.spec, column, visit, key.range),
+        input_bounds=item_bounds if items else (),
         instrument=key.id,
         construct=declared.construct_ or key.construct_,
         unit=declared.unit or "points",

@@ -23,7 +23,7 @@ from heldout.export.predict import (
 def feature(name: str, **changes: Any) -> dict[str, Any]:
     """Return a feature of a schema: a number of one input."""
     plain = {"inputs": [name], "operation": "number", "level": None, "levels": [], "bounds": None}
-    return plain | changes
+    return {"name": name, "input_bounds": {}} | plain | changes
 
 
 def schema(*features: dict[str, Any], missing: tuple[str, ...] = ("",)) -> dict[str, Any]:
@@ -37,6 +37,13 @@ def schema(*features: dict[str, Any], missing: tuple[str, ...] = ("",)) -> dict[
     }
 
 
+SCALE = feature(
+    "scale",
+    inputs=["q1", "q2"],
+    operation="sum",
+    bounds=[3, 6],
+    input_bounds={"q1": [0, 4], "q2": [0, 2]},
+)
 AGE, BMI = feature("age", bounds=[0, 120]), feature("bmi")
 REGION = feature("region", operation="level", level="NA", levels=["EU", "NA"])
 
@@ -191,3 +198,20 @@ def test_a_schema_that_does_not_say_what_is_needed_is_refused(wrong: dict[str, A
 
 def test_a_whole_schema_passes() -> None:
     assert check_schema(schema(AGE, BMI, REGION)) == schema(AGE, BMI, REGION)
+
+
+@pytest.mark.parametrize(
+    ("q1", "q2", "words"),
+    [
+        ("1", "3", r"column 'q2' is out of range 0\.\.2: rows 2\."),
+        ("1", "1", r"the items of 'scale' add up to what is out of range 3\.\.6: rows 2\."),
+    ],
+)
+def test_each_item_and_their_sum_have_ranges_of_their_own(q1: str, q2: str, words: str) -> None:
+    """An item's maximum is its own, and inclusion may bound the sum."""
+    with pytest.raises(Refused, match=words):
+        matrix_of([(2, {"q1": q1, "q2": q2})], schema(SCALE))
+
+
+def test_items_within_their_ranges_are_added_up() -> None:
+    assert matrix_of([(2, {"q1": "4", "q2": "2"})], schema(SCALE)).tolist() == [[6.0]]

@@ -104,6 +104,13 @@ def test_inclusion_narrows_the_range_a_feature_may_have(tmp_path: Path) -> None:
     assert features_of(study).columns[0].bounds == (18.0, 60.0)
 
 
+def test_inclusion_narrows_the_range_of_a_total(tmp_path: Path) -> None:
+    cohort = wide_cohort()
+    cohort["include"] = [{"label": "ill enough", "column": "madrs", "at_least": 20}]
+    study = write_study(tmp_path, cohort=cohort, features=[totals("madrs")])
+    assert features_of(study).columns[0].bounds == (20.0, 60.0)
+
+
 def test_a_feature_remembers_where_it_came_from(tmp_path: Path) -> None:
     matrix = built(tmp_path, clinical("sex", "age"), totals("madrs"))
     assert matrix.columns == (
@@ -145,7 +152,8 @@ def test_the_total_of_items_remembers_every_item(tmp_path: Path) -> None:
     )
     (column,) = features_of(experiment).columns
     assert column.inputs == tuple(f"h{item}_d0" for item in range(1, 7))
-    assert column.bounds == (0, 4)
+    assert column.bounds == (0, 22)
+    assert column.input_bounds == ((0, 4),) * 5 + ((0, 2),)
 
 
 def test_a_long_table_gives_the_features_of_a_wide_one(tmp_path: Path) -> None:
