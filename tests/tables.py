@@ -1,6 +1,7 @@
 """Made-up tables of patients for tests of the statistics; nobody in them exists."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,14 @@ def a_plan(
     return plan_table(table, experiment, outcomes=outcomes, severity="severity", site="centre")
 
 
+def numbers_of(training: TrainingSet) -> TrainingSet:
+    """Return the same patients with a number to predict: feature ``a`` and noise, in points."""
+    rng = np.random.default_rng(9)
+    signal = np.nan_to_num(training.features["all"][:, 0])
+    answers = 20 + 6 * signal + rng.normal(0, 4, len(signal))
+    return replace(training, answers=answers, kind="number")
+
+
 def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) -> TrainingSet:
     """Return patients of a made-up table, observed at week 4, to learn from; weights differ."""
     table = a_table(n_patients, seed=seed, signal=signal).dropna(subset="response4")
@@ -63,7 +72,7 @@ def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) 
             "all": table[list(FEATURES)].to_numpy(np.float64),
             "severity": table[["severity"]].to_numpy(np.float64),
         },
-        events=table["response4"].to_numpy(np.int64),
+        answers=table["response4"].to_numpy(np.int64),
         weights=weights,
         site=None,
         path=("response4", "week4", 0, 0),

@@ -3,11 +3,15 @@
 The way of the data, one module a stage; each may use only those above it::
 
     errors        the exceptions a user can meet
+    findings      what a numbered check saw
     spec          the experiment file: composed, overridden, validated
     cohort        the table, read and checked; who is included
     instruments   questionnaires as data; items to scores
     outcomes      a rule and its arrays, at each follow-up
     features      what is known at baseline, with its provenance
+    quality       numbered findings about the data
+    characteristics  Table 1, reliability, and who was observed when
+    simulate      cohorts with known truth
     splits        one patient-level fold plan for everything
     models        preparation, estimator and search space
     metrics       held-out predictions to numbers
@@ -21,9 +25,11 @@ The way of the data, one module a stage; each may use only those above it::
     report        record to one HTML page
     export        a fitted model as a folder that stands alone
     study         the table of contents
+    draft         a study folder drafted from a table
     cli           the command line
 
-Two doors lead in: `run_experiment` takes an experiment file, `evaluate` a table.
+Two doors lead in: `run_experiment` takes an experiment file, `evaluate` a table. `score_items`
+scores one questionnaire and needs no study; `simulate_cohort` makes patients whose truth is known.
 """
 
 from __future__ import annotations
@@ -32,29 +38,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from heldout.instruments import Scored, score_items
     from heldout.record import RunRecord, read_record, summary
+    from heldout.simulate import SimulatedCohort, simulate_cohort
     from heldout.spec import Experiment, load_experiment
     from heldout.study import evaluate, export_model, run_experiment
 
 __all__ = [
     "Experiment",
     "RunRecord",
+    "Scored",
+    "SimulatedCohort",
     "evaluate",
     "export_model",
     "load_experiment",
     "read_record",
     "run_experiment",
+    "score_items",
+    "simulate_cohort",
     "summary",
 ]
 
 HOMES = {
     "Experiment": "heldout.spec",
     "RunRecord": "heldout.record",
+    "Scored": "heldout.instruments",
+    "SimulatedCohort": "heldout.simulate",
     "evaluate": "heldout.study",
     "export_model": "heldout.study",
     "load_experiment": "heldout.spec",
     "read_record": "heldout.record",
     "run_experiment": "heldout.study",
+    "score_items": "heldout.instruments",
+    "simulate_cohort": "heldout.simulate",
     "summary": "heldout.record",
 }
 

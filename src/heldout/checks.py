@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from heldout.inference import Cell, area
+from heldout.findings import Finding
+from heldout.inference import Cell, area, percent
 from heldout.models import MODELS
-from heldout.record import Finding, OutcomeFacts, RunRecord
+from heldout.record import OutcomeFacts, RunRecord
 
 __all__ = ["CHECKS", "run_checks"]
 
@@ -28,25 +29,35 @@ def evaluated(record: RunRecord) -> list[OutcomeFacts]:
     return [outcome for outcome in record.outcomes if outcome.status == "evaluated"]
 
 
+def classes(record: RunRecord) -> list[OutcomeFacts]:
+    """Return the outcomes of yes and no that were evaluated; a number has no events."""
+    return [outcome for outcome in evaluated(record) if outcome.kind == "class"]
+
+
 def spoken(outcome: OutcomeFacts) -> str:
     """Return an outcome at its follow-up as it is spoken of."""
     return f"{outcome.name.replace('_', ' ')} at {outcome.follow_up}"
 
 
+def informative(outcome: OutcomeFacts) -> int:
+    """Return how many patients inform a model: of a number all, of an event the rarer class."""
+    if outcome.kind == "number":
+        return outcome.n
+    return min(outcome.events, outcome.n - outcome.events)
+
+
 def events_per_feature(record: RunRecord) -> Result:
     """Call a study exploratory below ten events per candidate feature (Riley et al. 2020)."""
     n_features = len(record.features)
-    ratios = {
-        spoken(outcome): min(outcome.events, outcome.n - outcome.events) / n_features
-        for outcome in evaluated(record)
-    }
+    ratios = {spoken(outcome): informative(outcome) / n_features for outcome in evaluated(record)}
     low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
     if not low:
         return "passed", "Every outcome has ten or more events per candidate feature."
     listed = "; ".join(f"{name} {ratio:.1f}" for name, ratio in low.items())
+    patients = "" if classes(record) == evaluated(record) else ", or patients of a number,"
     return (
         "issue",
-        f"Events per candidate feature ({n_features} features): {listed}. Below "
+        f"Events{patients} per candidate feature ({n_features} features): {listed}. Below "
         f"{ENOUGH_EVENTS_PER_FEATURE}, results are exploratory.",
     )
 
@@ -83,9 +94,9 @@ def coupling(record: RunRecord) -> Result:
 def calibration(record: RunRecord) -> Result:
     """Refuse calibration slopes and curves below thirty patients in the rarer class."""
     few = [
-        f"{spoken(outcome)} ({min(outcome.events, outcome.n - outcome.events)})"
-        for outcome in evaluated(record)
-        if min(outcome.events, outcome.n - outcome.events) < ENOUGH_TO_CALIBRATE
+        f"{spoken(outcome)} ({informative(outcome)})"
+        for outcome in classes(record)
+        if informative(outcome) < ENOUGH_TO_CALIBRATE
     ]
     if not few:
         return "not_applicable", "Calibration curves are not drawn by this version."
@@ -103,16 +114,25 @@ def declined(record: RunRecord) -> Result:
 
 
 def best_of_table(record: RunRecord) -> Result:
-    """Set the highest AUC of the table, which is no estimate, beside the headline."""
-    cells = [cell for cell in record.cells if cell.auc is not None]
-    best = max(cells, key=lambda cell: cell.auc or 0.0)
-    headline = matching(record.headline, best)
-    return (
-        "tip",
-        f"The highest of {len(cells)} AUCs is {area(best.auc or 0)} ({MODELS[best.model].label}, "
-        f"{best.outcome} at {best.follow_up}). A maximum is not an estimate; the procedure that "
-        f"chooses inside the folds reaches {area(headline.auc or 0)} there.",
-    )
+    """Set the highest figure of the table, which is no estimate, beside the headline."""
+    sentences = []
+    for kind, figures in (("class", "AUCs"), ("number", "shares of variance explained")):
+        cells = [cell for cell in record.cells if cell.kind == kind and cell.estimate is not None]
+        if not cells:
+            continue
+        best = max(cells, key=lambda cell: cell.estimate or 0.0)
+        label = MODELS[best.model].for_kind(best.kind).label
+        sentences.append(
+            f"The highest of {len(cells)} {figures} is {figure(best)} ({label}, {best.outcome} at "
+            f"{best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
+            f"the folds reaches {figure(matching(record.headline, best))} there."
+        )
+    return "tip", " ".join(sentences)
+
+
+def figure(cell: Cell) -> str:
+    """Return the figure that decides, as it is printed."""
+    return f"{percent(cell.r2)} %" if cell.kind == "number" else area(cell.auc or 0.0)
 
 
 def matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
@@ -136,11 +156,11 @@ def convergence(record: RunRecord) -> Result:
 
 
 def too_good(record: RunRecord) -> Result:
-    """Suspect an AUC of .95 at under a hundred patients: more often a leak than a discovery."""
+    """Suspect an AUC or an R squared of .95 at under a hundred patients: more often a leak."""
     suspects = [
-        f"{cell.outcome} at {cell.follow_up} ({area(cell.auc)})"
+        f"{cell.outcome} at {cell.follow_up} ({figure(cell)})"
         for cell in record.headline
-        if cell.auc is not None and cell.auc >= TOO_GOOD and cell.n < SMALL
+        if cell.estimate is not None and cell.estimate >= TOO_GOOD and cell.n < SMALL
     ]
     if not suspects:
         return "passed", "No headline is too good to be true."
@@ -149,7 +169,7 @@ def too_good(record: RunRecord) -> Result:
 
 def untested(record: RunRecord) -> Result:
     """Say that without a permutation test an interval is a hint."""
-    if all(cell.p is not None for cell in record.headline if cell.auc is not None):
+    if all(cell.p is not None for cell in record.headline if cell.estimate is not None):
         return "passed", "A permutation test was made."
     return "tip", "No permutation test was made; an interval above chance is a hint, not a test."
 
@@ -193,13 +213,14 @@ def run_checks(record: RunRecord) -> RunRecord:
     Parameters
     ----------
     record : RunRecord
-        Complete but for its findings.
+        Complete but for its findings; those of its data are kept.
 
     Returns
     -------
     RunRecord
+        Findings of the data first.
     """
-    findings = []
+    findings = [one for one in record.findings if one.code not in CHECKS]
     for code, (title, check) in CHECKS.items():
         verdict, text = check(record)
         findings.append(Finding(code=code, title=title, verdict=verdict, text=text))

@@ -43,9 +43,16 @@ __all__ = [
 
 
 class StudyError(Exception):
-    """The study could not be carried out; the message says why and what to do."""
+    """The study could not be carried out; the message says why and what to do.
+
+    Attributes
+    ----------
+    faults : tuple of str
+        One message each, where `raise_faults` raised several together.
+    """
 
     exit_status = 1
+    faults: tuple[str, ...] = ()
 
 
 class SpecError(StudyError):
@@ -116,7 +123,9 @@ def raise_faults(error: type[StudyError], faults: Sequence[str]) -> None:
     if len(faults) == 1:
         raise error(faults[0])
     lines = [f"  {number}. {fault}" for number, fault in enumerate(faults, start=1)]
-    raise error("\n".join([f"{len(faults)} faults:", *lines]))
+    several = error("\n".join([f"{len(faults)} faults:", *lines]))
+    several.faults = tuple(faults)
+    raise several
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.models import Model
+from heldout.models import Model, predict_patients
 
 __all__ = ["explain_patients"]
 
@@ -29,7 +29,7 @@ def explain_patients(
     model : Model
         Says which explainer is exact for it.
     pipeline : sklearn.pipeline.Pipeline
-        Fitted; its preparation has one column out for each column in.
+        Fitted; its preparation says which columns there are to explain.
     background : array of shape (n_training, n_features)
         Features the pipeline was fitted on; NaN where not observed.
     patients : array of shape (n_patients, n_features)
@@ -37,8 +37,9 @@ def explain_patients(
 
     Returns
     -------
-    contributions : array of shape (n_patients, n_features)
-        In units of the model's margin: log-odds, or probability for a forest.
+    contributions : array of shape (n_patients, n_prepared)
+        Of what the model sees, composites too, in units of its margin: log-odds, probability for
+        a forest, or points of a number.
     base : array of shape (n_patients,)
         Mean margin over the background; the same for all patients.
 
@@ -54,7 +55,7 @@ def explain_patients(
     """
     prepared, estimator = pipeline[:-1].transform(patients), pipeline[-1]
     if model.explainer == "none":
-        base = estimator.predict_proba(prepared)[:, 1].astype(np.float64)
+        base, _ = predict_patients(model, estimator, prepared)
         return np.zeros(prepared.shape, dtype=np.float64), base
     import shap
 
@@ -65,13 +66,33 @@ def explain_patients(
     # All of the training patients: the masker's default would draw 100 of them.
     masker = shap.maskers.Independent(known, max_samples=len(known))
     if model.explainer == "linear":
-        explainer = shap.LinearExplainer(estimator, masker)
+        explainer = shap.LinearExplainer(linear_of(estimator), masker)
     else:
         explainer = shap.TreeExplainer(
             estimator, masker, feature_perturbation="interventional", model_output="raw"
         )
+        explainer.model.thresholds = narrowed(explainer.model.thresholds)
     values = np.asarray(explainer.shap_values(prepared), dtype=np.float64)
     base = np.asarray(explainer.expected_value, dtype=np.float64).reshape(-1)
     if values.ndim == 3:
         values, base = values[:, :, 1], base[1:]
     return values, np.full(len(prepared), base[0])
+
+
+def narrowed(thresholds: Floats) -> Floats:
+    """Return thresholds of trees that single precision holds and that part its numbers alike.
+
+    SHAP's walk rounds them to the nearest, on to a patient's value if that is close above; the
+    patient would fall to the other side than in the model.
+    """
+    nearest = thresholds.astype(np.float32)
+    below = np.nextafter(nearest, np.float32(-np.inf))
+    return np.where(nearest > thresholds, below, nearest).astype(np.float64)
+
+
+def linear_of(estimator: Any) -> Any:
+    """Return a linear model as SHAP takes it; of one on a scaled outcome its line in points."""
+    if not hasattr(estimator, "transformer_"):
+        return estimator
+    scale, net = estimator.transformer_, estimator.regressor_
+    return net.coef_ * scale.scale_[0], net.intercept_ * scale.scale_[0] + scale.mean_[0]

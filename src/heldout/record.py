@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,14 +21,17 @@ from typing import Any
 
 import pandas as pd
 
+from heldout.characteristics import AuditCounts, Characteristic, Summary, VisitFacts
 from heldout.cohort import FlowStep
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
+from heldout.findings import Finding
 from heldout.inference import Cell, Verdict, render_verdict
+from heldout.instruments.reliability import Reliability
+from heldout.outcomes import Tally
 
 __all__ = [
     "FORMAT",
-    "Finding",
     "OutcomeFacts",
     "RunRecord",
     "VisitFacts",
@@ -39,7 +42,9 @@ __all__ = [
     "write_record",
 ]
 
-FORMAT = 1
+FORMAT = 2
+# An older record opens with what its format had; what came later is empty in it.
+READABLE = (1, FORMAT)
 TABLES = ("predictions", "choices", "trials", "explanations")
 TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # Figures of a cell that machine output shows; the rest of a cell is for figures and tables.
@@ -58,32 +63,26 @@ CELL_KEYS = (
     "brier_skill",
     "p",
     "p_adjusted",
+    "kind",
+    "r2",
+    "r2_low",
+    "r2_high",
+    "mae",
+    "mae_mean",
+    "spearman",
+    "concordance",
+    "calibration_slope",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """The result of one numbered check; codes are never used again for another check."""
-
-    code: str
-    title: str
-    verdict: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VisitFacts:
-    """A visit, and how many included patients were observed at it by the outcomes' scores."""
-
-    name: str
-    label: str
-    day: float
-    observed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeFacts:
-    """An outcome at a follow-up, counted; `no_baseline` and `no_follow_up` say why not observed."""
+    """An outcome at a follow-up, counted; `no_baseline` and `no_follow_up` say why not observed.
+
+    `kind` is ``class`` or ``number``; a number has no events, but `mean` and `sd`. `missing_rules`
+    holds what the outcome would be under each rule for missed visits, `unobserved` why patients
+    are not counted.
+    """
 
     name: str
     follow_up: str
@@ -96,6 +95,11 @@ class OutcomeFacts:
     from_baseline: bool
     status: str
     reason: str | None
+    kind: str = "class"
+    mean: float | None = None
+    sd: float | None = None
+    missing_rules: Mapping[str, Tally] = field(default_factory=dict)
+    unobserved: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,10 +131,17 @@ class RunRecord:
     verdict : Verdict
         What can be said.
     findings : tuple of Finding
-        What the checks found.
+        What the checks of the data found, then those of the method.
+    characteristics : tuple of Characteristic
+        Table 1: every baseline variable, overall and by the first outcome.
+    reliability : tuple of Reliability
+        Of every scale with items, in this sample.
+    score_audit : tuple of AuditCounts
+        How each score was made of its items, and for how many patients it could not be.
     predictions : DataFrame
-        A row per patient, outcome, follow-up, model (headline too) and repeat: fold, event,
-        margin, probability, training prevalence.
+        A row per patient, outcome, follow-up, model (headline too) and repeat: fold, and of a
+        class event, margin, probability, training prevalence, of a number observed, prediction,
+        training_mean; empty where a column belongs to the other kind.
     choices : DataFrame
         A row per fold and model: best candidate, its criterion, whether the procedure chose it.
     trials : DataFrame
@@ -165,6 +176,9 @@ class RunRecord:
     trials: pd.DataFrame
     explanations: pd.DataFrame
     environment: Mapping[str, Any]
+    characteristics: tuple[Characteristic, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    score_audit: tuple[AuditCounts, ...] = ()
     folder: Path | None = None
     pipelines: Mapping[tuple[str, str], Any] | None = field(default=None, repr=False)
 
@@ -374,13 +388,28 @@ def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "cells": Cell,
         "headline": Cell,
         "features": FeatureColumn,
+        "characteristics": Characteristic,
+        "reliability": Reliability,
+        "score_audit": AuditCounts,
     }
     for name, kind in parts.items():
-        body[name] = tuple(kind(**frozen(one)) for one in body[name])
+        body[name] = tuple(part_of(kind, one) for one in body.get(name, ()))
     body["sites"] = tuple(body["sites"])
     body["verdict"] = Verdict(**frozen(body["verdict"]))
     environment = json.loads(raw["environment.json"])
     return RunRecord(**body, environment=environment, folder=folder)
+
+
+def part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Return one part of a record, and the values inside it, as they were."""
+    made = frozen(values)
+    if "groups" in made:
+        made["groups"] = tuple(Summary(**frozen(one)) for one in made["groups"])
+    if "missing_rules" in made:
+        made["missing_rules"] = {
+            rule: Tally(**counts) for rule, counts in made["missing_rules"].items()
+        }
+    return kind(**made)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -390,7 +419,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format"]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in TABLES)}
-        if found == FORMAT and not complete <= manifest["sha256"].keys():
+        if found in READABLE and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
@@ -401,9 +430,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
-    if found != FORMAT:
+    if found not in READABLE:
         raise RecordError(
-            f"{path}: record format {found}, this version reads {FORMAT}. Install a newer heldout."
+            f"{path}: record format {found}, this version reads {READABLE[0]} to {FORMAT}. Install "
+            "a newer heldout."
         )
     return dict(manifest)
 

@@ -1,9 +1,9 @@
 """Who is held out with whom: one patient-level plan for all follow-ups and models.
 
 A fold plan is a rule with a seed. The rule is iterative stratification [1]_ on the answers
-at every follow-up at once, so that one division of the patients serves all of them and every
-comparison is paired by patient; ties go to the fold that needs the patient's site most. What
-is stored is the result and its hash.
+at every follow-up at once, numbers standing in three ranked groups, so that one division of
+the patients serves all of them and every comparison is paired by patient; ties go to the fold
+that needs the patient's site most. What is stored is the result and its hash.
 
 References
 ----------
@@ -16,16 +16,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FoldPlan", "cannot_fill", "derive_seed", "draw_folds", "plan_folds"]
+__all__ = ["FoldPlan", "cannot_fill", "derive_seed", "draw_folds", "plan_folds", "strata_of"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Redraws before a plan is given up; a redraw is needed when joint strata leave a fold empty.
 ATTEMPTS = 200
+# Groups in which a number is balanced: more would outweigh the classes that share the plan.
+RANKED_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,38 @@ def cannot_fill(n_smaller: int, n_folds: int) -> bool:
     return n_smaller < n_folds or n_smaller - largest_share < 2
 
 
+def strata_of(answers: Floats, kind: Literal["class", "number"]) -> Floats:
+    """Return the groups of one outcome that every fold shall hold in proportion.
+
+    Parameters
+    ----------
+    answers : array of shape (n_patients,)
+        1 and 0, or numbers; NaN where not observed.
+    kind : str
+        ``class`` or ``number``.
+
+    Returns
+    -------
+    array of shape (n_patients,)
+        A class as it is. A number's third of the ranks: 0 lowest, 1, 2 highest, NaN where not
+        observed; equal numbers share a group, so groups differ in size where many are equal.
+
+    Examples
+    --------
+    >>> strata_of(np.array([3.0, np.nan, 11.0, 9.0, 20.0, 1.0, 15.0]), "number")
+    array([ 0., nan,  1.,  1.,  2.,  0.,  2.])
+    """
+    if kind == "class":
+        return answers
+    from scipy.stats import rankdata
+
+    observed = ~np.isnan(answers)
+    strata = np.full(len(answers), np.nan)
+    ranks = rankdata(answers[observed])
+    strata[observed] = np.floor(RANKED_GROUPS * (ranks - 0.5) / max(observed.sum(), 1))
+    return strata
+
+
 def draw_folds(
     answers: Floats, n_folds: int, rng: np.random.Generator, site: Ints | None = None
 ) -> Ints:
@@ -113,7 +148,7 @@ def draw_folds(
     Parameters
     ----------
     answers : array of shape (n_patients, n_outcomes)
-        1, 0, or NaN where not observed.
+        1, 0, a number's group by `strata_of`, or NaN where not observed.
     n_folds : int
         Folds to fill.
     rng : numpy.random.Generator
@@ -133,7 +168,7 @@ def draw_folds(
     the number of patients, then by chance. Whoever has no answer at all is placed last.
     """
     n_patients = len(answers)
-    labels = np.concatenate([answers == 1, answers == 0], axis=1)
+    labels = np.concatenate([answers == group for group in (1, 0, 2)], axis=1)
     stratum = np.zeros(n_patients, dtype=np.int64) if site is None else site
     lacking = np.tile(labels.sum(axis=0) / n_folds, (n_folds, 1))
     lacking_site = np.tile(np.bincount(stratum) / n_folds, (n_folds, 1))
@@ -161,13 +196,15 @@ def draw_folds(
 
 
 def fills(folds: Ints, answers: Floats, n_folds: int) -> bool:
-    """Return whether both answers of every outcome stand in every fold, and twice outside it."""
-    held_out = (
-        np.bincount(folds[column == answer], minlength=n_folds)
-        for column in answers.T
-        for answer in (0.0, 1.0)
-    )
-    return all(counts.min() >= 1 and counts.sum() - counts.max() >= 2 for counts in held_out)
+    """Return whether two answers of every outcome stand in every fold, and twice outside it."""
+    for column in answers.T:
+        held_out = np.array(
+            [np.bincount(folds[column == group], minlength=n_folds) for group in (0, 1, 2)]
+        )
+        outside = held_out.sum(axis=1, keepdims=True) - held_out
+        if ((held_out >= 1).sum(axis=0) < 2).any() or ((outside >= 2).sum(axis=0) < 2).any():
+            return False
+    return True
 
 
 def plan_folds(
@@ -183,7 +220,8 @@ def plan_folds(
     Parameters
     ----------
     answers : array of shape (n_patients, n_outcomes)
-        1, 0, or NaN where not observed; only outcomes whose rarer answer can fill the folds.
+        1, 0, a number's group by `strata_of`, or NaN where not observed; only outcomes whose
+        rarer answer can fill the folds.
     n_folds, n_repeats : int
         Outer folds, and how often they are drawn.
     seed : int
@@ -194,8 +232,9 @@ def plan_folds(
     Returns
     -------
     FoldPlan or None
-        Every fold of every repeat holds both answers of every outcome, and every training set
-        holds each at least twice, or its inner folds could not be fitted.
+        Every fold of every repeat holds both answers of every outcome, or two groups of a
+        number, and every training set holds them at least twice, or its inner folds could not
+        be fitted.
     """
     codes = None if site is None else np.unique(np.asarray(site), return_inverse=True)[1]
     repeats = []

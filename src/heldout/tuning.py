@@ -2,8 +2,9 @@
 
 The inner folds are fixed before the search and the preparation is fitted once for each of
 them, so candidates differ in their hyper-parameters and in nothing else. One in-memory study
-per outer training set; trials leave as a table. The criterion is the Brier score: an inner
-fold holds two or three events, too few for an AUC.
+per outer training set; trials leave as a table. The criterion is the mean squared error: of a
+number in its unit squared, and of a probability the Brier score (``tuning.criterion: brier``),
+because an inner fold holds two or three events, too few for an AUC.
 """
 
 from __future__ import annotations
@@ -16,13 +17,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.models import Candidate, Choice, Model, Real, Whole, build_preparation
+from heldout.features import Piece
+from heldout.models import (
+    Candidate,
+    Choice,
+    Model,
+    Real,
+    Whole,
+    build_preparation,
+    predict_patients,
+)
 from heldout.spec import TuningSpec
 
-__all__ = ["InnerFold", "Trial", "Tuning", "prepare_inner", "tune_model"]
+__all__ = ["Answers", "InnerFold", "Trial", "Tuning", "is_less", "prepare_inner", "tune_model"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+# 1 and 0 as whole numbers for a class, floats for a number.
+Answers = NDArray[np.int64] | NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +42,10 @@ class InnerFold:
     """One inner division, prepared: rows to fit on and rows to be judged on."""
 
     train: Floats
-    train_events: Ints
+    train_answers: Answers
     train_weights: Floats
     test: Floats
-    test_events: Ints
+    test_answers: Answers
     test_weights: Floats
 
 
@@ -53,16 +65,38 @@ class Tuning:
 
     @property
     def best(self) -> Trial:
-        """The trial with the smallest criterion; within 1e-13 the earlier one."""
+        """The trial with the smallest criterion; of trials equal to rounding the first."""
         best = self.trials[0]
         for trial in self.trials[1:]:
-            if trial.criterion < best.criterion - 1e-13:
+            if is_less(trial.criterion, best.criterion):
                 best = trial
         return best
 
 
+def is_less(criterion: float, other: float) -> bool:
+    """Return whether a criterion is less than another by more than rounding.
+
+    Parameters
+    ----------
+    criterion, other : float
+        At least 0; of a number they are in its unit squared.
+
+    Returns
+    -------
+    bool
+        A difference of 1e-13, and of 1e-13 of criteria above 1, is none.
+    """
+    return criterion < other - 1e-13 * max(1.0, other)
+
+
 def prepare_inner(
-    features: Floats, events: Ints, weights: Floats, folds: Ints, preparation: str
+    features: Floats,
+    answers: Answers,
+    weights: Floats,
+    folds: Ints,
+    preparation: str,
+    *,
+    composition: Sequence[Piece] = (),
 ) -> tuple[InnerFold, ...]:
     """Return the inner folds with their preparation fitted, once for all candidates.
 
@@ -70,14 +104,16 @@ def prepare_inner(
     ----------
     features : array of shape (n_patients, n_features)
         Of the outer training set; NaN where not observed.
-    events : array of int of shape (n_patients,)
-        1 and 0.
+    answers : array of shape (n_patients,)
+        1 and 0, or numbers.
     weights : array of shape (n_patients,)
         Patient weights.
     folds : array of int of shape (n_patients,)
         Inner fold of each patient.
     preparation : str
         As in `Model.preparation`.
+    composition : sequence of Piece
+        Of the feature matrix; empty if models see its columns.
 
     Returns
     -------
@@ -87,14 +123,14 @@ def prepare_inner(
     inner = []
     for fold in np.unique(folds):
         test = folds == fold
-        prepare = build_preparation(preparation).fit(features[~test])
+        prepare = build_preparation(preparation, composition).fit(features[~test])
         inner.append(
             InnerFold(
                 train=prepare.transform(features[~test]),
-                train_events=events[~test],
+                train_answers=answers[~test],
                 train_weights=weights[~test],
                 test=prepare.transform(features[test]),
-                test_events=events[test],
+                test_answers=answers[test],
                 test_weights=weights[test],
             )
         )
@@ -145,7 +181,7 @@ def tune_model(
 
 
 def judge(model: Model, candidate: Candidate, inner: Sequence[InnerFold], seed: int) -> float:
-    """Return a candidate's Brier score over all inner test patients."""
+    """Return a candidate's mean squared error over all inner test patients."""
     from sklearn.exceptions import ConvergenceWarning
 
     loss, weight = 0.0, 0.0
@@ -154,9 +190,9 @@ def judge(model: Model, candidate: Candidate, inner: Sequence[InnerFold], seed: 
         warnings.simplefilter("ignore", ConvergenceWarning)
         for fold in inner:
             estimator = model.estimator(candidate, seed)
-            estimator.fit(fold.train, fold.train_events, sample_weight=fold.train_weights)
-            probability = estimator.predict_proba(fold.test)[:, 1].astype(np.float64)
-            loss += float(fold.test_weights @ (probability - fold.test_events) ** 2)
+            estimator.fit(fold.train, fold.train_answers, sample_weight=fold.train_weights)
+            _, prediction = predict_patients(model, estimator, fold.test)
+            loss += float(fold.test_weights @ (prediction - fold.test_answers) ** 2)
             weight += float(fold.test_weights.sum())
     return loss / weight
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.models import Model, build_pipeline, predict_events
+from heldout.features import Piece
+from heldout.models import Kind, Model, build_pipeline, predict_patients
 from heldout.spec import TuningSpec
-from heldout.splits import derive_seed, draw_folds
-from heldout.tuning import InnerFold, Tuning, prepare_inner, tune_model
+from heldout.splits import derive_seed, draw_folds, strata_of
+from heldout.tuning import Answers, InnerFold, Tuning, is_less, prepare_inner, tune_model
 
 __all__ = [
     "HEADLINE",
@@ -45,21 +46,31 @@ class TrainingSet:
     ----------
     features : mapping of str to array of shape (n_patients, n_columns)
         ``all`` the features, and the outcome's ``severity`` where it is known.
-    events : array of int of shape (n_patients,)
-        1 and 0; nobody unobserved.
+    answers : array of shape (n_patients,)
+        1 and 0 (int) for a class, or numbers (float); nobody unobserved.
     weights : array of shape (n_patients,)
         Patient weights.
     site : array of int of shape (n_patients,), or None
         Site numbers, for balanced inner folds.
     path : tuple
         What this set is for, such as (outcome, follow-up, repeat, fold); seeds are named by it.
+    kind : str
+        ``class`` or ``number``: which of the two every model learns here.
+    composition : tuple of Piece
+        How what models see is made of ``all`` features; empty if it is these.
     """
 
     features: Mapping[str, Floats]
-    events: Ints
+    answers: Answers
     weights: Floats
     site: Ints | None
     path: tuple[str | int, ...]
+    kind: Kind = "class"
+    composition: tuple[Piece, ...] = ()
+
+    def composition_of(self, model: Model) -> tuple[Piece, ...]:
+        """Return how what a model sees is made of its features."""
+        return self.composition if model.columns == "all" else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,12 +90,13 @@ class FittedModel:
 class ModelFold:
     """A fitted model's predictions for the patients held out.
 
-    `margin` and `probability` have shape (n_test,), in the order of the test patients.
+    `margin` and `prediction` have shape (n_test,), in the order of the test patients; the
+    prediction is the probability of the event, or the number.
     """
 
     fitted: FittedModel
     margin: Floats
-    probability: Floats
+    prediction: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +107,8 @@ class FoldResult:
     ----------
     test : array of int of shape (n_test,)
         Positions of the held-out patients in the cohort.
-    prevalence : float
-        Share of events in the training set.
+    training_mean : float
+        Mean answer of the training set: of a class its prevalence.
     models : tuple of ModelFold
         In the experiment's order.
     chosen : str
@@ -104,7 +116,7 @@ class FoldResult:
     """
 
     test: Ints
-    prevalence: float
+    training_mean: float
     models: tuple[ModelFold, ...]
     chosen: str
 
@@ -124,7 +136,8 @@ def fit_models(
     training : TrainingSet
         The only patients anything is learnt from.
     models : sequence of Model
-        Those that need a severity are left out where it is not known.
+        Each is fitted for the kind of the training set. Those that need a severity are left
+        out where it is not known.
     tuning : TuningSpec
         The search.
     n_inner : int
@@ -138,24 +151,29 @@ def fit_models(
         In the order of `models`.
     """
     rng = np.random.default_rng(derive_seed(seed, "inner", *training.path))
-    answers = training.events.astype(np.float64)[:, None]
-    folds = draw_folds(answers, n_inner, rng, training.site)
+    strata = strata_of(training.answers.astype(np.float64), training.kind)
+    folds = draw_folds(strata[:, None], n_inner, rng, training.site)
     prepared: dict[tuple[str, str], tuple[InnerFold, ...]] = {}
     fitted = []
-    for model in models:
+    for model in (model.for_kind(training.kind) for model in models):
         features = training.features.get(model.columns)
         if features is None:
             continue
-        kind = (model.columns, model.preparation)
-        if kind not in prepared:
-            prepared[kind] = prepare_inner(
-                features, training.events, training.weights, folds, model.preparation
+        way = (model.columns, model.preparation)
+        if way not in prepared:
+            prepared[way] = prepare_inner(
+                features,
+                training.answers,
+                training.weights,
+                folds,
+                model.preparation,
+                composition=training.composition_of(model),
             )
         search = (model.name, *training.path) if tuning.sampler != "qmc" else (model.name,)
         fit_seed = derive_seed(seed, "fit", model.name, *training.path)
         found = tune_model(
             model,
-            prepared[kind],
+            prepared[way],
             tuning,
             search_seed=derive_seed(seed, "search", *search),
             fit_seed=fit_seed,
@@ -170,10 +188,12 @@ def fit_model(
     """Return a model's pipeline with its best candidate, fitted on the training set."""
     from sklearn.exceptions import ConvergenceWarning
 
-    pipeline = build_pipeline(model, tuning.best.candidate, seed)
+    pipeline = build_pipeline(
+        model, tuning.best.candidate, seed, composition=training.composition_of(model)
+    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        pipeline.fit(features, training.events, model__sample_weight=training.weights)
+        pipeline.fit(features, training.answers, model__sample_weight=training.weights)
     failed = any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
     for warning in caught:
         if not issubclass(warning.category, ConvergenceWarning):
@@ -194,12 +214,12 @@ def choose_model(fitted: Sequence[FittedModel]) -> str:
     Returns
     -------
     str
-        The earlier one if two are equal within 1e-13.
+        The earlier one if two are equal to rounding.
     """
     rivals = [one for one in fitted if not one.model.reference]
     best = rivals[0]
     for rival in rivals[1:]:
-        if rival.tuning.best.criterion < best.tuning.best.criterion - 1e-13:
+        if is_less(rival.tuning.best.criterion, best.tuning.best.criterion):
             best = rival
     return best.model.name
 
@@ -241,11 +261,11 @@ def evaluate_fold(
     folds = []
     for one in fitted:
         prepared = one.pipeline[:-1].transform(test_features[one.model.columns])
-        margin, probability = predict_events(one.model, one.pipeline[-1], prepared)
-        folds.append(ModelFold(fitted=one, margin=margin, probability=probability))
+        margin, prediction = predict_patients(one.model, one.pipeline[-1], prepared)
+        folds.append(ModelFold(fitted=one, margin=margin, prediction=prediction))
     return FoldResult(
         test=test,
-        prevalence=float(np.average(training.events, weights=training.weights)),
+        training_mean=float(np.average(training.answers, weights=training.weights)),
         models=tuple(folds),
         chosen=choose_model(fitted),
     )

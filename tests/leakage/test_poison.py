@@ -74,16 +74,16 @@ def poisoned_features(plan: StudyPlan, rows: Positions) -> StudyPlan:
 def poisoned_answers(plan: StudyPlan, rows: Positions) -> StudyPlan:
     """Return the plan with some patients' answers turned round, the folds being kept."""
     outcome = plan.outcomes[UNIT.outcome]
-    score = outcome.score.copy()
-    score[rows] = 1 - score[rows]
-    outcomes = (replace(outcome, score=score), *plan.outcomes[1:])
+    scores = outcome.scores.copy()
+    scores[rows] = 1 - scores[rows]
+    outcomes = (replace(outcome, scores=scores), *plan.outcomes[1:])
     return replace(plan, outcomes=outcomes)
 
 
 def learnt(result: FoldResult) -> list[tuple[object, ...]]:
     """Return everything that was learnt in training: trials, choice, and fitted pipelines."""
     return [
-        (one.fitted.tuning, result.chosen, result.prevalence, joblib.hash(one.fitted.pipeline))
+        (one.fitted.tuning, result.chosen, result.training_mean, joblib.hash(one.fitted.pipeline))
         for one in result.models
     ]
 
@@ -100,7 +100,7 @@ def test_features_of_a_patient_held_out_do_not_touch_the_others(
     poisoned = fold_of(poisoned_features(plan, held_out(plan)[:1]))
     for before, after in zip(honest.models, poisoned.models, strict=True):
         np.testing.assert_array_equal(before.margin[1:], after.margin[1:])
-        np.testing.assert_array_equal(before.probability[1:], after.probability[1:])
+        np.testing.assert_array_equal(before.prediction[1:], after.prediction[1:])
 
 
 def test_features_of_patients_who_are_learnt_from_do_teach(

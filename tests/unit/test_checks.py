@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from heldout.checks import CHECKS, run_checks
+from heldout.findings import Finding
 from heldout.inference import Cell
-from heldout.record import Finding, OutcomeFacts, RunRecord
+from heldout.record import OutcomeFacts, RunRecord
 from heldout.study import evaluate
 from tests.tables import FEATURES, OUTCOMES, a_table
 
@@ -159,6 +161,12 @@ def test_checking_again_changes_nothing(record: RunRecord) -> None:
     assert run_checks(record).findings == record.findings
 
 
+def test_findings_of_the_data_are_kept_and_come_first(record: RunRecord) -> None:
+    noticed = Finding(code="HO015", title="Simulated data", verdict="issue", text="Simulated.")
+    found = run_checks(replace(record, findings=(*record.findings, noticed))).findings
+    assert [one.code for one in found] == ["HO015", *CHECKS]
+
+
 def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord) -> None:
     cells = [replace(cell, auc=0.5) for cell in record.cells]
     cells[3] = replace(cells[3], auc=0.81)
@@ -166,6 +174,35 @@ def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord)
     changed = replace(record, cells=tuple(cells), headline=tuple(headline))
     text = finding(changed, "HO006").text
     assert re.search(r"highest of 4 AUCs is \.81 \(.*response8 at week8\).* reaches \.72", text)
+
+
+def as_number(record: RunRecord) -> RunRecord:
+    """Return the record as if a number had been predicted, with 96 % of its variance explained."""
+    changes: dict[str, Any] = {"kind": "number", "auc": None, "events": 0, "r2": 0.96}
+    return replace(
+        record,
+        outcomes=tuple(replace(one, kind="number", events=0, n=30) for one in record.outcomes),
+        cells=tuple(replace(cell, **changes) for cell in record.cells),
+        headline=tuple(replace(cell, **changes) for cell in record.headline),
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "text"),
+    [
+        ("HO001", "issue", "response4 at week4 7.5"),
+        ("HO004", "not_applicable", "not drawn"),
+        ("HO006", "tip", "highest of 4 shares of variance explained is 96 %.* reaches 96 % there"),
+        ("HO008", "issue", r"response4 at week4 \(96 %\)"),
+        ("HO009", "tip", "No permutation test"),
+    ],
+)
+def test_a_number_is_checked_by_its_own_figures(
+    record: RunRecord, code: str, verdict: str, text: str
+) -> None:
+    found = finding(as_number(record), code)
+    assert found.verdict == verdict
+    assert re.search(text, found.text)
 
 
 def test_declined_outcomes_are_not_counted_against_the_features(record: RunRecord) -> None:

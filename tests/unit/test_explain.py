@@ -9,11 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.explain import explain_patients
-from heldout.models import MODELS, Model, build_pipeline, predict_events
+from heldout.models import MODELS, Model, build_pipeline, predict_patients
 from heldout.tuning import middle
 
 Floats = NDArray[np.float64]
-EXPLAINED = [model for model in MODELS.values() if model.explainer != "none"]
+EXPLAINED = [
+    model.for_kind(kind)
+    for model in MODELS.values()
+    for kind in ("class", "number")
+    if model.explainer != "none"
+]
 # XGBoost sums in single precision.
 TOLERANCE = {"xgboost": 1e-4}
 
@@ -29,7 +34,7 @@ class Study(NamedTuple):
     def margin(self, features: Floats) -> Floats:
         """Return the margin of any rows."""
         prepared = self.pipeline[:-1].transform(features)
-        return predict_events(self.model, self.pipeline[-1], prepared)[0]
+        return predict_patients(self.model, self.pipeline[-1], prepared)[0]
 
 
 def study_of(model: Model, n_features: int = 3) -> Study:
@@ -40,7 +45,9 @@ def study_of(model: Model, n_features: int = 3) -> Study:
     background[rng.random(background.shape) < 0.1] = np.nan
     patients[0, 0] = np.nan
     candidate = {name: middle(what) for name, what in model.space.items()}
-    pipeline = build_pipeline(model, candidate, 1).fit(background, events.astype(int))
+    points = 30 + 5 * background[:, 0] ** 2
+    answers = events.astype(int) if model.kind == "class" else np.nan_to_num(points, nan=30.0)
+    pipeline = build_pipeline(model, candidate, 1).fit(background, answers)
     return Study(model, pipeline, background, patients)
 
 
@@ -65,7 +72,7 @@ def shapley_values(study: Study) -> Floats:
     return values
 
 
-@pytest.mark.parametrize("model", EXPLAINED, ids=lambda model: model.name)
+@pytest.mark.parametrize("model", EXPLAINED, ids=lambda model: f"{model.name}-{model.kind}")
 class TestEveryExplainedModel:
     """Run over all models that have an explainer."""
 
@@ -119,3 +126,23 @@ def test_the_base_of_the_prevalence_is_its_margin() -> None:
     study = study_of(MODELS["prevalence"])
     _, base = explain_patients(*study)
     np.testing.assert_array_equal(base, study.margin(study.patients))
+
+
+def test_the_base_of_the_mean_is_the_mean() -> None:
+    study = study_of(MODELS["prevalence"].for_kind("number"))
+    contributions, base = explain_patients(*study)
+    assert not contributions.any()
+    np.testing.assert_array_equal(base, study.margin(study.patients))
+
+
+def test_a_patient_just_above_a_split_falls_as_in_the_model() -> None:
+    """24.7 lies above the middle of 24.6 and 24.8 in single precision, by less than it can tell."""
+    model = MODELS["random_forest"]
+    background = np.repeat([[24.6], [24.8]], 20, axis=0)
+    candidate = {"min_samples_leaf": 1, "max_features": 1.0}
+    events = np.repeat([0, 1], 20)
+    pipeline = build_pipeline(model, candidate, 1).fit(background, events)
+    patient = np.array([[24.7]])
+    contributions, base = explain_patients(model, pipeline, background, patient)
+    expected = pipeline.predict_proba(patient)[0, 1]
+    assert contributions.sum() + base[0] == pytest.approx(expected, abs=1e-6)

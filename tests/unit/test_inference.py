@@ -13,14 +13,23 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from heldout.inference import (
     Cell,
     HeldOut,
+    HeldOutNumbers,
     area,
     chance_range,
     derive_verdict,
+    r_squared_interval,
     render_verdict,
     score_cell,
     score_interval,
 )
-from heldout.metrics import hanley_mcneil_variance
+from heldout.metrics import (
+    fold_paired_concordance,
+    hanley_mcneil_variance,
+    mean_absolute_error,
+    r_squared_out_of_fold,
+    r_squared_variance,
+    spearman,
+)
 
 AUCS = st.floats(0, 1)
 SIZES = st.integers(1, 200)
@@ -286,3 +295,107 @@ def test_the_verdict_is_rendered_as_its_sentences() -> None:
 @pytest.mark.parametrize(("value", "text"), [(0.0, ".00"), (0.695, ".69"), (0.999, "1.00")])
 def test_areas_are_printed_with_two_digits(value: float, text: str) -> None:
     assert area(value) == text
+
+
+def held_out_numbers(n_repeats: int = 3) -> HeldOutNumbers:
+    """Return predictions of a number for thirty patients, fifteen a fold."""
+    rng = np.random.default_rng(0)
+    observed = rng.normal(20, 8, 30)
+    return HeldOutNumbers(
+        observed=observed,
+        prediction=20 + 0.5 * (observed - 20) + rng.normal(0, 4, (n_repeats, 30)),
+        training_mean=rng.normal(20, 0.5, (n_repeats, 30)),
+        folds=np.tile(np.arange(30) // 15, (n_repeats, 1)),
+        weights=np.ones(30),
+    )
+
+
+def test_a_cell_of_a_number_has_its_own_figures_and_no_other() -> None:
+    given = held_out_numbers()
+    cell = score_cell("score", "week8", "ridge", given)
+    assert (cell.kind, cell.n, cell.events, cell.status) == ("number", 30, 0, "evaluated")
+    arrays = (given.prediction, given.observed, given.training_mean)
+    assert cell.r2 == r_squared_out_of_fold(*arrays)
+    assert cell.mae == mean_absolute_error(given.prediction, given.observed)
+    assert cell.mae_mean == mean_absolute_error(given.training_mean, given.observed)
+    assert cell.spearman == spearman(given.prediction, given.folds, given.observed)
+    assert cell.concordance == fold_paired_concordance(
+        given.prediction, given.folds, given.observed
+    )
+    assert (cell.auc, cell.brier, cell.fold_auc, cell.calibration_slope) == (None, None, (), None)
+
+
+def test_its_interval_doubles_the_variance_over_patients() -> None:
+    given = held_out_numbers()
+    cell = score_cell("score", "week8", "ridge", given)
+    variance = r_squared_variance(given.prediction, given.observed, given.training_mean)
+    assert cell.r2 is not None
+    reach = 1.96 * (2 * variance) ** 0.5
+    expected = (cell.r2 - reach, cell.r2 + reach)
+    assert (cell.r2_low, cell.r2_high) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_interval_of_the_variance_explained_ends_at_all_of_it() -> None:
+    assert r_squared_interval(0.9, 0.04)[1] == 1.0
+
+
+def number(r2: float, *, reach: float = 0.2, follow_up: str = "week8") -> Cell:
+    """Return an evaluated headline of a number."""
+    return Cell(
+        outcome="madrs_score",
+        follow_up=follow_up,
+        model="headline",
+        n=36,
+        events=0,
+        kind="number",
+        status="evaluated",
+        r2=r2,
+        r2_low=r2 - reach,
+        r2_high=r2 + reach,
+        mae=7.31,
+        mae_mean=7.42,
+    )
+
+
+def test_a_number_that_is_not_explained_is_no_evidence() -> None:
+    verdict = derive_verdict([number(-0.04, reach=0.26)], None)
+    assert verdict.level == "no_evidence"
+    assert verdict.sentences == (
+        "No evidence that baseline predicts madrs score at week8: out of fold, the model explains "
+        "-4 % of the variance (95 % interval -30 to 22 %; the mean alone explains 0).",
+        "The mean absolute error for the 36 patients held out is 7.31; predicting the mean of the "
+        "others gives 7.42.",
+    )
+
+
+def test_an_interval_above_zero_is_a_hint() -> None:
+    verdict = derive_verdict([number(0.35)], None)
+    assert verdict.level == "untested"
+    assert (
+        "madrs score at week8: 35 % of the variance explained (15 to 55 %)"
+        in (verdict.sentences[0])
+    )
+
+
+def test_an_interval_that_begins_at_zero_is_not_above_it() -> None:
+    assert derive_verdict([number(0.2, reach=0.2)], None).level == "no_evidence"
+
+
+def test_a_number_does_not_overrule_a_primary_class() -> None:
+    primary = headline(0.45)
+    verdict = derive_verdict([number(0.5, follow_up="week4"), primary], primary)
+    assert verdict.level == "no_evidence"
+    assert "sustained response at week8" in verdict.sentences[0]
+    assert "madrs score at week4: 50 % of the variance" in verdict.sentences[1]
+
+
+def test_a_primary_number_decides_among_classes() -> None:
+    primary = number(0.5)
+    verdict = derive_verdict([headline(0.45), primary], primary)
+    assert verdict.level == "untested"
+    assert verdict.numbers["r2"] == 0.5
+
+
+def test_a_number_worse_than_the_mean_is_not_said_to_hold_chance() -> None:
+    verdict = derive_verdict([headline(0.45), number(-0.5)], None)
+    assert "no interval lies above it in 2 headlines" in verdict.sentences[0]

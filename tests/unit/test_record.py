@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -11,15 +12,71 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from heldout.characteristics import AuditCounts, Characteristic, Summary
 from heldout.errors import RecordError
+from heldout.findings import Finding
 from heldout.inference import render_verdict
+from heldout.instruments.reliability import Reliability
 from heldout.record import RunRecord, read_record, summary, write_atomically, write_record
 from heldout.study import evaluate
 from tests.tables import FEATURES, OUTCOMES, a_table
 
+OLD = Path(__file__).parents[1] / "reference" / "record_format_1"
 TABLES = ("predictions", "choices", "trials", "explanations")
 # Names a spreadsheet would mend: numbers with zeros, missing values, commas, line ends.
 AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', " c", "a\nb", "é", "True", "-0"]
+
+
+TWINS = Finding(
+    code="HO017", title="Alike", verdict="issue", text="One pair.", who=("007 and 1e3",)
+)
+SEX = Characteristic(
+    name="sex",
+    visit="d0",
+    label="Sex",
+    unit=None,
+    levels=("female", "male"),
+    outcome="response4",
+    follow_up="week4",
+    groups=(
+        Summary(group="all", n=39, missing=1, counts=(20, 19)),
+        Summary(group="event", n=1, missing=0, mean=1.5, median=1.5),
+    ),
+    difference=0.1 + 0.2,
+)
+ALPHA = Reliability(
+    name="madrs",
+    visit="d0",
+    n=36,
+    parts=10,
+    alpha=0.8,
+    alpha_low=0.7,
+    alpha_high=0.9,
+    omega=None,
+    sem=2.5,
+    reliable_points=6.9,
+    floor=0.0,
+    ceiling=1 / 3,
+)
+AUDIT = AuditCounts(
+    name="madrs",
+    visit="d0",
+    instrument="madrs",
+    items=(1, 2),
+    reversed=(2,),
+    recoded=(),
+    skippable=(),
+    suicidality=(),
+    method="sum",
+    rule="80%",
+    higher_is="worse",
+    n=36,
+    scored=35,
+    unanswered=0,
+    prorated=2,
+    skipped=0,
+    missing=1,
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +84,7 @@ def record() -> RunRecord:
     """Return the record of a small study whose patients have awkward names."""
     table = a_table()
     names = [*AWKWARD, *table.index[len(AWKWARD) :]]
-    return evaluate(
+    made = evaluate(
         table.set_axis(names, axis=0),
         outcomes=OUTCOMES,
         features=FEATURES,
@@ -36,6 +93,13 @@ def record() -> RunRecord:
         models=["prevalence", "ridge"],
         repeats=1,
         trials=2,
+    )
+    return replace(
+        made,
+        characteristics=(SEX, replace(SEX, levels=(), correlation=-0.25)),
+        reliability=(ALPHA,),
+        score_audit=(AUDIT,),
+        findings=(*made.findings, TWINS),
     )
 
 
@@ -177,10 +241,40 @@ def test_a_manifest_without_digests_is_damaged(folder: Path, digests: object) ->
 def test_a_newer_format_is_refused_as_newer(folder: Path, files: object) -> None:
     """Its files may have other names; that must not be taken for damage."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    newer = manifest | {"format": 2} | ({} if files is None else {"sha256": files})
+    newer = manifest | {"format": 3} | ({} if files is None else {"sha256": files})
     (folder / "manifest.json").write_text(json.dumps(newer), encoding="utf-8")
-    with pytest.raises(RecordError, match="record format 2, this version reads 1"):
+    with pytest.raises(RecordError, match="record format 3, this version reads 1 to 2"):
         read_record(folder)
+
+
+def test_a_record_of_format_1_opens() -> None:
+    """Written by version 0.1.0; what it did not have is empty, and nothing is asked of it."""
+    old = read_record(OLD)
+    assert (old.name, old.n_patients, [cell.model for cell in old.cells]) == (
+        "small",
+        40,
+        ["prevalence", "ridge"],
+    )
+    assert (old.characteristics, old.reliability, old.score_audit) == ((), (), ())
+    assert [one.kind for one in old.outcomes] == ["class"]
+    assert [one.kind for one in old.cells] == ["class"] * 2
+    assert old.visits[0].missed is None
+
+
+def test_a_record_of_format_1_comes_back_the_same_in_the_present_format(tmp_path: Path) -> None:
+    old = read_record(OLD)
+    write_record(old, tmp_path / "new")
+    new = read_record(tmp_path / "new")
+    assert json.loads((tmp_path / "new" / "manifest.json").read_text())["format"] == 2
+    for name in [one.name for one in fields(RunRecord) if one.name not in {*TABLES, "folder"}]:
+        assert getattr(new, name) == getattr(old, name)
+
+
+def test_a_damaged_record_of_format_1_is_not_opened(tmp_path: Path) -> None:
+    shutil.copytree(OLD, tmp_path / "old")
+    (tmp_path / "old" / "trials.csv").unlink()
+    with pytest.raises(RecordError, match=r"trials\.csv: is missing"):
+        read_record(tmp_path / "old")
 
 
 def test_a_disk_that_fills_up_leaves_nothing(record: RunRecord, tmp_path: Path) -> None:

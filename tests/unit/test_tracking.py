@@ -732,3 +732,82 @@ def test_a_run_can_be_logged_while_another_reads_the_store(
     log_record(record, FIGURES, mlruns)
     reader.close()
     assert len(all_runs(client)) == 5
+
+
+def a_number_cell(model: str) -> Cell:
+    return Cell(
+        outcome="score",
+        follow_up="d2",
+        model=model,
+        n=4,
+        events=0,
+        kind="number",
+        status="evaluated",
+        r2=-0.042,
+        r2_low=-0.3,
+        r2_high=0.2 + 0.1,
+        mae=7.31,
+        mae_mean=7.42,
+        spearman=0.1,
+        concordance=0.55,
+    )
+
+
+def with_a_number(record: RunRecord) -> RunRecord:
+    """Return the record with one model of a number, whose predictions have their own columns."""
+    numbers = pd.DataFrame(
+        {
+            "outcome": "score",
+            "follow_up": "d2",
+            "model": "ridge",
+            "patient": PATIENTS,
+            "repeat": 0,
+            "fold": 0,
+            "observed": 20.5,
+            "prediction": 19.25,
+            "training_mean": 1 / 3,
+        }
+    )
+    predictions = pd.concat([record.predictions, numbers], ignore_index=True)
+    return replace(record, cells=(*record.cells, a_number_cell("ridge")), predictions=predictions)
+
+
+def test_a_number_is_shown_by_its_own_figures(record: RunRecord) -> None:
+    cell = a_number_cell("ridge")
+    items = list(items_of(with_a_number(record), cell, {}))
+    (metrics,) = [one.values for one in items if isinstance(one, Metrics)]
+    assert metrics == {
+        "cv.r2": -0.042,
+        "cv.r2_lo": -0.3,
+        "cv.r2_hi": 0.2 + 0.1,
+        "cv.mae": 7.31,
+        "cv.mae_of_mean": 7.42,
+        "cv.spearman": 0.1,
+        "cv.concordance": 0.55,
+    }
+    (params,) = [one.values for one in items if isinstance(one, Params)]
+    assert "events" not in params
+    assert not [one for one in items if isinstance(one, Series) and one.name == "fold.roc_auc"]
+
+
+def test_a_numbers_run_says_its_figure_in_words(record: RunRecord) -> None:
+    (tags,) = [
+        one.values
+        for one in items_of(with_a_number(record), a_number_cell("ridge"), {})
+        if isinstance(one, Tags)
+    ]
+    assert tags["mlflow.note.content"].startswith(
+        "Ridge linear regression: -4 % of the variance explained for patients held out (95 % "
+        "interval -30 to 30 %)."
+    )
+
+
+def test_a_numbers_predictions_have_the_columns_of_a_number(record: RunRecord) -> None:
+    (table,) = [
+        pd.read_csv(StringIO(one.text))
+        for one in items_of(with_a_number(record), a_number_cell("ridge"), {})
+        if isinstance(one, Artifact) and one.path == "predictions.csv"
+    ]
+    columns = ["patient", "repeat", "fold", "observed", "prediction", "training_mean"]
+    assert list(table.columns) == columns
+    assert len(table) == len(PATIENTS)

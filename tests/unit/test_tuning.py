@@ -24,14 +24,14 @@ TRAINING = a_training_set(60)
 
 def inner_folds(training: TrainingSet = TRAINING) -> Ints:
     """Return five inner folds."""
-    answers = training.events[:, None].astype(np.float64)
+    answers = training.answers[:, None].astype(np.float64)
     return draw_folds(answers, 5, np.random.default_rng(0))
 
 
 def prepared(kind: str, training: TrainingSet = TRAINING) -> tuple[InnerFold, ...]:
     """Return the inner folds, prepared."""
     return prepare_inner(
-        training.features["all"], training.events, training.weights, inner_folds(training), kind
+        training.features["all"], training.answers, training.weights, inner_folds(training), kind
     )
 
 
@@ -51,7 +51,7 @@ def tuned(
 
 def brier_by_scikit_learn(pipeline: object) -> float:
     """Return the cross-validated Brier score of a pipeline, refitted whole in every fold."""
-    features, events, weights = TRAINING.features["all"], TRAINING.events, TRAINING.weights
+    features, events, weights = TRAINING.features["all"], TRAINING.answers, TRAINING.weights
     probability = np.full(len(events), np.nan)
     for train, test in PredefinedSplit(inner_folds()).split():
         step = pipeline.steps[-1][0]  # type: ignore[attr-defined]
@@ -91,10 +91,10 @@ def test_preparing_on_all_rows_would_give_another_criterion() -> None:
     leaked = tuple(
         InnerFold(
             train=features[inner_folds() != fold],
-            train_events=one.train_events,
+            train_answers=one.train_answers,
             train_weights=one.train_weights,
             test=features[inner_folds() == fold],
-            test_events=one.test_events,
+            test_answers=one.test_answers,
             test_weights=one.test_weights,
         )
         for fold, one in enumerate(honest)
@@ -108,9 +108,9 @@ def test_preparing_on_all_rows_would_give_another_criterion() -> None:
 
 def test_inner_folds_part_the_training_patients() -> None:
     """Every patient is judged once, and never by a model that was fitted on that patient."""
-    features = np.arange(len(TRAINING.events), dtype=np.float64)[:, None]
+    features = np.arange(len(TRAINING.answers), dtype=np.float64)[:, None]
     folds = inner_folds()
-    inner = prepare_inner(features, TRAINING.events, TRAINING.weights, folds, "impute")
+    inner = prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute")
     everybody = set(range(len(features)))
     judged = [patient for fold in inner for patient in fold.test[:, 0]]
     assert sorted(judged) == sorted(everybody)
@@ -119,14 +119,14 @@ def test_inner_folds_part_the_training_patients() -> None:
 
 
 def test_an_inner_fold_keeps_each_patients_answer_and_weight() -> None:
-    features = np.arange(len(TRAINING.events), dtype=np.float64)[:, None]
+    features = np.arange(len(TRAINING.answers), dtype=np.float64)[:, None]
     folds = inner_folds()
-    for fold in prepare_inner(features, TRAINING.events, TRAINING.weights, folds, "impute"):
+    for fold in prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute"):
         for rows, events, weights in (
-            (fold.train[:, 0].astype(int), fold.train_events, fold.train_weights),
-            (fold.test[:, 0].astype(int), fold.test_events, fold.test_weights),
+            (fold.train[:, 0].astype(int), fold.train_answers, fold.train_weights),
+            (fold.test[:, 0].astype(int), fold.test_answers, fold.test_weights),
         ):
-            np.testing.assert_array_equal(events, TRAINING.events[rows])
+            np.testing.assert_array_equal(events, TRAINING.answers[rows])
             np.testing.assert_array_equal(weights, TRAINING.weights[rows])
 
 
@@ -134,7 +134,7 @@ def test_inner_test_rows_do_not_change_what_inner_training_rows_become() -> None
     features = TRAINING.features["all"].copy()
     folds = inner_folds()
     features[folds == 0] = 1e9
-    changed = prepare_inner(features, TRAINING.events, TRAINING.weights, folds, "impute_scale")
+    changed = prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute_scale")
     np.testing.assert_array_equal(changed[0].train, prepared("impute_scale")[0].train)
 
 

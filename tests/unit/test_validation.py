@@ -2,15 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from heldout.models import MODELS, Model, build_pipeline, predict_events
+from heldout.models import MODELS, Model, build_pipeline, predict_patients
+from heldout.record import RunRecord
 from heldout.spec import TuningSpec
+from heldout.splits import derive_seed, draw_folds, strata_of
 from heldout.study import evaluate
+from heldout.study.notebook import plan_table
 from heldout.study.units import Unit, evaluate_unit, units_of
 from heldout.tuning import Trial, Tuning
 from heldout.validation import (
@@ -21,7 +25,7 @@ from heldout.validation import (
     evaluate_fold,
     fit_models,
 )
-from tests.tables import FEATURES, OUTCOMES, a_plan, a_table, a_training_set
+from tests.tables import FEATURES, OUTCOMES, a_plan, a_table, a_training_set, numbers_of
 
 TRAINING = a_training_set(40)
 UNSEEN = a_training_set(12, seed=1)
@@ -35,7 +39,7 @@ def models(*names: str) -> list[Model]:
 
 def fold_of(names: Sequence[str], training: TrainingSet = TRAINING) -> FoldResult:
     """Return one outer fold's result."""
-    test = np.arange(len(UNSEEN.events))
+    test = np.arange(len(UNSEEN.answers))
     return evaluate_fold(training, UNSEEN.features, test, models(*names), TUNING, n_inner=2, seed=1)
 
 
@@ -78,7 +82,7 @@ def test_a_model_of_severity_is_left_out_where_severity_is_unknown() -> None:
 
 def test_severity_is_predicted_from_severity_alone() -> None:
     changed = replace(
-        TRAINING, features=dict(TRAINING.features) | {"all": np.zeros((len(TRAINING.events), 4))}
+        TRAINING, features=dict(TRAINING.features) | {"all": np.zeros((len(TRAINING.answers), 4))}
     )
     with_all, without = (fold_of(["severity", "ridge"], one).models for one in (TRAINING, changed))
     np.testing.assert_array_equal(with_all[0].margin, without[0].margin)
@@ -89,16 +93,16 @@ def test_predictions_are_those_of_the_best_candidate_fitted_on_the_whole_trainin
     [one] = fold_of(["ridge"]).models
     best = one.fitted.tuning.best.candidate
     pipeline = build_pipeline(MODELS["ridge"], best, 0)
-    pipeline.fit(TRAINING.features["all"], TRAINING.events, model__sample_weight=TRAINING.weights)
+    pipeline.fit(TRAINING.features["all"], TRAINING.answers, model__sample_weight=TRAINING.weights)
     prepared = pipeline[:-1].transform(UNSEEN.features["all"])
-    margin, probability = predict_events(MODELS["ridge"], pipeline[-1], prepared)
+    margin, probability = predict_patients(MODELS["ridge"], pipeline[-1], prepared)
     np.testing.assert_array_equal(one.margin, margin)
-    np.testing.assert_array_equal(one.probability, probability)
+    np.testing.assert_array_equal(one.prediction, probability)
 
 
 def test_the_prevalence_is_the_weighted_share_of_training_events() -> None:
-    expected = np.average(TRAINING.events, weights=TRAINING.weights)
-    assert fold_of(["ridge"]).prevalence == pytest.approx(expected, abs=1e-15)
+    expected = np.average(TRAINING.answers, weights=TRAINING.weights)
+    assert fold_of(["ridge"]).training_mean == pytest.approx(expected, abs=1e-15)
 
 
 def test_adding_a_model_changes_nothing_for_the_others() -> None:
@@ -152,7 +156,7 @@ def test_nobody_held_out_is_learnt_from() -> None:
         result = evaluate_unit(plan, unit)
         others = outcome.observed.copy()
         others[result["test"]] = False
-        assert result["prevalence"] == pytest.approx(outcome.values[others].mean(), abs=1e-15)
+        assert result["training_mean"] == pytest.approx(outcome.values[others].mean(), abs=1e-15)
 
 
 def test_patients_not_observed_are_neither_events_nor_non_events() -> None:
@@ -171,7 +175,7 @@ def test_patients_not_observed_are_neither_events_nor_non_events() -> None:
 def test_each_follow_up_is_learnt_from_its_own_answers() -> None:
     plan = a_plan(a_table(), outcomes=OUTCOMES)
     first, second = (evaluate_unit(plan, Unit(outcome=n, repeat=0, fold=0)) for n in (0, 1))
-    assert first["prevalence"] != second["prevalence"]
+    assert first["training_mean"] != second["training_mean"]
 
 
 def test_the_headline_is_the_prediction_of_the_model_chosen_in_each_fold() -> None:
@@ -196,3 +200,149 @@ def test_the_headline_is_the_prediction_of_the_model_chosen_in_each_fold() -> No
         expected[columns].sort_values("patient", ignore_index=True),
         check_exact=True,
     )
+
+
+NUMBERS = numbers_of(TRAINING)
+EVERY = ["prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost"]
+
+
+def test_the_training_mean_of_a_number_is_its_weighted_mean() -> None:
+    expected = np.average(NUMBERS.answers, weights=NUMBERS.weights)
+    assert fold_of(["ridge"], NUMBERS).training_mean == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_number_is_learnt_by_every_models_regressor() -> None:
+    fitted = [one.fitted for one in fold_of(EVERY, NUMBERS).models]
+    assert [(one.model.name, one.model.kind) for one in fitted] == [
+        (name, "number") for name in EVERY
+    ]
+
+
+def test_the_criterion_of_a_number_is_its_mean_squared_error() -> None:
+    """Of the mean alone, to be computed by hand, on the inner folds it was judged by."""
+    [one] = fit_models(NUMBERS, models("prevalence"), TUNING, n_inner=4, seed=1)
+    rng = np.random.default_rng(derive_seed(1, "inner", *NUMBERS.path))
+    folds = draw_folds(strata_of(NUMBERS.answers.astype(float), "number")[:, None], 4, rng)
+    mean = np.empty(len(folds))
+    for fold in range(4):
+        known = folds != fold
+        mean[~known] = np.average(NUMBERS.answers[known], weights=NUMBERS.weights[known])
+    expected = np.average((NUMBERS.answers - mean) ** 2, weights=NUMBERS.weights)
+    assert one.tuning.best.criterion == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_constant_added_to_a_number_is_added_to_its_predictions() -> None:
+    moved = replace(NUMBERS, answers=np.float64(100) + NUMBERS.answers)
+    for name in ("prevalence", "severity", "ridge", "elastic_net"):
+        [before], [after] = (fold_of([name, "ridge"], one).models[:1] for one in (NUMBERS, moved))
+        np.testing.assert_allclose(after.prediction, before.prediction + 100, atol=1e-9)
+
+
+def number_record(table: pd.DataFrame, **more: Any) -> RunRecord:
+    """Return a small study of a number in a table."""
+    settings: dict[str, Any] = {"models": ["prevalence", "ridge"], "repeats": 2, "trials": 3}
+    return evaluate(
+        table,
+        outcomes={"week4": "points"},
+        features=FEATURES,
+        kind="number",
+        seed=1,
+        **(settings | more),
+    )
+
+
+def a_number_table(n_patients: int = 40, signal: float = 6.0) -> pd.DataFrame:
+    """Return a made-up table with points that feature ``a`` and noise make; some not observed."""
+    table = a_table(n_patients)
+    noise = np.random.default_rng(5).normal(0, 3, n_patients)
+    points = 20 + signal * table["a"].fillna(0) + noise
+    return table.assign(points=points.where(np.arange(n_patients) % 9 != 4))
+
+
+def test_a_constant_added_to_a_number_changes_no_figure_of_ridge() -> None:
+    table = a_number_table()
+    before, after = (number_record(t) for t in (table, table.assign(points=table["points"] + 64)))
+    for one, other in zip(before.cells, after.cells, strict=True):
+        for name in ("r2", "r2_low", "r2_high", "mae", "spearman", "concordance"):
+            assert getattr(other, name) == pytest.approx(getattr(one, name), abs=1e-9)
+    moved = after.predictions["prediction"] - before.predictions["prediction"]
+    np.testing.assert_allclose(moved, 64, atol=1e-9)
+
+
+def test_an_effect_on_a_number_is_found() -> None:
+    ridge = next(c for c in number_record(a_number_table()).cells if c.model == "ridge")
+    assert (ridge.r2 or 0) > 0.5
+    assert (ridge.r2_low or 0) > 0
+    assert (ridge.concordance or 0) > 0.75
+
+
+def test_the_mean_explains_nothing_and_ranks_nobody() -> None:
+    mean = number_record(a_number_table()).cells[0]
+    assert (mean.r2, mean.r2_low, mean.r2_high) == (0.0, 0.0, 0.0)
+    assert (mean.spearman, mean.concordance) == (0.0, 0.5)
+
+
+def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
+    """Whatever stands in a test patient's row, the others' predictions in that fold are kept."""
+    table = a_number_table()
+    plan, poisoned = (
+        plan_table(
+            one,
+            {
+                "features": [{"columns": list(FEATURES)}],
+                "models": ["prevalence", "ridge", "random_forest"],
+                "validation": {"outer": 5, "inner": 4, "repeats": 1},
+                "tuning": {"trials": 2},
+                "seed": 3,
+            },
+            outcomes={"week4": "points"},
+            severity=None,
+            site=None,
+            kind="number",
+        )
+        for one in (table, table.assign(points=table["points"].where(table.index != "P003", 1e6)))
+    )
+    poisoned.matrix.table.loc["P003"] = 1e9
+    poisoned = replace(poisoned, folds=plan.folds)
+    fold = int(plan.folds.folds[0][3])
+    before, after = (
+        evaluate_unit(p, Unit(outcome=0, repeat=0, fold=fold)) for p in (plan, poisoned)
+    )
+    place = before["test"].index(3)
+    assert (after["training_mean"], after["chosen"]) == (before["training_mean"], before["chosen"])
+    for one, other in zip(before["models"], after["models"], strict=True):
+        assert other["trials"] == one["trials"]
+        assert np.delete(other["prediction"], place).tolist() == (
+            np.delete(one["prediction"], place).tolist()
+        )
+
+
+@pytest.mark.slow
+def test_two_workers_predict_a_number_as_one_does() -> None:
+    one, two = (
+        number_record(a_number_table(), models=["ridge", "elastic_net", "xgboost"], workers=n)
+        for n in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one.predictions, two.predictions, check_exact=True)
+    assert one.cells == two.cells
+
+
+def test_a_number_has_columns_of_its_own_among_the_predictions() -> None:
+    record = number_record(a_number_table())
+    columns = ["observed", "prediction", "training_mean"]
+    assert list(record.predictions.columns)[-3:] == columns
+    assert not record.predictions[columns].isna().any(axis=None)
+    observed = record.predictions.groupby("patient")["observed"].first()
+    pd.testing.assert_series_equal(
+        observed, a_number_table()["points"].dropna(), check_names=False, check_exact=True
+    )
+
+
+def test_the_mean_is_that_of_the_patients_in_the_other_folds() -> None:
+    record = number_record(a_number_table())
+    rows = record.predictions[record.predictions["model"] == "prevalence"]
+    for _, repeat in rows.groupby("repeat"):
+        for fold, tested in repeat.groupby("fold"):
+            expected = repeat.loc[repeat["fold"] != fold, "observed"].mean()
+            np.testing.assert_allclose(tested["training_mean"], expected, rtol=1e-12)
+            np.testing.assert_allclose(tested["prediction"], expected, rtol=1e-12)

@@ -64,7 +64,7 @@ EXPERIMENT_FAULTS: dict[str, tuple[Change, str]] = {
         r"'madrs_d28' is known at visit 'd28' \(day 28\), which is later than baseline",
     ),
     "one class only": (
-        lambda e: e["outcomes"][0].update(rule={"at_most": 60}),
+        lambda e: e["outcomes"][0].update(rule={"at_most": 59}),
         "No outcome can be evaluated:.*all .* patients observed had the event",
     ),
     "negative trials": (
@@ -110,7 +110,7 @@ def test_an_outcome_with_one_class_is_declined_and_the_rest_goes_on(
     small_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     experiment = experiment_of() | {"models": ["ridge"], "validation": {"repeats": 1}}
-    sure = {"name": "sure", "column": "madrs", "rule": {"at_most": 60}, "at": ["d7"]}
+    sure = {"name": "sure", "column": "madrs", "rule": {"at_most": 59}, "at": ["d7"]}
     experiment["outcomes"].append(sure)
     small_study.write_text(json.dumps(experiment), encoding="utf-8")
     arguments = ["run", str(small_study), "--workers", "1", "--no-mlflow", "--json"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,11 +14,18 @@ import pytest
 
 from heldout.cli import main
 from heldout.record import read_record
-from tests.small_study import SECRET_ANSWER, simulated_patients, write_small_study, write_table
+from tests.small_study import (
+    SECRET_ANSWER,
+    experiment_of,
+    simulated_patients,
+    write_small_study,
+    write_table,
+)
 
 CELL = {
     "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
-    "auc_high", "brier", "brier_skill", "p", "p_adjusted",
+    "auc_high", "brier", "brier_skill", "p", "p_adjusted", "kind", "r2", "r2_low", "r2_high", "mae",
+    "mae_mean", "spearman", "concordance", "calibration_slope",
 }  # fmt: skip
 FIGURES = ("record.json", "predictions.csv", "choices.csv", "trials.csv", "explanations.csv")
 
@@ -188,3 +196,22 @@ def test_a_plan_can_be_run_as_an_experiment(
     copy.write_text(first.split("# Design")[0], encoding="utf-8")
     assert main(["plan", str(copy)]) == 0
     assert capsys.readouterr().out.splitlines()[1:] == first.splitlines()[1:]
+
+
+@pytest.mark.slow
+def test_a_number_and_a_class_go_through_one_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One fold plan, one record and one page serve both kinds of outcome."""
+    score = {"name": "score", "column": "madrs", "rule": {"value": "score"}, "at": ["d28"]}
+    outcomes = [*experiment_of()["outcomes"], score]
+    path = write_small_study(tmp_path, outcomes=outcomes, models=["prevalence", "ridge"])
+    assert main(["run", str(path), "--no-mlflow", "--workers", "1"]) == 0
+    assert re.search(r"score d28 +38 +-?\d+ % +-?\d+ to -?\d+ %", capsys.readouterr().out)
+    record = read_record(only_record(tmp_path))
+    assert [cell.kind for cell in record.headline] == ["class", "class", "number"]
+    by_kind = record.predictions.groupby("outcome")
+    folds = {name: rows.groupby(["patient", "repeat"])["fold"].first() for name, rows in by_kind}
+    both = folds["score"].index.intersection(folds["response"].index)
+    assert len(both) > 60
+    assert (folds["score"][both] == folds["response"][both]).all()

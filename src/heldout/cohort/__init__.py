@@ -22,8 +22,9 @@ fold, repeat, run
     A part of the patients held out together; one division into folds; one execution.
 """
 
+from heldout.cohort.cells import numbers_of
 from heldout.cohort.inclusion import FlowStep, included_bounds, included_levels
-from heldout.cohort.people import Cohort, read_cohort
+from heldout.cohort.people import Cohort, include_patients, read_cohort
 from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
 
@@ -32,8 +33,10 @@ __all__ = [
     "FlowStep",
     "Source",
     "file_in_study",
+    "include_patients",
     "included_bounds",
     "included_levels",
+    "numbers_of",
     "read_cohort",
     "read_table",
 ]

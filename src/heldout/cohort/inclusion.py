@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.sources import TOTAL, Source
+from heldout.cohort.sources import TOTAL, Source, scores_at
 from heldout.errors import unknown_name
-from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec
+from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec, InstrumentKey
 
 __all__ = ["FlowStep", "include", "included_bounds", "included_levels", "inclusion_faults"]
 
@@ -22,24 +23,41 @@ class FlowStep:
     n: int
 
 
-def inclusion_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
-    """Return the faults of every inclusion rule that cannot be applied."""
+def inclusion_faults(
+    experiment: Experiment, keys: Mapping[str, InstrumentKey], sources: list[Source]
+) -> list[str]:
+    """Return the faults of every inclusion rule that cannot be applied.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its cohort part holds the rules.
+    keys : mapping of str to InstrumentKey
+        Which scores there will be.
+    sources : list of Source
+        When they are measured.
+
+    Returns
+    -------
+    list of str
+    """
     spec, faults = experiment.cohort, []
+    measured = scores_at(spec, keys, sources)
     for number, rule in enumerate(spec.include):
         where = experiment.where("cohort", "include", number)
         visit = rule.visit or spec.baseline
-        measured = dict.fromkeys(source.visit for source in sources if source.name == rule.column)
-        if rule.column not in spec.columns:
-            faults.append(unknown_name(where, "declared column", rule.column, spec.columns))
+        if rule.column not in measured:
+            faults.append(unknown_name(where, "declared column or score", rule.column, measured))
         elif visit not in spec.visits:
             faults.append(unknown_name(where, "visit", visit, spec.visits))
-        elif visit not in measured:
+        elif visit not in measured[rule.column]:
             faults.append(
                 f"{where}: '{rule.column}' was not measured at '{visit}', only at "
-                f"{', '.join(measured)}. Choose one of these."
+                f"{', '.join(measured[rule.column])}. Choose one of these."
             )
         else:
-            faults += condition_faults(where, rule, spec.columns[rule.column])
+            declared = spec.columns[rule.column.partition(".")[0]]
+            faults += condition_faults(where, rule, declared)
     return faults
 
 
@@ -62,7 +80,7 @@ def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[F
     kept = np.ones(len(values), dtype=bool)
     flow = [FlowStep(label="In the table", n=len(values))]
     for rule in spec.include:
-        known = judged(values, rule.column, rule.visit or spec.baseline)
+        known = values[(rule.column, rule.visit or spec.baseline, TOTAL)]
         unknown = int((kept & known.isna()).sum())
         label = f"{rule.label} ({unknown} not observed)" if unknown else rule.label
         kept &= meets(rule, known)
@@ -119,14 +137,6 @@ def included_levels(spec: CohortSpec, column: str, visit: str) -> dict[str, str]
         if rule.among is not None and (rule.column, rule.visit or spec.baseline) == (column, visit):
             levels = {code: label for code, label in levels.items() if code in rule.among}
     return levels
-
-
-def judged(values: pd.DataFrame, column: str, visit: str) -> pd.Series:
-    """Return what a rule looks at: a value, or the sum of the items where items were read."""
-    if (column, visit, TOTAL) in values.columns:
-        return values[(column, visit, TOTAL)]
-    items = [key for key in values.columns if list(key[:2]) == [column, visit]]
-    return values[items].sum(axis=1, skipna=False)
 
 
 def meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:

@@ -1,52 +1,55 @@
-"""Who is in the study: one row a patient, every value with its column, visit and item."""
+"""Who is in the study: one row a patient, every value with its score name, visit and item."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
+from heldout.cohort.declarations import column_faults, declaration_faults, undeclared_visits
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
-from heldout.cohort.sources import (
-    TOTAL,
-    Source,
-    declaration_faults,
-    missing_column,
-    read_values,
-    sources_of,
-    undeclared_visits,
-)
-from heldout.cohort.tables import file_in_study, read_table
-from heldout.errors import CohortError, a_few, raise_faults
+from heldout.cohort.noticing import Notice, findings_of
+from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
+from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
+from heldout.cohort.values import read_values
+from heldout.cohort.visits import Placement, changing, place_rows
+from heldout.errors import CohortError, raise_faults
+from heldout.findings import Finding
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
 
-__all__ = ["Cohort", "read_cohort"]
+__all__ = ["Cohort", "include_patients", "read_cohort"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cohort:
-    """The included patients, in the order of their pseudonyms.
+    """Patients in the order of their pseudonyms: everybody as read, later who is included.
 
     Attributes
     ----------
     spec : CohortSpec
         The cohort file.
     values : DataFrame of shape (n_patients, n_sources)
-        Index: patient. Columns: (declared column, visit, item), item 0 for a value that is
-        not one item. Numbers are float64, categories and texts their codes; missing where
-        not observed. Never changed in place.
+        Index: patient. Columns: (name, visit, item): the declared column and its item, or,
+        with item 0, a score name (``madrs``, ``rfq8.certainty``) or declared column. Numbers
+        are float64, categories and texts their codes; missing where not observed. Never
+        changed in place.
     site : tuple of str, or None
         One site a patient; ``""`` where unknown.
     flow : tuple of FlowStep
         Patients left at each step of inclusion; the first is the whole table.
     sources : tuple of Source
-        Where each column of `values` came from.
+        Where each column of `values` that was read came from.
+    reported : DataFrame
+        Scores that the tables hold beside the items they are made of, in the form of
+        `values`; to be compared, never used.
+    findings : tuple of Finding
+        Checks of reading, HO011 to HO014, such as rows equally near to two visits.
     unused : int
-        Columns of the table that no declared column reads.
+        Columns of the tables that no declared column reads.
     data_fingerprint : str
-        SHA-256 of the table's file.
+        SHA-256 of the table's file, or over the digests of several.
     """
 
     spec: CohortSpec
@@ -56,6 +59,8 @@ class Cohort:
     sources: tuple[Source, ...]
     unused: int
     data_fingerprint: str
+    reported: pd.DataFrame = field(default_factory=pd.DataFrame)
+    findings: tuple[Finding, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -80,149 +85,138 @@ class Cohort:
     def table_name(self, source: Source) -> str:
         """Return what a source is called in a table of a row a patient.
 
-        The same column of a long table serves every visit, so the visit is added to its name.
+        The same column of a long table serves every visit, so the visit is added to its name;
+        a name that two tables share is led by the further table's.
         """
-        declared = self.spec.columns[source.name]
-        long = self.spec.table.layout == "long" and declared.by_visit
-        return f"{source.column}_{source.visit}" if long else source.column
+        declared = self.spec.columns[source.declared]
+        long = table_of(self.spec, source.table).layout == "long" and declared.by_visit
+        name = f"{source.column}_{source.visit}" if long else source.column
+        shared = any(
+            (one.column, one.visit) == (source.column, source.visit) and one.table != source.table
+            for one in self.sources
+        )
+        return f"{source.table}.{name}" if shared and source.table else name
 
 
 def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Cohort:
-    """Return the included patients of an experiment.
+    """Return all patients in the tables of an experiment.
 
     Parameters
     ----------
     experiment : Experiment
-        Its ``cohort`` part says where the table lies and what it holds.
+        Its ``cohort`` part says where the tables lie and what they hold.
     keys : mapping of str to InstrumentKey
         Keys of the instruments the columns name; their ranges are checked too.
 
     Returns
     -------
     Cohort
-        Sorted by pseudonym, so that the order of the table's rows changes nothing.
+        Sorted by pseudonym, so that the order of the tables' rows changes nothing. Who stands
+        in a further table only is left out.
 
     Raises
     ------
     CohortError
-        With every fault of the table at once: columns that are missing, values that are not
+        With every fault of the tables at once: columns that are missing, values that are not
         numbers, not among the levels or out of range, patients or visits that stand twice,
-        visits that are not declared, values of a patient that change or are known too late.
+        visits that are not declared, dates that are none, values of a patient that change or
+        are known too late.
     """
     spec = experiment.cohort
-    where = experiment.where("cohort", "table", "file")
-    path = file_in_study(experiment.folder, spec.table.file, where)
-    table, digest = read_table(path, spec.table.missing, spec.table.file)
+    tables, digest = read_tables(experiment)
     sources = sources_of(spec, keys)
-    read = {source.column for source in sources}
-    read |= {column for column in (spec.patient, spec.site, spec.table.visit) if column}
+    read = columns_read(spec, tables, sources)
     faults = declaration_faults(experiment, sources)
-    faults += column_faults(experiment, table, sources)
-    faults += undeclared_visits(experiment, list(table.columns), read)
-    faults += inclusion_faults(experiment, sources)
+    faults += column_faults(experiment, tables, sources)
+    faults += undeclared_visits(experiment, tables, read)
+    faults += inclusion_faults(experiment, keys, sources)
     raise_faults(CohortError, faults)
 
-    ids, visits, faults = identities(spec, table)
-    sheet, more = values_of(experiment, keys, table, sources)
-    raise_faults(CohortError, faults + more + site_faults(spec, table, ids))
-    values, faults = by_patient(spec, sheet, sources, ids, visits)
+    tables, placed, noticed, faults = place_tables(experiment, tables, sources)
+    sheet, more = values_of(experiment, keys, tables, sources)
+    raise_faults(CohortError, faults + more + site_faults(spec, tables[None]))
+    values, faults = by_patient(spec, sheet, sources, tables, placed)
     raise_faults(CohortError, faults)
-    included, flow = include(spec, values)
+    beside = reported_beside_items(spec, keys, sources)
     return Cohort(
         spec=spec,
-        values=values.loc[included],
-        site=sites_of(spec, table, ids, list(values.index[included])),
-        flow=flow,
-        sources=tuple(sources),
-        unused=len(set(table.columns) - read),
+        values=values[[place_of(source) for source in sources if source not in beside]],
+        reported=values[[place_of(source) for source in beside]],
+        site=sites_of(spec, tables[None], list(values.index)),
+        flow=(FlowStep(label="In the table", n=len(values)),),
+        sources=tuple(source for source in sources if source not in beside),
+        findings=findings_of(spec, noticed),
+        unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
         data_fingerprint=digest,
     )
 
 
-def column_faults(experiment: Experiment, table: pd.DataFrame, sources: list[Source]) -> list[str]:
-    """Return a fault for every column that the table lacks."""
-    spec, columns = experiment.cohort, [str(column) for column in table.columns]
-    wanted: list[tuple[str, tuple[str, ...]]] = [
-        (source.column, ("cohort", "columns", source.name)) for source in sources
-    ]
-    wanted += [(spec.patient, ("cohort", "patient"))]
-    wanted += [(spec.site, ("cohort", "site"))] if spec.site else []
-    wanted += [(spec.table.visit, ("cohort", "table", "visit"))] if spec.table.visit else []
-    faults = []
-    for column, path in wanted:
-        if column not in columns:
-            fault = f"{experiment.where(*path)}: {missing_column(column, columns)}"
-            if fault not in faults:
-                faults.append(fault)
-    return faults
+def include_patients(experiment: Experiment, cohort: Cohort) -> Cohort:
+    """Return the cohort of those whom every inclusion rule lets in.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its cohort part holds the rules.
+    cohort : Cohort
+        Everybody, scored: a rule may look at a score that is made of items.
+
+    Returns
+    -------
+    Cohort
+        With how many were left after each rule.
+    """
+    kept, flow = include(experiment.cohort, cohort.values)
+    site = cohort.site
+    if site is not None:
+        site = tuple(place for place, inside in zip(site, kept, strict=True) if inside)
+    return replace(cohort, values=cohort.values.loc[kept], site=site, flow=flow)
 
 
-def identities(
-    spec: CohortSpec, table: pd.DataFrame
-) -> tuple[pd.Series, pd.Series | None, list[str]]:
-    """Return the patient of each row, its visit in long tables, and the faults in them."""
-    ids, file = table[spec.patient], spec.table.file
-    faults = []
-    if ids.isna().any():
-        rows = a_few(ids.index[ids.isna()])
-        faults.append(f"{file}: rows {rows} have no patient in '{spec.patient}'. Add or drop them.")
-    odd = ids.str.contains(r"[\x00-\x1f\x7f]", na=False)
-    if odd.any():
-        faults.append(
-            f"{file}: rows {a_few(ids.index[odd])} have a control character, such as a line break, "
-            f"in '{spec.patient}'. Remove it."
+def place_of(source: Source) -> tuple[str, str, int]:
+    """Return where a source stands in the values."""
+    return source.name, source.visit, source.item
+
+
+def columns_read(
+    spec: CohortSpec, tables: Tables, sources: list[Source]
+) -> dict[str | None, set[str]]:
+    """Return the columns of each table that are read for a declared column or as a key."""
+    read: dict[str | None, set[str]] = {}
+    for name, rows in tables.items():
+        keys = {rows.patient, rows.spec.visit, rows.spec.day, rows.spec.date, rows.spec.start}
+        declared = {source.column for source in sources if source.table == name}
+        read[name] = declared | {column for column in keys if column}
+    read[None] |= {spec.site} if spec.site else set()
+    return read
+
+
+def place_tables(
+    experiment: Experiment, tables: Tables, sources: list[Source]
+) -> tuple[dict[str | None, Rows], dict[str | None, Placement], list[Notice], list[str]]:
+    """Return the rows that count, where they belong, what was noticed, and the faults."""
+    spec = experiment.cohort
+    kept: dict[str | None, Rows] = {}
+    placed: dict[str | None, Placement] = {}
+    faults: list[str] = []
+    for name, rows in tables.items():
+        own = [source for source in sources if source.table == name]
+        each = dict.fromkeys(
+            source.column for source in own if spec.columns[source.declared].by_visit
         )
-    visits = None
-    if spec.table.visit is not None:
-        visits, found = visits_of_rows(spec, table[spec.table.visit])
-        faults += found
-    who = ids if visits is None else ids + " at " + visits.astype("str")
-    twice = who.notna() & who.duplicated(keep=False)
-    twice &= True if visits is None else visits.notna()
-    if twice.any():
-        names, rows = a_few(sorted(set(who[twice]))), a_few(who.index[twice])
-        faults.append(
-            f"{file}: patient {names} stands more than once (rows {rows}). One row "
-            f"{'a patient' if visits is None else 'a patient and visit'} is required; merge or "
-            "remove the others."
-        )
-    return ids, visits, faults
-
-
-def visits_of_rows(spec: CohortSpec, texts: pd.Series) -> tuple[pd.Series, list[str]]:
-    """Return the declared visit of each row, missing at ignored ones, and the faults found."""
-    place = f"{spec.table.file}, column '{spec.table.visit}'"
-    names = {name: plain_code(visit.code or name) for name, visit in spec.visits.items()}
-    codes = {code: name for name, code in names.items()}
-    raw = texts.map(plain_code, na_action="ignore")
-    visits = raw.map(codes).astype("object")
-    faults = []
-    if len(codes) < len(names):
-        alike = [name for name, code in names.items() if list(names.values()).count(code) > 1]
-        faults.append(
-            f"{place}: visits {', '.join(alike)} are declared with one code. Give each its own."
-        )
-    if raw.isna().any():
-        rows = a_few(raw.index[raw.isna()])
-        faults.append(f"{place}: rows {rows} have no visit. Add it or drop them.")
-    unknown = sorted(set(raw[visits.isna()].dropna()) - set(map(plain_code, spec.ignore_visits)))
-    if unknown:
-        faults.append(
-            f"{place}: visit {a_few(map(repr, unknown))} is not declared. Declared: "
-            f"{', '.join(codes)}. Declare it or list it under 'ignore_visits'."
-        )
-    return visits, faults
-
-
-def plain_code(text: str) -> str:
-    """Return a visit's code without the ``.0`` that spreadsheets add to whole numbers."""
-    return text.removesuffix(".0")
+        kept[name], found = without_repeats(rows, list(dict.fromkeys(one.column for one in own)))
+        faults += found + id_faults(kept[name])
+        placed[name] = place_rows(experiment, kept[name], kept[None], list(each))
+        faults += placed[name].faults
+    noticed, found = join_tables(kept)
+    noticed += [one for placement in placed.values() for one in placement.noticed]
+    return kept, placed, noticed, faults + found
 
 
 def values_of(
     experiment: Experiment,
     keys: Mapping[str, InstrumentKey],
-    table: pd.DataFrame,
+    tables: Tables,
     sources: list[Source],
 ) -> tuple[dict[tuple[str, str], pd.Series], list[str]]:
     """Return the values of every table column as declared, and all faults in them."""
@@ -231,100 +225,79 @@ def values_of(
     for source in sources:
         if (source.name, source.column) in sheet:
             continue
-        declared = experiment.cohort.columns[source.name]
-        bounds = declared.range
-        if declared.instrument is not None:
-            key = keys[declared.instrument]
-            bounds = key.range if source.item == TOTAL else item_range(key, source.item)
-        values, found = read_values(table, source, declared, bounds)
+        rows, declared = tables[source.table], experiment.cohort.columns[source.declared]
+        key = None if declared.instrument is None else keys[declared.instrument]
+        values, found = read_values(
+            rows.texts, source, declared, key=key, decimal=rows.spec.decimal
+        )
         sheet[source.name, source.column] = values
-        where = experiment.where("cohort", "columns", source.name)
+        where = experiment.where("cohort", "columns", source.declared)
+        remedy = f". Correct the table, or what {where} declares."
         faults += [
-            f"{experiment.cohort.table.file}, column '{source.column}': {fault}. Correct the "
-            f"table, or what {where} declares."
+            f"{rows.file}, column '{source.column}': {fault}"
+            + ("" if fault.endswith(".") else remedy)
             for fault in found
         ]
     return sheet, faults
-
-
-def item_range(key: InstrumentKey, item: int) -> tuple[float, float]:
-    """Return the lowest and highest answer of an item."""
-    return float(key.item_min), float(key.item_max[item - 1])
 
 
 def by_patient(
     spec: CohortSpec,
     sheet: Mapping[tuple[str, str], pd.Series],
     sources: list[Source],
-    ids: pd.Series,
-    visits: pd.Series | None,
+    tables: Tables,
+    placed: Mapping[str | None, Placement],
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row a patient, sorted by pseudonym, and the faults of patients' values."""
-    patients = sorted(set(ids.dropna()))
+    patients = sorted(set(tables[None].ids.dropna()))
     columns: dict[tuple[str, str, int], pd.Series] = {}
-    faults = []
+    faults: dict[str, None] = {}
     for source in sources:
-        values = sheet[source.name, source.column].copy()
-        if visits is None:
-            values.index = pd.Index(ids)
-        elif spec.columns[source.name].by_visit:
-            values = values[visits == source.visit]
-            values.index = pd.Index(ids[values.index])
+        values = sheet[source.name, source.column]
+        rows, placement = tables[source.table], placed[source.table]
+        if placement.visits is None:
+            values = values.groupby(rows.ids).first()
+        elif spec.columns[source.declared].by_visit:
+            values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:
-            values, found = of_patients(spec, source, values, ids, visits)
-            faults += found
-        columns[(source.name, source.visit, source.item)] = values.reindex(patients)
+            values, found = of_patients(spec, source, values, rows, placement.days)
+            faults |= dict.fromkeys(found)
+        columns[place_of(source)] = values.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
-    return frame, faults
+    return frame, list(faults)
 
 
 def of_patients(
-    spec: CohortSpec, source: Source, values: pd.Series, ids: pd.Series, visits: pd.Series
+    spec: CohortSpec, source: Source, values: pd.Series, rows: Rows, days: pd.Series
 ) -> tuple[pd.Series, list[str]]:
     """Return one value a patient from a long table's rows, and the faults found.
 
     Only rows up to the source's visit count: what was written down later may tell the answer.
     """
-    days = {name: visit.day for name, visit in spec.visits.items()}
-    in_time = visits.map(days).astype("float64") <= days[source.visit]
-    known = values[in_time].groupby(ids[in_time]).first()
-    late = known.isna() & values.groupby(ids).first().reindex(known.index).notna()
-    faults = changing(spec, source.column, values, ids)
+    in_time = days <= spec.visits[source.visit].day
+    known = values[in_time].groupby(rows.ids[in_time]).first()
+    late = known.isna() & values.groupby(rows.ids).first().reindex(known.index).notna()
+    faults = changing(rows, source.column, values)
     if late.any():
         faults.append(
-            f"{spec.table.file}, column '{source.column}': stands only in rows after "
+            f"{rows.file}, column '{source.column}': stands only in rows after "
             f"'{source.visit}' for {int(late.sum())} patients. A value of the patient must be "
             f"known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
         )
     return known, faults
 
 
-def changing(spec: CohortSpec, column: str, values: pd.Series, ids: pd.Series) -> list[str]:
-    """Return the fault of a value that changes within a patient."""
-    beyond_one = values.groupby(ids).nunique() - 1
-    n_patients = int((beyond_one > 0).sum())
-    if not n_patients:
-        return []
-    return [
-        f"{spec.table.file}, column '{column}': changes within {n_patients} patients. A value of "
-        "the patient must be the same in all rows; correct the table, or declare a column of the "
-        "visits with 'by_visit: true'."
-    ]
-
-
-def site_faults(spec: CohortSpec, table: pd.DataFrame, ids: pd.Series) -> list[str]:
+def site_faults(spec: CohortSpec, rows: Rows) -> list[str]:
     """Return the fault of patients who stand at several sites in a long table."""
-    if spec.site is None or spec.table.layout == "wide":
+    if spec.site is None or rows.spec.layout == "wide":
         return []
-    return changing(spec, spec.site, table[spec.site], ids)
+    return changing(rows, spec.site, rows.texts[spec.site])
 
 
-def sites_of(
-    spec: CohortSpec, table: pd.DataFrame, ids: pd.Series, patients: list[str]
-) -> tuple[str, ...] | None:
+def sites_of(spec: CohortSpec, rows: Rows, patients: list[str]) -> tuple[str, ...] | None:
     """Return the site of each patient, or None if the study has no sites."""
     if spec.site is None:
         return None
-    site = table[spec.site].groupby(ids).first()
+    site = rows.texts[spec.site].groupby(rows.ids).first()
     return tuple(site.reindex(patients).fillna(""))

@@ -1,22 +1,30 @@
-"""Text tables, read so that nothing is guessed: every cell stays text until declared."""
+"""Tables of any file, read so that nothing is guessed: every cell stays text until declared."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import math
-from codecs import BOM_UTF8
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
+from heldout.cohort.cells import Grid, is_number
+from heldout.cohort.spss import read_spss
+from heldout.cohort.text import read_text
+from heldout.cohort.workbook import read_workbook
 from heldout.errors import CohortError, a_few, raise_faults
+from heldout.spec.cohort import NOT_OBSERVED
 
 __all__ = ["file_in_study", "names_numbers", "read_table"]
 
-# A spreadsheet's first row holds the names, so the first patient stands in row 2.
-FIRST_ROW = 2
+# Ending of a file -> what may be said of it beside `file`, apart from the decimal mark.
+ENDINGS = {
+    ".csv": ("separator", "encoding"),
+    ".tsv": ("separator", "encoding"),
+    ".xlsx": ("sheet",),
+    ".sav": ("encoding",),
+}
 
 
 def file_in_study(folder: Path, file: str, where: str) -> Path:
@@ -62,31 +70,51 @@ def file_in_study(folder: Path, file: str, where: str) -> Path:
     return path
 
 
-def read_table(path: Path, missing: tuple[str, ...], shown: str) -> tuple[pd.DataFrame, str]:
-    """Return a CSV file as a table of texts, and the digest of its bytes.
+def read_table(
+    path: Path,
+    shown: str,
+    *,
+    missing: Sequence[str] = NOT_OBSERVED,
+    separator: Literal[",", ";", "tab"] | None = None,
+    decimal: Literal[".", ","] = ".",
+    encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8",
+    sheet: str | None = None,
+) -> tuple[pd.DataFrame, str]:
+    """Return a CSV, TSV, XLSX or SPSS file as a table of texts, and the digest of its bytes.
 
     Parameters
     ----------
     path : Path
-        A comma-separated file in UTF-8 with one row of column names.
-    missing : tuple of str
-        Texts that mean: not observed. They become missing values, as blank cells always do.
+        A file with one row of column names; its ending says what it is.
     shown : str
         How messages call the file.
+    missing : sequence of str
+        Texts that mean: not observed. They become missing values, as blank cells always do.
+    separator : {',', ';', 'tab'}, optional
+        Between the cells of a CSV or TSV file; by its ending if absent.
+    decimal : {'.', ','}
+        The decimal mark. Cells of a text file stay as written; numbers of a workbook or an
+        SPSS file are written with it. `heldout.cohort.numbers_of` makes numbers of both.
+    encoding : {'utf-8', 'latin-1', 'cp1252'}
+        Of a text file, or of an SPSS file that does not say its own.
+    sheet : str, optional
+        Of a workbook; the only one if absent.
 
     Returns
     -------
     table : DataFrame
         Every cell a text without outer blanks, or missing. The index is the row number a
-        spreadsheet shows.
+        spreadsheet shows, or the case number of SPSS. ``attrs["labels"]`` maps columns to
+        SPSS column labels, ``attrs["levels"]`` columns to value labels by code; both are
+        empty for other files.
     digest : str
         SHA-256 of the file.
 
     Raises
     ------
     CohortError
-        If the file cannot be read, is empty, is not UTF-8, is not separated by commas, names a
-        column twice or not at all, or has rows of unequal length.
+        If the file cannot be read as what its ending says, holds no rows, names a column
+        twice or not at all, or has rows of unequal length.
     """
     try:
         raw = path.read_bytes()
@@ -94,10 +122,38 @@ def read_table(path: Path, missing: tuple[str, ...], shown: str) -> tuple[pd.Dat
         raise CohortError(
             f"{shown}: cannot be read ({error.strerror}). Check its rights."
         ) from None
-    rows = numbered_rows(decoded(raw, shown), shown)
-    if len(rows) < FIRST_ROW:
+    ending = path.suffix.lower()
+    given = {"separator": separator, "encoding": encoding, "sheet": sheet}
+    raise_faults(CohortError, ending_faults(ending, given, shown))
+    if ending == ".xlsx":
+        grid = read_workbook(raw, shown, sheet=sheet, decimal=decimal)
+    elif ending == ".sav":
+        grid = read_spss(path, shown, encoding=encoding, decimal=decimal)
+    else:
+        word = separator or ("tab" if ending == ".tsv" else ",")
+        mark = "\t" if word == "tab" else word
+        grid = read_text(raw, shown, separator=mark, encoding=encoding)
+    return as_table(grid, missing, shown), hashlib.sha256(raw).hexdigest()
+
+
+def ending_faults(ending: str, given: dict[str, str | None], shown: str) -> list[str]:
+    """Return why a kind of file cannot be read, or not with what is said of it."""
+    if ending not in ENDINGS:
+        also = " Save it as .xlsx." if ending == ".xls" else " Save it as one of these."
+        return [f"{shown}: is not a file that can be read; readable: {', '.join(ENDINGS)}.{also}"]
+    said = [name for name, value in given.items() if value not in (None, "utf-8")]
+    return [
+        f"{shown}: '{name}' says nothing about {ending} files. Remove it."
+        for name in said
+        if name not in ENDINGS[ending]
+    ]
+
+
+def as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
+    """Return rows of cells as a table with names."""
+    if len(grid.rows) <= 1:
         raise CohortError(f"{shown}: holds no rows of patients. Give a table with names and rows.")
-    header, body = [name.strip() for name in rows[0][1]], rows[1:]
+    header, body = [name.strip() for name in grid.rows[0][1]], grid.rows[1:]
     raise_faults(CohortError, [f"{shown}: {fault}" for fault in shape_faults(header, body)])
     table = pd.DataFrame(
         [[cell.strip() for cell in row] for _, row in body],
@@ -105,42 +161,13 @@ def read_table(path: Path, missing: tuple[str, ...], shown: str) -> tuple[pd.Dat
         index=[number for number, _ in body],
         dtype="str",
     )
-    return table.mask(table.isin(["", *missing])), hashlib.sha256(raw).hexdigest()
-
-
-def decoded(raw: bytes, shown: str) -> str:
-    """Return a file's bytes as text."""
-    raw = raw.removeprefix(BOM_UTF8)
-    try:
-        text, wrong = raw.decode(), raw.find(b"\0")
-    except UnicodeDecodeError as error:
-        text, wrong = "", error.start
-    if wrong >= 0:
-        line = raw[:wrong].count(b"\n") + 1
-        raise CohortError(f"{shown}: line {line} is not UTF-8 text. Save the table as CSV (UTF-8).")
-    return text
-
-
-def numbered_rows(text: str, shown: str) -> list[tuple[int, list[str]]]:
-    """Return the cells of every row that is not blank, with the row's number."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise CohortError(
-            f"{shown}: line {reader.line_num} is not CSV ({error}). Check its quotes, and that "
-            "commas separate its cells."
-        ) from None
-    return [(number, row) for number, row in enumerate(rows, start=1) if any(map(str.strip, row))]
+    table = table.mask(table.isin(["", *missing]))
+    table.attrs.update(labels=grid.labels, levels=grid.levels)
+    return table
 
 
 def shape_faults(header: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
     """Return what is wrong with the names and the lengths of the rows."""
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        return [
-            "row 1 is a single cell, so commas do not separate the columns. Save the table as CSV "
-            "with commas between cells and points in numbers."
-        ]
     faults = []
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
     if twice:
@@ -169,11 +196,3 @@ def names_numbers(header: list[str]) -> bool:
     (False, True)
     """
     return any(is_number(name) for name in header)
-
-
-def is_number(text: str) -> bool:
-    """Return whether a text is a finite number."""
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False

@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -20,8 +20,9 @@ import pandas as pd
 
 from heldout.errors import ExportError
 from heldout.export.card import render_card
-from heldout.export.predict import FIRST_ROW, FORMAT, TRUSTED, Refused, probabilities, score_file
-from heldout.features import FeatureColumn
+from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, predictions, score_file
+from heldout.export.schema import made_up_patient, schema_of, taken_apart
+from heldout.features import FeatureMatrix
 from heldout.inference import Cell
 from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
@@ -34,7 +35,7 @@ LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
 def write_bundle(
     record: RunRecord,
     fitted: FittedModel,
-    columns: Sequence[FeatureColumn],
+    matrix: FeatureMatrix,
     outcome: OutcomeFacts,
     folder: Path,
     *,
@@ -48,8 +49,8 @@ def write_bundle(
         The study it comes from; its figures go on the card.
     fitted : FittedModel
         Fitted on all observed patients.
-    columns : sequence of FeatureColumn
-        What the pipeline takes, in its order.
+    matrix : FeatureMatrix
+        Whose columns the pipeline takes, with their recipes; no row of it is written.
     outcome : OutcomeFacts
         What it predicts.
     folder : Path
@@ -72,7 +73,8 @@ def write_bundle(
 
     if folder.exists():
         raise ExportError(f"{folder}: exists already. Give a new folder, or remove this one.")
-    model = skops.io.dumps(fitted.pipeline)
+    pipeline, composition = taken_apart(fitted.pipeline, matrix)
+    model = skops.io.dumps(pipeline)
     types = sorted(skops.io.get_untrusted_types(data=model))
     strange = [name for name in types if name not in TRUSTED]
     if strange:
@@ -80,14 +82,14 @@ def write_bundle(
             f"The model holds types that no bundle may hold: {', '.join(strange)}. Export another "
             "model."
         )
-    schema = schema_of(record, columns, outcome)
-    patient = made_up_patient(columns)
+    schema = schema_of(record, matrix, outcome, composition)
+    patient = made_up_patient(schema)
     check = {
         "patient": patient,
-        "probability": probabilities(fitted.pipeline, schema, [(FIRST_ROW, patient)])[0],
+        "prediction": predictions(pipeline, schema, [(FIRST_ROW, patient)])[0],
     }
     cells = estimates_of(record, fitted, outcome)
-    card = render_card(record, fitted, columns, outcome, cells, today=today)
+    card = render_card(record, fitted, matrix, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
         "schema.json": as_json(schema),
@@ -125,77 +127,6 @@ def as_json(value: object) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def schema_of(
-    record: RunRecord, columns: Sequence[FeatureColumn], outcome: OutcomeFacts
-) -> dict[str, Any]:
-    """Return what the inputs must look like and how features are made of them."""
-    cohort = record.experiment["cohort"]
-    return {
-        "format": FORMAT,
-        "outcome": outcome.name,
-        "label": outcome.label,
-        "follow_up": outcome.follow_up,
-        "patient": cohort["patient"],
-        "missing": cohort["table"]["missing"],
-        # Columns of the study's own table that the model does not need and need not refuse.
-        "also_known": sorted(known_columns(cohort)),
-        "features": [
-            {
-                "name": column.name,
-                "label": column.label,
-                "inputs": list(column.inputs),
-                "operation": operation(column),
-                "level": column.level,
-                "levels": list(column.levels),
-                "bounds": None if column.bounds is None else list(column.bounds),
-                "input_bounds": dict(zip(column.inputs, column.input_bounds, strict=False)),
-                "unit": column.unit,
-                "instrument": column.instrument,
-                "construct": column.construct,
-                "visit": column.visit,
-            }
-            for column in columns
-        ],
-    }
-
-
-def known_columns(cohort: Mapping[str, Any]) -> set[str]:
-    """Return the table's columns that the cohort file names, but for patterns over visits."""
-    named = {cohort["site"], *cohort["columns"]}
-    for declared in cohort["columns"].values():
-        column = declared["column"]
-        named |= set(column.values()) if isinstance(column, dict) else {column}
-    return {name for name in named if name and "{" not in name}
-
-
-def operation(column: FeatureColumn) -> str:
-    """Return how a feature is made of its inputs."""
-    if column.level is not None:
-        return "level"
-    return "sum" if len(column.inputs) > 1 else "number"
-
-
-def made_up_patient(columns: Sequence[FeatureColumn]) -> dict[str, str]:
-    """Return a patient who does not exist: the middle of every range, the last level of each."""
-    patient: dict[str, str] = {}
-    for column in columns:
-        low, high = column.bounds or (0.0, 0.0)
-        text = column.levels[-1] if column.levels else f"{(low + high) / 2:g}"
-        patient |= dict.fromkeys(column.inputs, text)
-        patient |= made_up_items(column)
-    return patient
-
-
-def made_up_items(column: FeatureColumn) -> dict[str, str]:
-    """Return answers to items that add up to the middle of what a patient can have."""
-    answers: dict[str, str] = {}
-    left = sum(column.bounds or (0.0, 0.0)) / 2 - sum(low for low, _ in column.input_bounds)
-    for name, (low, high) in zip(column.inputs, column.input_bounds, strict=False):
-        more = min(left, high - low)
-        answers[name], left = f"{low + more:g}", left - more
-    return answers
-
-
 def estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:
     """Return the held-out figures of the procedure and of the model."""
     place = (outcome.name, outcome.follow_up)
@@ -214,7 +145,7 @@ def figures(cell: Cell) -> dict[str, Any]:
 
 
 def predict_file(folder: Path, path: Path) -> pd.DataFrame:
-    """Return the patients of a CSV file with their probability of the event.
+    """Return the patients of a CSV file with what is predicted for them.
 
     Parameters
     ----------
@@ -226,7 +157,7 @@ def predict_file(folder: Path, path: Path) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``patient`` and ``probability``.
+        Columns ``patient``, and ``probability`` of the event or ``prediction`` of a number.
 
     Raises
     ------

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from heldout.features import FeatureColumn
+from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.inference import Cell, area, derive_verdict, render_verdict
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
 
 __all__ = ["render_card"]
 
+CARD_HEAD = {
+    "class": (
+        "| held-out estimate | AUC | 95 % interval | Brier | Brier skill |",
+        "|---|---|---|---|---|",
+    ),
+    "number": (
+        "| held-out estimate | variance explained | 95 % interval | mean absolute error | of the "
+        "training mean |",
+        "|---|---|---|---|---|",
+    ),
+}
+
 
 def render_card(
     record: RunRecord,
     fitted: FittedModel,
-    columns: Sequence[FeatureColumn],
+    matrix: FeatureMatrix,
     outcome: OutcomeFacts,
     cells: Mapping[str, Cell],
     *,
@@ -31,8 +43,8 @@ def render_card(
         The study.
     fitted : FittedModel
         The model, fitted on all observed patients.
-    columns : sequence of FeatureColumn
-        What it takes.
+    matrix : FeatureMatrix
+        What it takes; its columns are named, its rows are not used.
     outcome : OutcomeFacts
         What it predicts.
     cells : mapping of str to Cell
@@ -44,6 +56,7 @@ def render_card(
     -------
     str
     """
+    events = f" ({outcome.events} with the event)" if outcome.kind == "class" else ""
     candidate = json.dumps(dict(fitted.tuning.best.candidate), sort_keys=True)
     lines = [
         f"# {plain(outcome.label)} at {outcome.follow_up}",
@@ -58,25 +71,26 @@ def render_card(
         "## Model",
         "",
         f"{fitted.model.label}, hyper-parameters {candidate}, chosen by the inner folds on all "
-        f"{outcome.n} observed patients ({outcome.events} with the event) and fitted to them.",
+        f"{outcome.n} observed patients{events} and fitted to them.",
         "",
         "## How well it does",
         "",
-        "| held-out estimate | AUC | 95 % interval | Brier | Brier skill |",
-        "|---|---|---|---|---|",
+        *CARD_HEAD[outcome.kind],
         card_row("the procedure that chose it", cells["headline"]),
         card_row("this kind of model alone", cells["model"]),
         "",
-        "The first row is the estimate to quote. Probabilities are uncalibrated scores.",
+        "The first row is the estimate to quote."
+        + (" Probabilities are uncalibrated scores." if outcome.kind == "class" else ""),
         "",
         "## Inputs",
         "",
         "| feature | columns of the table | visit | range or levels | unit |",
         "|---|---|---|---|---|",
-        *map(input_row, columns),
+        *map(input_row, matrix.columns),
         "",
-        "A value out of range, an unknown column or a missing column is refused. An empty cell is "
-        "filled with the training patients' median.",
+        *composed_lines(matrix),
+        "A value out of range or a missing column is refused; columns that are not needed are "
+        "passed over. An empty cell is filled with the training patients' median.",
         "",
         "## Data",
         "",
@@ -126,8 +140,28 @@ def refit_words(then: Mapping[str, Any], today: Mapping[str, Any]) -> str:
     return f"The model was fitted with {', '.join(changed)}." if changed else "So was the model."
 
 
+def composed_lines(matrix: FeatureMatrix) -> list[str]:
+    """Return what is composed of the inputs, one line each."""
+    learnt = [
+        f"- {plain(column.describe)}" for column in matrix.features if column not in matrix.columns
+    ]
+    if not learnt:
+        return []
+    return [
+        "Of standardised inputs, with the training patients' means, it composes:",
+        "",
+        *learnt,
+        "",
+    ]
+
+
 def card_row(name: str, cell: Cell) -> str:
     """Return one estimate as a row of the table."""
+    if cell.kind == "number":
+        return (
+            f"| {name} | {cell.r2 or 0:.2f} | {cell.r2_low or 0:.2f} to {cell.r2_high or 0:.2f} | "
+            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |"
+        )
     return (
         f"| {name} | {area(cell.auc or 0)} | {area(cell.auc_low or 0)} to "
         f"{area(cell.auc_high or 0)} | {cell.brier:.3f} | {cell.brier_skill:+.2f} |"

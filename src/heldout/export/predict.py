@@ -5,16 +5,22 @@ Stand-alone: needs Python, pandas, scikit-learn, skops, and xgboost for boosted 
     python predict.py new_patients.csv [--out probabilities.csv]
 
 The folder is checked before it is used: every file against SHA256SUMS, every type in the
-model against the list below, and the model against a made-up patient whose probability is
-known. Patients are refused, all faults at once, if a column is unknown or missing, or a
-value is not a number, not a declared level or out of range. An empty cell is allowed: the
-model puts the training patients' median in its place.
+model against the list below, and the model against a made-up patient whose prediction is
+known. Patients are refused, all faults at once, if a column is missing, or a value is not a
+number, no answer of its form, not a declared level or out of range. Columns that the model
+does not need are passed over. An empty cell is allowed: the model puts the training patients'
+median in its place.
+
+``schema.json`` says how the features are made: ``inputs`` is what each column may hold,
+``scores`` how items are put together, ``features`` one recipe each, and ``composition`` what
+the training patients' medians, means and spreads make of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import difflib
 import hashlib
 import io
 import json
@@ -32,6 +38,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
     "xgboost.core.Booster",
     "xgboost.sklearn.XGBClassifier",
+    "xgboost.sklearn.XGBRegressor",
 )
 # What a bundle is made of; SHA256SUMS must name all of these and nothing else.
 FILES = (
@@ -44,9 +51,10 @@ FILES = (
     "trusted.json",
     "versions.json",
 )
-FORMAT = 1
+FORMAT = 2
 FIRST_ROW = 2
 LARGEST = 1e15
+ROUNDING = 1e-9
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -103,7 +111,8 @@ def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
         if not strange:
             pipeline = skops.io.load(path, trusted=list(TRUSTED))
             rows = [(FIRST_ROW, check["patient"])]
-            difference = abs(probabilities(pipeline, schema, rows)[0] - check["probability"])
+            known = check["prediction" if "prediction" in check else "probability"]
+            difference = abs(predictions(pipeline, schema, rows)[0] - known)
         listed = ", ".join(f"{name} {version}" for name, version in sorted(made.items()))
     except OSError:
         raise
@@ -117,27 +126,65 @@ def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
         raise Refused(f"{path}: holds types that are not trusted: {', '.join(strange)}.")
     if not difference <= 1e-9:
         raise Refused(
-            f"{path}: does not give the known probability of the made-up patient here. Install "
+            f"{path}: does not give the known prediction of the made-up patient here. Install "
             f"the versions it was made with: {listed}."
         )
     return pipeline, schema
 
 
-def check_schema(schema: Any) -> dict[str, Any]:
-    """Return a schema that says all that is read of it; otherwise some error is raised."""
-    sound = [schema["format"] == FORMAT, isinstance(schema["patient"], str), schema["features"]]
-    lists = [schema["missing"], schema["also_known"]]
-    for feature in schema["features"]:
-        low, high = feature["bounds"] or (0, 0)
-        # Two texts would add up to a text.
-        sound += [isinstance(low + high, int | float), low <= high, feature["inputs"]]
-        sound += [feature["operation"] != "level" or feature["level"] in feature["levels"]]
-        lists += [feature["inputs"], feature["levels"]]
-        sound += [low <= high for low, high in feature["input_bounds"].values()]
-    sound += [isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists]
+def check_schema(found: Any) -> dict[str, Any]:
+    """Return a schema whose inputs say what is read of them; otherwise some error is raised.
+
+    The rest is used when the made-up patient is predicted, and found out there.
+    """
+    if found["format"] not in (1, FORMAT):
+        raise ValueError("a schema of another format")
+    schema: dict[str, Any] = upgraded(found) if found["format"] == 1 else dict(found)
+    sound = [schema["kind"] in ("class", "number")]
+    sound += [isinstance(schema["patient"], str), schema["features"], schema["inputs"]]
+    for name, rule in schema["inputs"].items():
+        low, high = rule.get("bounds") or (0, 0)
+        # Two texts would compare as texts.
+        sound += [isinstance(low + high, int | float), low <= high, isinstance(name, str)]
+        lists = [rule["missing"], rule.get("levels", [])]
+        sound += [isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists]
     if not all(sound):
         raise ValueError("no schema of a bundle")
-    return dict(schema)
+    return schema
+
+
+def upgraded(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a bundle of the first format in today's words."""
+    inputs: dict[str, Any] = {}
+    scores: dict[str, Any] = {}
+    features = []
+    for feature in schema["features"]:
+        columns, operation = feature["inputs"], feature["operation"]
+        for column in columns:
+            bounds = feature["input_bounds"].get(column, feature["bounds"])
+            rule = {"levels": feature["levels"]} if operation == "level" else {"bounds": bounds}
+            inputs[column] = rule | {"missing": schema["missing"]}
+        recipe = {"kind": operation, "column": columns[0], "level": feature["level"]}
+        if operation == "sum":
+            plain: dict[str, Any] = {
+                "codes": [],
+                "reverse": None,
+                "recode": None,
+                "suicidality": False,
+            }
+            items = [plain | {"column": one, "part": n} for n, one in enumerate(columns)]
+            scores[feature["name"]] = {
+                "items": items,
+                "parts": [[0, 1]] * len(items),
+                "skip": [],
+                "method": "sum",
+                "prorate": [1, 1],
+                "bounds": feature["bounds"],
+            }
+            recipe = {"kind": "score", "score": feature["name"]}
+        features.append(feature | {"recipe": recipe})
+    new = {"inputs": inputs, "scores": scores, "features": features, "composition": None}
+    return schema | new | {"format": FORMAT, "kind": "class"}
 
 
 def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
@@ -161,29 +208,37 @@ def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[st
 
 
 def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
-    """Refuse names that the study does not know, or that the model needs and does not find."""
+    """Refuse a table without a column that the model needs; show the difference."""
     if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
         raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
-    inputs = dict.fromkeys(name for one in schema["features"] for name in one["inputs"])
-    known = {*inputs, schema["patient"], *schema["also_known"]}
-    unknown = [name for name in header if name not in known]
-    missing = [name for name in inputs if name not in header]
+    needed = list(schema["inputs"])
+    missing = [name for name in needed if name not in header]
+    others = [name for name in header if name not in needed and name != schema["patient"]]
     # Then the first row may be a patient, whose answers no message may repeat.
-    if len(missing) == len(inputs) or any(map(NUMBER.fullmatch, unknown)):
+    if missing and (len(missing) == len(needed) or any(map(NUMBER.fullmatch, others))):
         raise Refused(
             f"{path}: its first row holds a number, or no column of the model. The first row must "
-            f"hold the names: {', '.join(inputs)}."
+            f"hold the names: {', '.join(needed)}."
         )
     faults = []
-    if unknown:
-        faults.append(
-            f"{path}: unknown column {', '.join(map(repr, unknown))}. Remove or rename it."
-        )
     if missing:
-        faults.append(f"{path}: missing column {', '.join(map(repr, missing))}. Add or rename it.")
-    if len(set(header)) != len(header):
-        faults.append(f"{path}: a column stands twice. Remove one.")
+        listed = ", ".join(name + meant(name, others) for name in missing)
+        faults.append(
+            f"{path}: its columns are not those of the model. Missing: {listed}; unexpected: "
+            f"{', '.join(others) or 'none'}; in another order is fine. Add or rename what is "
+            "missing."
+        )
+    twice = [name for name in (*needed, schema["patient"]) if header.count(name) > 1]
+    if twice:
+        faults.append(f"{path}: column {', '.join(map(repr, twice))} stands twice. Remove one.")
     refuse(faults)
+
+
+def meant(name: str, others: list[str]) -> str:
+    """Return which of other columns a missing one may be, or nothing."""
+    plain = {other.casefold(): other for other in others}
+    close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
+    return f" (did you mean '{plain[close[0]]}'?)" if close else ""
 
 
 def few(rows: list[int]) -> str:
@@ -192,72 +247,184 @@ def few(rows: list[int]) -> str:
     return shown if len(rows) <= 5 else f"{shown} and {len(rows) - 5} more"
 
 
-def value_of(text: str, feature: dict[str, Any], missing: list[str]) -> tuple[float, str]:
-    """Return one input's number, and what is wrong with it; what is not observed is NaN."""
-    if text == "" or text in missing:
+def value_of(text: str, rule: dict[str, Any]) -> tuple[float, str]:
+    """Return one input's number, and what is wrong with it; what is not observed is NaN.
+
+    The number of a level is its place in the list.
+    """
+    if text == "" or text in rule["missing"]:
         return np.nan, ""
-    if feature["operation"] == "level":
-        if text not in feature["levels"]:
-            return np.nan, f"is not among {', '.join(feature['levels'])}"
-        return float(text == feature["level"]), ""
+    if "levels" in rule:
+        if text not in rule["levels"]:
+            return np.nan, f"is not among {', '.join(rule['levels'])}"
+        return float(rule["levels"].index(text)), ""
     if not NUMBER.fullmatch(text):
         return np.nan, "is not a number (a decimal point, no unit)"
-    low, high = feature["bounds"] or (-LARGEST, LARGEST)
-    if not low <= float(text) <= high:
-        return np.nan, f"is out of range {low:g}..{high:g}"
-    return float(text), ""
+    number = float(text)
+    if "answers" in rule:
+        known = [*rule["answers"], *rule["codes"]]
+        return number, "" if number in known else f"is not among {', '.join(map(str, known))}"
+    low, high = rule["bounds"] or (-LARGEST, LARGEST)
+    return number, "" if low <= number <= high else f"is out of range {low:g}..{high:g}"
+
+
+def read_inputs(
+    rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return each input's numbers, shape (n_patients,), and the faults of all cells."""
+    inputs: dict[str, Any] = {}
+    wrong: dict[str, list[int]] = {}
+    for name, rule in schema["inputs"].items():
+        found = [(number, *value_of(row[name], rule)) for number, row in rows]
+        # A wrong cell is told once, not again by what would be made of it.
+        inputs[name] = np.array([np.nan if fault else value for _, value, fault in found])
+        for number, _, fault in found:
+            if fault:
+                wrong.setdefault(f"column '{name}' {fault}", []).append(number)
+    faults = [f"{words}: rows {few(found)}. Correct the table." for words, found in wrong.items()]
+    return inputs, faults
+
+
+def score_items(score: dict[str, Any], inputs: dict[str, Any]) -> Any:
+    """Return a score of each patient, as the instrument's key puts items together."""
+    items = score["items"]
+    values = [np.array(inputs[item["column"]]) for item in items]
+    for item, one in zip(items, values, strict=True):
+        one[np.isin(one, item["codes"])] = np.nan
+    skipped = np.zeros((len(values), len(values[0])), dtype=bool)
+    for rule in score["skip"]:
+        seen = [np.where(skipped[n], 0.0, values[n]) == rule["equal"] for n in rule["items"]]
+        for n in rule["zero"]:
+            blank = rule["also_answered"] | np.isnan(values[n])
+            skipped[n] |= np.all(seen, axis=0) & blank
+    parts = np.full((len(values[0]), len(score["parts"])), np.nan)
+    silent = np.zeros(len(parts), dtype=bool)
+    for item, one, zero in zip(items, values, skipped, strict=True):
+        counted = one if item["reverse"] is None else item["reverse"] - one
+        if item["recode"] is not None:
+            answers = counted
+            counted = np.full(len(answers), np.nan)
+            for answer, counts_as in item["recode"]:
+                counted[answers == answer] = counts_as
+        counted[zero] = 0.0
+        if item["part"] is not None:
+            parts[:, item["part"]] = np.fmax(parts[:, item["part"]], counted)
+            silent |= np.isnan(counted) & item["suicidality"]
+    if score["method"] == "max":
+        return parts.max(axis=1)
+    total = prorated(parts, score)
+    total[silent] = np.nan
+    return total / parts.shape[1] if score["method"] == "mean" else total
+
+
+def prorated(parts: Any, score: dict[str, Any]) -> Any:
+    """Return the sum of parts; a missing one gets the mean of the others where that is allowed."""
+    lows, highs = np.array(score["parts"], dtype=float).T
+    spans, there = highs - lows, ~np.isnan(parts)
+    n_there, (needed, of) = there.sum(axis=1), score["prorate"]
+    total = parts.sum(axis=1)
+    filled = (n_there < len(lows)) & (n_there * of >= needed * len(lows)) & (n_there > 0)
+    if filled.any():
+        some, seen = parts[filled], there[filled]
+        share = np.where(seen, some - lows, 0.0).sum(axis=1) / (seen * spans).sum(axis=1)
+        total[filled] = lows.sum() + share * spans.sum()
+    return total
+
+
+def make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[str, Any]) -> Any:
+    """Return one feature of each patient."""
+    kind = recipe["kind"]
+    if kind == "score":
+        return score_items(schema["scores"][recipe["score"]], inputs)
+    if "of" not in recipe:
+        values = np.array(inputs[recipe["column"]])
+        if kind == "level":
+            level = schema["inputs"][recipe["column"]]["levels"].index(recipe["level"])
+            return np.where(np.isnan(values), np.nan, values == level)
+        values[np.isin(values, recipe.get("codes", []))] = np.nan
+        return values if recipe.get("reverse") is None else recipe["reverse"] - values
+    parts = [make_column(one, schema, inputs) for one in recipe["of"]]
+    if kind == "missing":
+        return np.isnan(parts[0]).astype(float)
+    first, second = parts
+    if kind == "product":
+        return (first - recipe["centres"][0]) * (second - recipe["centres"][1])
+    if kind == "ratio":
+        return first / second
+    if kind == "percent":
+        shares = [
+            (part - low) / (high - low)
+            for part, (low, high) in zip(parts, recipe["ranges"], strict=True)
+        ]
+        return 100 * shares[0] - 100 * shares[1]
+    return {"change": first - second}[kind]
 
 
 def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) -> Any:
-    """Return the features of patients, shape (n_patients, n_features), or refuse them all."""
-    matrix = np.zeros((len(rows), len(schema["features"])))
-    wrong: dict[str, list[int]] = {}
-    for column, feature in enumerate(schema["features"]):
-        for name in feature["inputs"]:
-            one = feature | {"bounds": feature["input_bounds"].get(name, feature["bounds"])}
-            for place, (number, row) in enumerate(rows):
-                value, fault = value_of(row[name], one, schema["missing"])
-                matrix[place, column] += value
-                found = wrong.setdefault(f"column '{name}' {fault}", []) if fault else [number]
-                if number not in found:
-                    found.append(number)
-        if feature["operation"] == "sum" and feature["bounds"]:
-            low, high = feature["bounds"]
-            outside = (matrix[:, column] < low) | (matrix[:, column] > high)
-            if outside.any():
-                words = f"the items of '{feature['name']}' add up to what is out of range"
-                out = [number for (number, _), is_out in zip(rows, outside, strict=True) if is_out]
-                wrong[f"{words} {low:g}..{high:g}"] = out
-    empty = [number for (number, _), one in zip(rows, matrix, strict=True) if np.isnan(one).all()]
-    faults = [f"{words}: rows {few(found)}. Correct the table." for words, found in wrong.items()]
-    if empty and not faults:
-        faults.append(f"no value at all: rows {few(empty)}. Remove these patients.")
+    """Return the columns of patients, shape (n_patients, n_columns), or refuse them all."""
+    inputs, faults = read_inputs(rows, schema)
+    numbers = np.array([number for number, _ in rows])
+    for name, score in schema["scores"].items():
+        low, high = score["bounds"] or (-LARGEST, LARGEST)
+        values = score_items(score, inputs)
+        outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+        if outside.any():
+            faults.append(
+                f"the items of '{name}' add up to what is out of range {low:g}..{high:g}: rows "
+                f"{few(numbers[outside].tolist())}. Correct the table."
+            )
+    refuse(faults)
+    recipes = [feature["recipe"] for feature in schema["features"]]
+    matrix = np.column_stack([make_column(recipe, schema, inputs) for recipe in recipes])
+    told = [recipe["kind"] != "missing" for recipe in recipes]
+    empty = np.isnan(matrix[:, told]).all(axis=1)
+    if empty.any() and any(told):
+        rows_of = few(numbers[empty].tolist())
+        faults.append(f"no value at all: rows {rows_of}. Remove these patients.")
     refuse(faults)
     return matrix
 
 
-def probabilities(
+def compose(matrix: Any, composition: dict[str, Any] | None) -> Any:
+    """Return what the model sees: columns as they are, and composites of standardised ones."""
+    if composition is None:
+        return matrix
+    known = np.where(np.isnan(matrix), np.array(composition["medians"]), matrix)
+    blocks = []
+    for piece in composition["pieces"]:
+        inputs = known[:, piece["inputs"]]
+        if piece["weights"] is not None:
+            inputs = (inputs - np.array(piece["mean"])) / np.array(piece["sd"])
+            inputs = (inputs[:, :, np.newaxis] * np.array(piece["weights"])).sum(axis=1)
+        blocks.append(inputs)
+    return np.hstack(blocks)
+
+
+def predictions(
     pipeline: Any, schema: dict[str, Any], rows: list[tuple[int, dict[str, str]]]
 ) -> list[float]:
-    """Return each patient's probability of the event."""
-    return [float(value) for value in pipeline.predict_proba(matrix_of(rows, schema))[:, 1]]
+    """Return each patient's probability of the event, or number."""
+    seen = compose(matrix_of(rows, schema), schema["composition"])
+    if schema["kind"] == "number":
+        return [float(value) for value in pipeline.predict(seen)]
+    return [float(value) for value in pipeline.predict_proba(seen)[:, 1]]
 
 
 def score_file(folder: Path, path: Path) -> pd.DataFrame:
-    """Return the patients of a CSV file with their probability of the event.
+    """Return the patients of a CSV file with what is predicted for them.
 
     Parameters
     ----------
     folder : Path
         The bundle.
     path : Path
-        CSV in UTF-8 with the columns of ``schema.json``, and the patient's name if wanted.
+        CSV in UTF-8 with the inputs of ``schema.json``, and the patient's name if wanted.
 
     Returns
     -------
     DataFrame
-        Columns ``patient`` and ``probability``, in the order of the file. A patient without a
-        name is called by the number of the row.
+        Columns ``patient`` and ``probability`` of the event, or ``prediction`` of a number, in
+        the order of the file. A patient without a name is called by the number of the row.
 
     Raises
     ------
@@ -270,7 +437,8 @@ def score_file(folder: Path, path: Path) -> pd.DataFrame:
     except OSError as error:
         raise Refused(f"{error.filename}: cannot be read ({error.strerror}).") from None
     names = [row.get(schema["patient"]) or f"row {number}" for number, row in rows]
-    return pd.DataFrame({"patient": names, "probability": probabilities(pipeline, schema, rows)})
+    column = "prediction" if schema["kind"] == "number" else "probability"
+    return pd.DataFrame({"patient": names, column: predictions(pipeline, schema, rows)})
 
 
 def main() -> int:

@@ -1,11 +1,20 @@
-"""From a cohort to a matrix of what is known at baseline, one module per idea.
+"""From a cohort to a matrix of what is known at the prediction, one module per idea.
 
-Every column remembers where it came from: table column, visit, instrument, construct,
-unit, builder. Building reads along one patient's row only; whatever learns across patients
-(imputing, scaling, selecting) is a step of a model and is fitted inside a training set.
+Every column remembers where it came from: table column, visit, instrument, construct, unit,
+direction, builder; and its recipe, plain data by which a bundle makes it again. Building reads
+along one patient's row only; whatever learns across patients (imputing, composing, scaling,
+selecting) is a step of a model and is fitted inside a training set.
 """
 
-from heldout.features.columns import FeatureColumn, FeatureMatrix
+from heldout.features.columns import FeatureColumn, FeatureMatrix, Piece, Recipe
 from heldout.features.matrix import BUILDERS, build_features, severity_matrix
 
-__all__ = ["BUILDERS", "FeatureColumn", "FeatureMatrix", "build_features", "severity_matrix"]
+__all__ = [
+    "BUILDERS",
+    "FeatureColumn",
+    "FeatureMatrix",
+    "Piece",
+    "Recipe",
+    "build_features",
+    "severity_matrix",
+]

@@ -2,70 +2,95 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterator, Mapping
 
-from heldout.cohort import Cohort, included_bounds, included_levels
-from heldout.features.columns import FeatureColumn
+from heldout.cohort import included_levels
+from heldout.cohort.sources import table_of
+from heldout.features.columns import FeatureColumn, Raw, Recipe
+from heldout.features.known import Asked, Known, find_known, raw_of, sources_at
 
-__all__ = ["build_clinical"]
-
-Built = tuple[FeatureColumn, NDArray[np.float64]]
+__all__ = ["build_clinical", "level_column"]
 
 
-def build_clinical(cohort: Cohort, column: str, visit: str) -> list[Built]:
-    """Return a declared column as features.
+def build_clinical(asked: Asked) -> Iterator[Raw | str]:
+    """Yield declared columns: a number as it is, a category as 0 and 1.
 
-    A number is one feature. A category with k declared levels is k - 1 features of 0 and 1,
-    the first level being the reference; the levels are declared, not learnt, so that this
-    reads one patient's row only. Levels and values that the inclusion rules leave out are left
-    out here too.
+    A category with k declared levels is k - 1 features, the first level being the reference;
+    the levels are declared, not learnt, so that this reads one patient's row only. Levels and
+    values that the inclusion rules leave out are left out here too.
 
     Parameters
     ----------
-    cohort : Cohort
-        The patients.
-    column : str
-        A declared column of kind number or category.
-    visit : str
-        When it was known.
+    asked : Asked
+        Its ``columns`` name columns of kind number or category.
 
-    Returns
-    -------
-    list of (FeatureColumn, array of shape (n_patients,))
-        NaN where not observed.
+    Yields
+    ------
+    Raw or str
     """
-    declared = cohort.spec.columns[column]
-    label = declared.label or column.replace("_", " ").capitalize()
-    source = cohort.source_column(column, visit)
-    name = column if visit == cohort.spec.baseline else f"{column}_{visit}"
-    if declared.kind != "category":
-        feature = FeatureColumn(
-            name=name,
-            label=label,
-            inputs=(source,),
-            visit=visit,
-            builder="clinical",
-            bounds=included_bounds(cohort.spec, column, visit, declared.range),
-            construct=declared.construct_,
-            unit=declared.unit,
+    for number, text in enumerate(asked.spec.columns):
+        known = find_known(asked, text, "columns", number)
+        if isinstance(known, str):
+            yield known
+        elif known.declared.instrument is not None:
+            fitting = "subscales" if "." in known.name else "totals"
+            yield (
+                f"{asked.where('columns', number)}: builder 'clinical' cannot take '{text}'. It "
+                "takes a number or a category without an instrument; for this one use "
+                f"{fitting}."
+            )
+        elif known.declared.kind == "category":
+            yield from levels_of(asked, known, text, number)
+        else:
+            yield raw_of(asked.cohort, asked.keys, known)
+
+
+def levels_of(asked: Asked, known: Known, text: str, number: int) -> Iterator[Raw | str]:
+    """Yield a category's columns of 0 and 1."""
+    spec = asked.cohort.spec
+    levels = included_levels(spec, known.name, known.visit)
+    if len(levels) < 2:
+        yield (
+            f"{asked.where('columns', number)}: '{text}' has one level among the included "
+            "patients; it cannot differ. Remove it."
         )
-        return [(feature, cohort.numbers(column, visit))]
-    codes = cohort.values[(column, visit, 0)]
-    levels = included_levels(cohort.spec, column, visit)
-    return [
-        (
-            FeatureColumn(
-                name=f"{name}={code}",
-                label=f"{label}: {words}",
+        return
+    source = sources_at(asked.cohort, asked.keys, known.name, known.visit)[0]
+    missing = list(table_of(spec, known.declared.table).missing)
+    called = known.called(spec.baseline)
+    for code in list(levels)[1:]:
+        yield level_column(
+            code,
+            levels,
+            column=FeatureColumn(
+                name=f"{called}={code}",
+                label=f"{known.label}: {levels[code]}",
                 inputs=(source,),
-                visit=visit,
+                visit=known.visit,
                 builder="clinical",
                 level=code,
                 levels=tuple(levels),
-                construct=declared.construct_,
+                construct=known.declared.construct_,
             ),
-            np.where(codes.isna(), np.nan, (codes == code).astype(float)),
+            value={"name": known.name, "visit": known.visit},
+            missing=missing,
         )
-        for code, words in list(levels.items())[1:]
-    ]
+
+
+def level_column(
+    code: str,
+    levels: Mapping[str, str],
+    *,
+    column: FeatureColumn,
+    value: Mapping[str, str],
+    missing: list[str],
+) -> Raw:
+    """Return the column that is 1 for one code of a category."""
+    (source,) = column.inputs
+    return Raw(
+        column=column,
+        recipe=Recipe(
+            steps={"kind": "level", **value, "column": source, "level": code},
+            inputs={source: {"levels": list(levels), "missing": missing}},
+        ),
+    )

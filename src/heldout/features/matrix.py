@@ -1,26 +1,56 @@
-"""All features of an experiment as one matrix; nothing later than baseline gets in."""
+"""All features of an experiment as one matrix; nothing later than the prediction gets in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from heldout.cohort import Cohort, included_levels
+from heldout.cohort import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
+from heldout.features.change import build_early_change
 from heldout.features.clinical import build_clinical
-from heldout.features.columns import FeatureColumn, FeatureMatrix
-from heldout.features.totals import build_total
+from heldout.features.columns import FeatureColumn, FeatureMatrix, Group, Piece, Raw
+from heldout.features.composites import build_components, build_constructs
+from heldout.features.items import build_items
+from heldout.features.known import Asked, Known, raw_of
+from heldout.features.missingness import build_missingness
+from heldout.features.pairs import build_discrepancies, build_interactions, build_ratios
+from heldout.features.recipes import make_column
+from heldout.features.scores import build_subscales, build_totals
+from heldout.features.site import build_site
+from heldout.instruments.scales import scale_of
 from heldout.spec import Experiment, FeatureSpec, InstrumentKey
 
-__all__ = ["BUILDERS", "build_features", "severity_matrix"]
+__all__ = ["BUILDERS", "Builder", "build_features", "severity_matrix"]
 
-# builder -> what it takes, for messages.
+Built = Raw | Group | str
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """A function that yields columns and faults, what it takes, and which keys it knows."""
+
+    build: Callable[[Asked], Iterable[Built]]
+    takes: str
+    needs: str | None = "columns"
+    knows: tuple[str, ...] = ("visit",)
+
+
 BUILDERS = {
-    "clinical": "a number or a category without an instrument",
-    "totals": "a column with an instrument",
+    "clinical": Builder(build_clinical, "a number or a category without an instrument"),
+    "totals": Builder(build_totals, "a column with an instrument"),
+    "subscales": Builder(build_subscales, "scores such as rfq8.certainty, or an instrument"),
+    "items": Builder(build_items, "an instrument that is given as items"),
+    "constructs": Builder(build_constructs, "name -> scores with a direction", "constructs"),
+    "components": Builder(build_components, "scores", knows=("visit", "n", "method", "name")),
+    "missingness": Builder(build_missingness, "a score, a number or a category"),
+    "interactions": Builder(build_interactions, "two scores with a range", "pairs"),
+    "ratios": Builder(build_ratios, "two scores, the second never 0", "pairs"),
+    "discrepancy": Builder(build_discrepancies, "a clinician's score and a patient's", "pairs"),
+    "early_change": Builder(build_early_change, "scores, if there is 'known_at'", knows=()),
+    "site": Builder(build_site, "the sites in order, if they are listed", None, ("columns",)),
 }
 
 
@@ -32,7 +62,7 @@ def build_features(
     Parameters
     ----------
     experiment : Experiment
-        Its ``features`` name builders and columns.
+        Its ``features`` name builders and what they are made of.
     cohort : Cohort
         Scored.
     keys : mapping of str to InstrumentKey
@@ -47,42 +77,84 @@ def build_features(
     ------
     FeatureError
         With every fault: unknown builders and columns, columns a builder cannot take, and
-        every column that is known only after baseline, with its visit.
+        every column that is known only after the prediction, with its visit.
     """
-    baseline = cohort.spec.baseline
+    built: list[Raw | Group] = []
     faults: list[str] = []
-    built: list[tuple[FeatureColumn, NDArray[np.float64]]] = []
     for number, spec in enumerate(experiment.features):
-        if spec.build not in BUILDERS:
-            where = experiment.where("features", number, "build")
-            faults.append(unknown_name(where, "builder", spec.build, BUILDERS))
-            continue
-        for place, column in enumerate(spec.columns):
-            where = experiment.where("features", number, "columns", place)
-            fault = column_fault(cohort, spec, column)
-            if fault:
-                faults.append(f"{where}: {fault}")
-            elif spec.build == "totals":
-                built.append(build_total(cohort, column, spec.visit or baseline, keys))
+        asked = Asked(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=number)
+        wrong = request_faults(asked)
+        for one in () if wrong else BUILDERS[spec.build].build(asked):
+            if isinstance(one, str):
+                wrong.append(one)
             else:
-                built += build_clinical(cohort, column, spec.visit or baseline)
-    names = [feature.name for feature, _ in built]
-    twice = sorted({name for name in names if names.count(name) > 1})
+                built.append(one)
+        faults += wrong
+    seen = [column.name for one in built for column in columns_of(one)]
+    twice = sorted({name for name in seen if seen.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
+    if not seen and not faults:
+        faults.append("features: no builder makes a feature. Name at least one column.")
     raise_faults(FeatureError, faults)
     return matrix_of(cohort, built)
 
 
-def matrix_of(
-    cohort: Cohort, built: list[tuple[FeatureColumn, NDArray[np.float64]]]
-) -> FeatureMatrix:
-    """Return built columns as a matrix."""
+def request_faults(asked: Asked) -> list[str]:
+    """Return why a request is none of its builder: an unknown one, or keys it does not know."""
+    spec = asked.spec
+    builder = BUILDERS.get(spec.build)
+    if builder is None:
+        return [unknown_name(asked.where("build"), "builder", spec.build, BUILDERS)]
+    known = {"build", builder.needs, *builder.knows}
+    given = [name for name in FeatureSpec.model_fields if getattr(spec, name) not in (None, ())]
+    faults = [
+        f"{asked.where(name)}: builder '{spec.build}' does not take '{name}'. Remove it."
+        for name in given
+        if name not in known
+    ]
+    if builder.needs is not None and not getattr(spec, builder.needs):
+        faults.append(
+            f"{asked.where()}: builder '{spec.build}' needs '{builder.needs}': {builder.takes}."
+        )
+    return faults
+
+
+def columns_of(built: Raw | Group) -> tuple[FeatureColumn, ...]:
+    """Return the columns that models will see."""
+    return (built.column,) if isinstance(built, Raw) else built.columns
+
+
+def matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
+    """Return built columns as a matrix; what only groups need stands in the table too."""
+    raws: dict[str, Raw] = {}
+    for one in built:
+        for raw in (one,) if isinstance(one, Raw) else one.inputs:
+            raws.setdefault(raw.column.name, raw)
+    place = {name: number for number, name in enumerate(raws)}
+    pieces = tuple(
+        Piece(inputs=(place[one.column.name],))
+        if isinstance(one, Raw)
+        else Piece(
+            inputs=tuple(place[raw.column.name] for raw in one.inputs),
+            method=one.method,
+            signs=one.signs,
+            n=len(one.columns),
+        )
+        for one in built
+    )
+    learnt = any(isinstance(one, Group) for one in built)
     table = pd.DataFrame(
-        {feature.name: values for feature, values in built},
+        {name: make_column(raw.recipe.steps, cohort) for name, raw in raws.items()},
         index=cohort.values.index,
         dtype="float64",
     )
-    return FeatureMatrix(table=table, columns=tuple(feature for feature, _ in built))
+    return FeatureMatrix(
+        table=table,
+        columns=tuple(raw.column for raw in raws.values()),
+        recipes=tuple(raw.recipe for raw in raws.values()),
+        composition=pieces if learnt else (),
+        composed=tuple(c for one in built for c in columns_of(one)) if learnt else (),
+    )
 
 
 def severity_matrix(
@@ -95,81 +167,19 @@ def severity_matrix(
     cohort : Cohort
         Scored.
     column : str or None
-        The declared column that the outcome is made of.
+        The score that the outcome is made of.
     keys : mapping of str to InstrumentKey
         The keys of the cohort's instruments.
 
     Returns
     -------
     FeatureMatrix or None
-        None if the column was not measured at baseline.
+        None if the score was not measured at baseline.
     """
     baseline = cohort.spec.baseline
     if column is None or not cohort.has(column, baseline):
         return None
-    if cohort.spec.columns[column].instrument is not None:
-        return matrix_of(cohort, [build_total(cohort, column, baseline, keys)])
-    return matrix_of(cohort, build_clinical(cohort, column, baseline))
-
-
-def column_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
-    """Return why a column cannot be taken by a builder, or nothing."""
-    name, _ = meaning(cohort, spec, column)
-    declared = cohort.spec.columns.get(name)
-    if declared is None:
-        return unknown_name("", "declared column", column, cohort.spec.columns).removeprefix(": ")
-    fault = visit_fault(cohort, spec, column)
-    if fault:
-        return fault
-    if name != column:
-        return f"'{column}' is read as '{name}'. Features are called as declared; write '{name}'."
-    if declared.kind == "text":
-        return f"'{column}' is text, which is never a feature. Remove it, or declare its levels."
-    if (declared.instrument is not None) != (spec.build == "totals"):
-        return (
-            f"builder '{spec.build}' cannot take '{column}'. It takes {BUILDERS[spec.build]}; "
-            f"for this one use {'totals' if declared.instrument else 'clinical'}."
-        )
-    visit = spec.visit or cohort.spec.baseline
-    if declared.kind == "category" and len(included_levels(cohort.spec, column, visit)) < 2:
-        return f"'{column}' has one level among the included patients; it cannot differ. Remove it."
-    return ""
-
-
-def visit_fault(cohort: Cohort, spec: FeatureSpec, column: str) -> str:
-    """Return why a column is not known when it would have to be, or nothing."""
-    baseline, visits = cohort.spec.baseline, cohort.spec.visits
-    name, visit = meaning(cohort, spec, column)
-    if visit not in visits:
-        return unknown_name("", "visit", visit, visits).removeprefix(": ")
-    measured = [known for known in visits if known_at(cohort, name, known)]
-    in_time = [known for known in measured if visits[known].day <= visits[baseline].day]
-    if visits[visit].day <= visits[baseline].day and visit in measured:
-        return ""
-    if visits[visit].day <= visits[baseline].day and in_time:
-        return (
-            f"'{column}' was not measured at '{visit}', but at {', '.join(in_time)}. "
-            f"Set 'visit: {in_time[-1]}'."
-        )
-    late = visit if visits[visit].day > visits[baseline].day else measured[0]
-    return (
-        f"'{column}' is known at visit '{late}' (day {visits[late].day:g}), which is later than "
-        f"baseline '{baseline}' (day {visits[baseline].day:g}). A feature must be known at "
-        "baseline, or it tells the answer. Remove it, or name a baseline column."
-    )
-
-
-def meaning(cohort: Cohort, spec: FeatureSpec, column: str) -> tuple[str, str]:
-    """Return the declared column and the visit that are meant, by a table's own name too."""
-    if column not in cohort.spec.columns:
-        for source in cohort.sources:
-            name, visit = source.name, source.visit
-            called = (source.column, cohort.source_column(name, visit))
-            if column in (*called, f"{name}_{visit}", f"{name}@{visit}"):
-                return name, visit
-    return column, spec.visit or cohort.spec.baseline
-
-
-def known_at(cohort: Cohort, name: str, visit: str) -> bool:
-    """Return whether a declared column has a value, or items, at a visit."""
-    return any((source.name, source.visit) == (name, visit) for source in cohort.sources)
+    declared = cohort.spec.columns[column.partition(".")[0]]
+    scale = scale_of(cohort.spec, keys, column)
+    known = Known(name=column, visit=baseline, declared=declared, scale=scale)
+    return matrix_of(cohort, [raw_of(cohort, keys, known)])

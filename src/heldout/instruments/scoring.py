@@ -1,66 +1,348 @@
-"""Items to scores, along one patient's row."""
+"""Items to scores, along one patient's row: one arithmetic for every key.
+
+In this order: answers that mean *not assessed* become missing; skip rules say which items
+were not asked; items are reversed; a score recodes its items; it puts them together. No item
+is filled in unless the study asks for it, and then with what the same person answered.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from heldout.cohort import Cohort
+from heldout.errors import InstrumentError, raise_faults
+from heldout.instruments.keys import items_refused
 from heldout.spec import InstrumentKey
+from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["score_instruments", "sum_items"]
+__all__ = [
+    "PRORATING",
+    "Answers",
+    "ScoredItems",
+    "answers_text",
+    "itemised",
+    "items_at",
+    "read_answers",
+    "score_array",
+    "score_column",
+    "score_instruments",
+    "score_name",
+    "score_parts",
+    "wrong_answers",
+]
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+# The share of a score's items that must be there: numerator, denominator.
+PRORATING: dict[str, tuple[int, int]] = {"none": (1, 1), "80%": (4, 5), "half": (1, 2)}
 
 
-def sum_items(items: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return each patient's sum of items.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Items ready to be put together.
+
+    Attributes
+    ----------
+    values : array of shape (n_patients, n_items)
+        After reversal; NaN where not answered, 0 where skipped.
+    not_assessed, skipped : array of bool of shape (n_patients, n_items), or None
+        Items coded as not assessed, and those that a skip rule sets to 0; None if the key
+        knows no such thing.
+    """
+
+    values: Floats
+    not_assessed: Flags | None
+    skipped: Flags | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredItems:
+    """One score of every patient: its value, and who has it by prorating, under which rule."""
+
+    score: str
+    rule: str
+    values: Floats
+    prorated: Flags
+
+
+def score_array(
+    key: InstrumentKey, items: ArrayLike, *, prorate: str = "none"
+) -> dict[str, Floats]:
+    """Return every score that a key makes of items.
 
     Parameters
     ----------
+    key : InstrumentKey
+        The instrument's key.
     items : array of shape (n_patients, n_items)
-        Answers; NaN where not given.
+        Answers as given, in the order of the form; NaN where there is none.
+    prorate : {'none', '80%', 'half'}
+        What is done about missing items: nothing (the score is missing), or, if at least
+        80 % or half of the score's parts are there, each missing part gets the person's mean
+        of the others, measured as a share of each part's own span. Nothing is rounded.
 
     Returns
     -------
-    array of shape (n_patients,)
-        NaN where any item is missing: no answer is invented.
+    dict of str to array of shape (n_patients,)
+        By the score's name; NaN where there is no score. An item about suicidality is never
+        filled in.
+
+    Raises
+    ------
+    InstrumentError
+        If the key takes scores only, or refuses prorating.
+
+    References
+    ----------
+    .. [1] Half rule: Bell et al. (2016), BMC Res Notes 9:479, 10.1186/s13104-016-2284-z.
 
     Examples
     --------
-    >>> sum_items(np.array([[1.0, 2.0], [3.0, np.nan]]))
-    array([ 3., nan])
+    >>> from pathlib import Path
+    >>> from heldout.instruments.keys import load_key
+    >>> madrs = load_key("madrs", Path())
+    >>> score_array(madrs, np.full((1, 10), 2.0))["total"]
+    array([20.])
     """
-    return np.asarray(items.sum(axis=1), dtype=np.float64)
+    raise_faults(InstrumentError, list(items_refused(key, prorate=prorate)))
+    answers = read_answers(key, np.asarray(items, dtype=np.float64))
+    return {
+        score: score_column(key, answers, score, prorate=prorate).values for score in key.scored
+    }
+
+
+def read_answers(key: InstrumentKey, items: Floats) -> Answers:
+    """Return the items of a key after *not assessed*, skip rules and reversal.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    items : array of shape (n_patients, n_items)
+        Answers as given; NaN where there is none. Not changed.
+
+    Returns
+    -------
+    Answers
+    """
+    if items.ndim != 2 or items.shape[1] != key.items:
+        raise ValueError(f"{key.id} has {key.items} items; found an array of {items.shape}.")
+    values = np.array(items, order="F")
+    unknown = np.zeros(values.shape, dtype=np.bool_, order="F") if key.not_assessed else None
+    for item, codes in key.not_assessed.items():
+        assert unknown is not None
+        unknown[:, item - 1] = np.isin(values[:, item - 1], codes)
+        values[unknown[:, item - 1], item - 1] = np.nan
+    skipped = skipped_items(key, values)
+    for item in key.reverse:
+        low, high = key.bounds[item - 1]
+        np.subtract(low + high, values[:, item - 1], out=values[:, item - 1])
+    if skipped is not None:
+        values[skipped] = 0.0
+    return Answers(values=values, not_assessed=unknown, skipped=skipped)
+
+
+def skipped_items(key: InstrumentKey, values: Floats) -> Flags | None:
+    """Return the items that skip rules set to 0, each rule after the ones before it."""
+    if not key.skip:
+        return None
+    skipped = np.zeros(values.shape, dtype=np.bool_, order="F")
+    for rule in key.skip:
+        asked = [item - 1 for item in rule.items]
+        seen = np.where(skipped[:, asked], 0.0, values[:, asked])
+        met = (seen == rule.equal).all(axis=1)
+        for item in rule.zero:
+            blank = rule.also_answered or np.isnan(values[:, item - 1])
+            skipped[:, item - 1] |= met & blank
+    return skipped
+
+
+def score_parts(
+    key: InstrumentKey, answers: Answers, score: str
+) -> tuple[Floats, list[tuple[float, float]]]:
+    """Return what a score adds up, and the bounds of each part.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    answers : Answers
+        From `read_answers`.
+    score : str
+        One of the scores that can be made of items.
+
+    Returns
+    -------
+    parts : array of shape (n_patients, n_parts)
+        Recoded items, or the highest item of each domain; NaN where there is none.
+    bounds : list of tuple of float
+        Least and most of each part.
+    """
+    items = key.items_of(score)
+    columns = {item: answers.values[:, item - 1] for item in items}
+    for item in items:
+        table = key.recode_of(score, item)
+        if table is not None:
+            columns[item] = recoded(columns[item], table)
+            if answers.skipped is not None:
+                columns[item][answers.skipped[:, item - 1]] = 0.0
+    counts = {item: key.counts_of(score, item) for item in items}
+    groups = key.scores[score].domains or tuple((item,) for item in items)
+    bounds = [
+        (max(counts[item][0] for item in group), max(counts[item][1] for item in group))
+        for group in groups
+    ]
+    parts = np.empty((len(answers.values), len(groups)), order="F")
+    for number, group in enumerate(groups):
+        parts[:, number] = columns[group[0]]
+        for item in group[1:]:
+            np.fmax(parts[:, number], columns[item], out=parts[:, number])
+    return parts, bounds
+
+
+def recoded(values: Floats, table: Mapping[int, float]) -> Floats:
+    """Return values as a table counts them; NaN stays NaN."""
+    out = np.full(values.shape, np.nan)
+    for answer, counts_as in table.items():
+        out[values == answer] = counts_as
+    return out
+
+
+def score_column(
+    key: InstrumentKey, answers: Answers, score: str, *, prorate: str = "none"
+) -> ScoredItems:
+    """Return one score of every patient, and who has it by prorating.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    answers : Answers
+        From `read_answers`.
+    score : str
+        One of the scores that can be made of items.
+    prorate : {'none', '80%', 'half'}
+        As in `score_array`.
+
+    Returns
+    -------
+    ScoredItems
+    """
+    method = key.scores[score].method
+    parts, bounds = score_parts(key, answers, score)
+    lows, spans = np.array([(low, high - low) for low, high in bounds]).T
+    there = np.isfinite(parts)
+    n_there, n_parts = there.sum(axis=1), len(bounds)
+    if method == "max":
+        nobody = np.zeros(len(parts), dtype=np.bool_)
+        return ScoredItems(score=score, rule="none", values=parts.max(axis=1), prorated=nobody)
+    values = parts.sum(axis=1)
+    needed, of = PRORATING[prorate]
+    filled = (n_there < n_parts) & (n_there * of >= needed * n_parts) & (n_there > 0)
+    if filled.any():
+        some, seen = parts[filled], there[filled]
+        share = np.where(seen, some - lows, 0.0).sum(axis=1) / (seen * spans).sum(axis=1)
+        values[filled] = lows.sum() + share * spans.sum()
+    sensitive = [item - 1 for item in key.items_of(score) if item in key.suicidality]
+    silent = np.isnan(answers.values[:, sensitive]).any(axis=1)
+    values[silent] = np.nan
+    if method == "mean":
+        values /= n_parts
+    return ScoredItems(score=score, rule=prorate, values=values, prorated=filled & ~silent)
+
+
+def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:
+    """Return which answers are none that the item can have.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    items : array of shape (n_patients, n_items)
+        Answers as given; NaN where there is none, which is not wrong.
+
+    Returns
+    -------
+    array of bool of shape (n_patients, n_items)
+    """
+    lows, highs = np.array(key.bounds).T
+    with np.errstate(invalid="ignore"):
+        right: Flags = (items >= lows) & (items <= highs) & (items == np.rint(items))
+    right |= np.isnan(items)
+    for item in {*key.allowed, *key.not_assessed}:
+        column = items[:, item - 1]
+        known = (*key.answers_of(item), *key.not_assessed.get(item, ()))
+        right[:, item - 1] = np.isnan(column) | np.isin(column, known)
+    return ~right
+
+
+def items_at(cohort: Cohort, key: InstrumentKey, column: str, visit: str) -> Floats:
+    """Return the items of a declared column at a visit as an array."""
+    names = [(column, visit, item) for item in range(1, key.items + 1)]
+    places = cohort.values.columns.get_indexer(pd.MultiIndex.from_tuples(names))
+    return cohort.values.iloc[:, places].to_numpy(dtype=np.float64)
 
 
 def score_instruments(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> Cohort:
-    """Return the cohort with a total for every instrument that was read as items.
+    """Return the cohort with every score that can be made of its items.
 
     Parameters
     ----------
     cohort : Cohort
-        As read.
+        As read, so that every answer is one that its item can have.
     keys : mapping of str to InstrumentKey
-        The keys of its instruments.
+        The keys of its instruments, from `load_keys`, which has checked what is asked of them.
 
     Returns
     -------
     Cohort
-        Columns read as totals are untouched.
+        Scores stand at (score name, visit, 0), beside the items. What was read as a score is
+        untouched; what was reported beside items and cannot be made of them is a value too.
     """
-    totals: dict[tuple[str, str, int], NDArray[np.float64]] = {}
-    for name, declared in cohort.spec.columns.items():
-        key = keys.get(declared.instrument or "")
-        if declared.items is None or key is None:
-            continue
-        visits = {source.visit: None for source in cohort.sources if source.name == name}
-        for visit in visits:
-            items = [(name, visit, n + 1) for n in range(key.items)]
-            totals[(name, visit, 0)] = sum_items(cohort.values[items].to_numpy(dtype=np.float64))
-    if not totals:
+    scores: dict[tuple[str, str, int], Floats] = {}
+    for column, key, visit in itemised(cohort, keys):
+        items = items_at(cohort, key, column, visit)
+        prorate = cohort.spec.columns[column].prorate
+        for score, values in score_array(key, items, prorate=prorate).items():
+            scores[score_name(column, score), visit, 0] = values
+    lone = [place for place in cohort.reported if place not in scores]
+    if not scores and not lone:
         return cohort
-    scores = pd.DataFrame(totals, index=cohort.values.index)
-    return replace(cohort, values=pd.concat([cohort.values, scores], axis=1))
+    tables = [cohort.values, pd.DataFrame(scores, index=cohort.values.index)]
+    tables += [cohort.reported[lone]] if lone else []
+    table = pd.concat(tables, axis=1)
+    table.columns = table.columns.set_names(cohort.values.columns.names)
+    return replace(cohort, values=table, reported=cohort.reported.drop(columns=lone))
+
+
+def itemised(
+    cohort: Cohort, keys: Mapping[str, InstrumentKey]
+) -> Iterator[tuple[str, InstrumentKey, str]]:
+    """Yield declared column, key and visit wherever there are items."""
+    items = [(source.name, source.visit) for source in cohort.sources if source.item]
+    for column, visit in dict.fromkeys(items):
+        instrument = cohort.spec.columns[column].instrument
+        assert instrument is not None
+        yield column, keys[instrument], visit
+
+
+def score_name(column: str, score: str) -> str:
+    """Return what experiments call a score of a declared column."""
+    return column if score == TOTAL_SCORE else f"{column}.{score}"
+
+
+def answers_text(key: InstrumentKey, item: int) -> str:
+    """Return the answers an item can have, in words."""
+    answers: Sequence[int] = key.answers_of(item)
+    if item in key.allowed or len(answers) < 3:
+        text = ", ".join(map(str, answers))
+    else:
+        text = f"{answers[0]} to {answers[-1]} in whole numbers"
+    codes = key.not_assessed.get(item)
+    return f"{text}, or {', '.join(map(str, codes))} for not assessed" if codes else text

@@ -1,5 +1,8 @@
 """What a model is: a preparation, a factory of an estimator, and a search space.
 
+A model answers one kind of outcome, yes or no or a number; its `regressor` is the same model for
+numbers, so that one name of an experiment serves both kinds.
+
 The preparation stands apart from the estimator because it does not depend on the
 hyper-parameters: it is fitted once per training set and shared by every candidate, and by
 every model that asks for the same one.
@@ -7,26 +10,31 @@ every model that asks for the same one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.features import Piece
+
 __all__ = [
     "Candidate",
     "Choice",
+    "Kind",
     "Model",
     "Real",
     "Whole",
     "build_pipeline",
     "build_preparation",
-    "predict_events",
+    "predict_patients",
 ]
 
 Floats = NDArray[np.float64]
 Candidate = Mapping[str, float | int | str]
+# What is predicted: yes or no, or a number.
+Kind = Literal["class", "number"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +67,18 @@ Space = Mapping[str, Real | Whole | Choice]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """One way to predict an event.
+    """One way to predict an outcome.
 
     Attributes
     ----------
     name, label : str
         For files, and for people.
     estimator : callable
-        (candidate, seed) -> unfitted scikit-learn classifier, one thread.
+        (candidate, seed) -> unfitted scikit-learn classifier or regressor, one thread.
+    kind : str
+        ``class`` if it predicts an event, ``number`` if it predicts a number.
+    regressor : Model or None
+        The same model for numbers.
     space : mapping
         Hyper-parameter -> what may be tried; empty if there is nothing to tune.
     preparation : str
@@ -76,7 +88,8 @@ class Model:
     reference : bool
         Whether it is a yardstick: shown beside the others, never chosen among them.
     margin : str
-        Unit of its margin and its explanation: ``log-odds`` or ``probability``.
+        Unit of its margin and its explanation: ``log-odds``, ``probability``, or ``points`` of
+        the number that is predicted.
     explainer : str
         ``linear``, ``tree`` or ``none``.
     """
@@ -84,26 +97,39 @@ class Model:
     name: str
     label: str
     estimator: Callable[[Candidate, int], Any]
+    kind: Kind = "class"
+    regressor: Model | None = None
     space: Space = field(default_factory=dict)
     preparation: Literal["impute_scale", "impute"] = "impute_scale"
     columns: Literal["all", "severity"] = "all"
     reference: bool = False
-    margin: Literal["log-odds", "probability"] = "log-odds"
+    margin: Literal["log-odds", "probability", "points"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
 
+    def for_kind(self, kind: Kind) -> Model:
+        """Return this model for one kind of outcome; a model without a regressor is refused."""
+        if kind == self.kind:
+            return self
+        if self.regressor is None:
+            raise ValueError(f"model '{self.name}' cannot predict a {kind}")
+        return self.regressor
 
-def build_preparation(kind: str) -> Any:
-    """Return the unfitted preparation: median imputation, and scaling for linear models.
+
+def build_preparation(kind: str, composition: Sequence[Piece] = ()) -> Any:
+    """Return the unfitted preparation: imputing, composing, and scaling for linear models.
 
     Parameters
     ----------
     kind : str
-        ``impute_scale`` or ``impute``.
+        ``impute_scale`` or ``impute``; missing values become the median.
+    composition : sequence of Piece
+        Of the feature matrix; empty if models see its columns.
 
     Returns
     -------
     sklearn.pipeline.Pipeline
-        One column out for each column in; a column without any value becomes 0.
+        Without a composition one column out for each column in; a column without any value
+        becomes 0.
     """
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
@@ -112,12 +138,18 @@ def build_preparation(kind: str) -> Any:
     steps: list[tuple[str, Any]] = [
         ("impute", SimpleImputer(strategy="median", keep_empty_features=True))
     ]
+    if composition:
+        from heldout.models.composition import Composition
+
+        steps.append(("compose", Composition(composition)))
     if kind == "impute_scale":
         steps.append(("scale", StandardScaler()))
     return Pipeline(steps)
 
 
-def build_pipeline(model: Model, candidate: Candidate, seed: int) -> Any:
+def build_pipeline(
+    model: Model, candidate: Candidate, seed: int, *, composition: Sequence[Piece] = ()
+) -> Any:
     """Return the unfitted pipeline of a model with one choice of hyper-parameters.
 
     Parameters
@@ -128,6 +160,8 @@ def build_pipeline(model: Model, candidate: Candidate, seed: int) -> Any:
         A value for every hyper-parameter of the model's space.
     seed : int
         Of the estimator, where it uses chance.
+    composition : sequence of Piece
+        As in `build_preparation`.
 
     Returns
     -------
@@ -138,14 +172,14 @@ def build_pipeline(model: Model, candidate: Candidate, seed: int) -> Any:
 
     return Pipeline(
         [
-            ("prepare", build_preparation(model.preparation)),
+            ("prepare", build_preparation(model.preparation, composition)),
             ("model", model.estimator(candidate, seed)),
         ]
     )
 
 
-def predict_events(model: Model, estimator: Any, prepared: Floats) -> tuple[Floats, Floats]:
-    """Return margins and probabilities of the event from a fitted estimator.
+def predict_patients(model: Model, estimator: Any, prepared: Floats) -> tuple[Floats, Floats]:
+    """Return margins and predictions of patients from a fitted estimator.
 
     Parameters
     ----------
@@ -158,9 +192,14 @@ def predict_events(model: Model, estimator: Any, prepared: Floats) -> tuple[Floa
 
     Returns
     -------
-    margin, probability : arrays of shape (n_patients,)
-        The margin is the log-odds, or the probability itself for models that average votes.
+    margin, prediction : arrays of shape (n_patients,)
+        For a class the prediction is the probability of the event, and the margin its log-odds
+        or, for models that average votes, the probability itself. For a number both are the
+        number predicted.
     """
+    if model.kind == "number":
+        number = np.asarray(estimator.predict(prepared), dtype=np.float64)
+        return number, number
     probability = np.asarray(estimator.predict_proba(prepared)[:, 1], dtype=np.float64)
     if model.margin == "probability":
         return probability, probability

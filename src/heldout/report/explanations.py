@@ -15,7 +15,13 @@ from heldout.inference import Cell
 from heldout.models import MODELS
 from heldout.record import RunRecord, figure_name
 from heldout.report.places import Place, chosen_share, part_of
-from heldout.report.wording import as_area, as_interval, counted
+from heldout.report.wording import (
+    as_area,
+    as_interval,
+    as_signed,
+    as_signed_interval,
+    counted,
+)
 
 __all__ = ["build_explanations"]
 
@@ -73,13 +79,19 @@ def most_chosen(record: RunRecord, place: Place) -> str:
 
 def predicts(record: RunRecord, cell: Cell) -> bool:
     """Return whether a model's interval lies above chance and the verdict does not deny it."""
-    return record.verdict.level != "no_evidence" and (cell.auc_low or 0.0) > 0.5
+    return record.verdict.level != "no_evidence" and cell.margin_low > 0
 
 
 def explanation(record: RunRecord, place: Place, model: str) -> Section:
     """Return one model's explanation, folded and watermarked unless the model predicts."""
     cell = next(one for one in place.cells if one.model == model)
-    label, unit = MODELS[model].label, MODELS[model].margin
+    shown_as = MODELS[model].for_kind(cell.kind)
+    label, unit = shown_as.label, shown_as.margin
+    number = cell.kind == "number"
+    figure = "R²" if number else "AUC"
+    words = as_signed(cell.r2, 2) if number else as_area(cell.auc)
+    low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
+    interval = as_signed_interval(low, high) if number else as_interval(low, high)
     open_ = predicts(record, cell)
     rows = part_of(record.explanations, place, model)
     features = feature_strips(record, rows)
@@ -94,13 +106,13 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
         "open": open_,
         "summary": None if open_ else FOLDED.format(title=place.title),
         "watermark": None if open_ else WATERMARK,
-        "axis": f"SHAP: contribution to the predicted {unit} of the event",
+        "axis": f"SHAP: contribution to the predicted {unit}{'' if number else ' of the event'}",
         "colours": ["lowest value", "highest value", "not observed"],
         "mean": "mean |SHAP|",
         "features": shown,
         "caption": (
-            f"{label}, chosen in {chosen_share(record, place, model)} of the folds; its AUC is "
-            f"{as_area(cell.auc)} (95 % interval {as_interval(cell.auc_low, cell.auc_high)}). "
+            f"{label}, chosen in {chosen_share(record, place, model)} of the folds; its {figure} "
+            f"is {words} (95 % interval {interval}). "
             f"A point is one of {counted(place.facts.n, 'patient')}, averaged over repeats; to "
             f"the right of 0 a feature raises the predicted {unit}. Features are sorted by mean "
             "|SHAP|."

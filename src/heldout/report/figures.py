@@ -46,6 +46,8 @@ STYLE: dict[Any, Any] = {
     "path.simplify": False,
 }
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
+MINUS = "\N{MINUS SIGN}"
+Limits = tuple[float, float]
 NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 
 
@@ -66,7 +68,12 @@ def draw_figures(record: RunRecord) -> dict[str, str]:
 
     contents = build_contents(record)
     with mpl.rc_context(STYLE):
-        figures = {"auc": as_svg(draw_forest(contents["forest"]), "auc")}
+        figures = {
+            one["figure"]: as_svg(draw_forest(one), one["figure"])
+            for one in contents["forests"]["figures"]
+        }
+        for one in (contents["scatters"] or {"items": []})["items"]:
+            figures[one["figure"]] = as_svg(draw_scatter(one), one["figure"])
         for one in contents["explanations"]["items"]:
             figures[one["figure"]] = as_svg(draw_explanation(one), one["figure"])
     return figures
@@ -103,24 +110,26 @@ def as_svg(figure: Figure, name: str) -> str:
 ROW, LABELS_END, SCALE_START, SCALE_END = 21, 208, 220, 412
 
 
-def across(area: float) -> float:
-    """Return where an area lies on the scale of the figure of AUCs."""
-    return SCALE_START + area * (SCALE_END - SCALE_START)
+def across(value: float, limits: Limits) -> float:
+    """Return where a figure lies on the scale; what lies outside is put at its end."""
+    low, high = limits
+    share = (min(max(value, low), high) - low) / (high - low)
+    return SCALE_START + share * (SCALE_END - SCALE_START)
 
 
 def draw_forest(forest: dict[str, Any]) -> Figure:
-    """Return the figure of all AUCs: a group an outcome and follow-up, a row a model."""
+    """Return the figure of all models: a group an outcome and follow-up, a row a model."""
     heights = [56 + ROW * max(len(group["rows"]), 1) for group in forest["groups"]]
     figure, axes = empty_canvas(sum(heights) + 34)
     top = 4.0
     for group, height in zip(forest["groups"], heights, strict=True):
-        draw_group(axes, group, top)
+        draw_group(axes, group, top, forest["limits"])
         top += height
-    draw_scale(axes, top - 6, forest["scale"])
+    draw_scale(axes, top - 6, forest)
     return figure
 
 
-def draw_group(axes: Axes, group: dict[str, Any], top: float) -> None:
+def draw_group(axes: Axes, group: dict[str, Any], top: float, limits: Limits) -> None:
     """Draw one outcome at one follow-up, or the words that say why there is nothing to draw."""
     declined = group["reason"] is not None
     axes.text(
@@ -132,38 +141,82 @@ def draw_group(axes: Axes, group: dict[str, Any], top: float) -> None:
     if declined:
         axes.text(0, first, fill(group["reason"], 78), va="center", color=MUTED, linespacing=1.5)
         return
-    low, high = map(across, group["chance"])
     bottom = first + ROW * (len(group["rows"]) - 0.5)
-    axes.fill_between([low, high], first - ROW / 2, bottom, color=BAND, lw=0)
-    axes.plot([across(0.5)] * 2, [first - ROW / 2, bottom], color=MUTED, lw=1, dashes=(3, 3))
+    if group["chance"] is not None:
+        low, high = (across(one, limits) for one in group["chance"])
+        axes.fill_between([low, high], first - ROW / 2, bottom, color=BAND, lw=0)
+    line = [across(group["line"], limits)] * 2
+    axes.plot(line, [first - ROW / 2, bottom], color=MUTED, lw=1, dashes=(3, 3))
     for number, row in enumerate(group["rows"]):
-        draw_row(axes, row, first + ROW * number)
+        draw_row(axes, row, first + ROW * number, limits)
 
 
-def draw_row(axes: Axes, row: dict[str, Any], y: float) -> None:
+def draw_row(axes: Axes, row: dict[str, Any], y: float, limits: Limits) -> None:
     """Draw one model's point and interval, with its name and its figures."""
     strong = row["kind"] == "headline"
     colour = {"headline": ACCENT, "model": INK, "reference": MUTED}[row["kind"]]
     weight = "bold" if strong else "normal"
     axes.text(LABELS_END, y, row["label"], va="center", ha="right", color=colour, weight=weight)
     axes.plot(
-        [across(row["low"]), across(row["high"])], [y, y],
+        [across(row["low"], limits), across(row["high"], limits)], [y, y],
         color=colour, lw=2.6 if strong else 1.3, solid_capstyle="butt",
     )  # fmt: skip
     axes.plot(
-        [across(row["auc"])], [y], marker="D" if strong else "o", ms=7 if strong else 5.5,
+        [across(row["point"], limits)], [y], marker="D" if strong else "o", ms=7 if strong else 5.5,
         mfc=PAPER if row["kind"] == "reference" else colour, mec=colour, mew=1.3,
     )  # fmt: skip
     axes.text(WIDTH, y, row["words"], va="center", ha="right", color=colour, weight=weight)
 
 
-def draw_scale(axes: Axes, y: float, words: str) -> None:
-    """Draw the scale of areas under all groups."""
+def draw_scale(axes: Axes, y: float, forest: dict[str, Any]) -> None:
+    """Draw the scale under all groups."""
     axes.plot([SCALE_START, SCALE_END], [y, y], color=RULE, lw=1)
-    for area, label in ((0, "0"), (0.25, ".25"), (0.5, ".50"), (0.75, ".75"), (1, "1")):
-        axes.plot([across(area)] * 2, [y, y + 4], color=RULE, lw=1)
-        axes.text(across(area), y + 14, label, va="center", ha="center", color=MUTED)
-    axes.text(LABELS_END, y + 14, words, va="center", ha="right", color=MUTED)
+    for tick in forest["ticks"]:
+        x = across(tick, forest["limits"])
+        label = f"{tick:.0f}" if tick == round(tick) else f"{tick:.2f}".replace("0.", ".")
+        axes.plot([x] * 2, [y, y + 4], color=RULE, lw=1)
+        axes.text(x, y + 14, label.replace("-", MINUS), va="center", ha="center", color=MUTED)
+    axes.text(LABELS_END, y + 14, forest["scale"], va="center", ha="right", color=MUTED)
+
+
+PLOT, PLOT_START, PLOT_TOP = 300, 120, 16
+
+
+def draw_scatter(one: dict[str, Any]) -> Figure:
+    """Return the figure of predicted and observed numbers: a square, a line, a point a patient."""
+    from matplotlib.ticker import MaxNLocator
+
+    figure, axes = empty_canvas(PLOT_TOP + PLOT + 48)
+    every = [value for point in one["points"] for value in point]
+    ticks = [float(tick) for tick in MaxNLocator(5).tick_values(min(every), max(every))]
+    low, high = ticks[0], ticks[-1]
+
+    def along(value: float) -> float:
+        return PLOT * (value - low) / (high - low)
+
+    left, right, bottom = PLOT_START, PLOT_START + PLOT, PLOT_TOP + PLOT
+    for level in (PLOT_TOP, bottom):
+        axes.plot([left, right], [level, level], color=RULE, lw=1)
+    for side in (left, right):
+        axes.plot([side, side], [PLOT_TOP, bottom], color=RULE, lw=1)
+    axes.plot([left, right], [bottom, PLOT_TOP], color=MUTED, lw=1, dashes=(3, 3))
+    for tick in ticks:
+        label = f"{tick:g}".replace("-", MINUS)
+        axes.text(left + along(tick), bottom + 14, label, va="center", ha="center", color=MUTED)
+        axes.text(left - 10, bottom - along(tick), label, va="center", ha="right", color=MUTED)
+    axes.scatter(
+        [left + along(x) for x, _ in one["points"]],
+        [bottom - along(y) for _, y in one["points"]],
+        s=30, c=ACCENT, alpha=0.75, linewidths=0, zorder=3,
+    )  # fmt: skip
+    horizontal, vertical = one["axes"]
+    middle = left + PLOT / 2
+    axes.text(middle, bottom + 34, horizontal, va="center", ha="center", color=MUTED)
+    axes.text(
+        left - 52, PLOT_TOP + PLOT / 2, vertical,
+        va="center", ha="center", color=MUTED, rotation=90,
+    )  # fmt: skip
+    return figure
 
 
 STRIP, STRIP_START, STRIP_END = 34, 184, 466
@@ -184,7 +237,7 @@ def draw_explanation(one: dict[str, Any]) -> Figure:
     for number, strip in enumerate(features):
         draw_strip(axes, strip, 40 + STRIP * (number + 0.5), place)
     for x in (-reach, 0.0, reach):
-        words = f"{x:+.2g}".replace("-", "\N{MINUS SIGN}") if x else "0"
+        words = f"{x:+.2g}".replace("-", MINUS) if x else "0"
         axes.text(place(x), bottom + 14, words, va="center", ha="center", color=MUTED)
     middle = (STRIP_START + STRIP_END) / 2
     axes.text(middle, bottom + 34, one["axis"], va="center", ha="center", color=MUTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from heldout.inference import VARIANCE_FACTOR
@@ -17,6 +18,21 @@ SAMPLERS = {
     "tpe": "a tree-structured Parzen estimator",
     "random": "random search",
 }
+
+
+CLASS_WORDS = (
+    "Discrimination is the fold-paired AUC: a patient with the event and one without are compared "
+    "only if the same fitted model predicted both. Its 95 % interval is a score interval with the "
+    "Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
+    f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge them. "
+    "Probabilities are judged by the Brier score and by its skill against the training prevalence."
+)
+NUMBER_WORDS = (
+    "Numbers are judged by the variance explained out of fold (R²): one minus the squared error of "
+    "the predictions over that of the training set's mean. The variance behind its 95 % interval "
+    f"is multiplied by {VARIANCE_FACTOR:g} for the same reason. Errors are in the number's unit; "
+    "rank correlations compare patients of the same fold."
+)
 
 
 def build_methods(record: RunRecord) -> Section:
@@ -38,6 +54,18 @@ def build_methods(record: RunRecord) -> Section:
     }
 
 
+def kinds_of(record: RunRecord) -> set[str]:
+    """Return the kinds of what is predicted: ``class``, ``number`` or both."""
+    return {outcome.kind for outcome in record.outcomes}
+
+
+def criterion_words(record: RunRecord) -> str:
+    """Return by what models and candidates were chosen."""
+    names = {"class": "the Brier score", "number": "the squared error of numbers"}
+    kinds = kinds_of(record)
+    return " and ".join(words for kind, words in names.items() if kind in kinds)
+
+
 def validation_words(record: RunRecord) -> str:
     """Return how patients were held out and models tuned."""
     validation, tuning = record.experiment["validation"], record.experiment["tuning"]
@@ -48,44 +76,45 @@ def validation_words(record: RunRecord) -> str:
         "division of the patients, stratified by all outcomes at all follow-ups"
         f"{sites}, served every model. Inside each outer training set, every model with settings "
         f"was tuned over {counted(tuning['trials'], 'candidate')} drawn by "
-        f"{SAMPLERS[tuning['sampler']]}; the criterion was the Brier score over the inner folds. "
-        f"The seed was {record.experiment['seed']}."
+        f"{SAMPLERS[tuning['sampler']]}; the criterion was {criterion_words(record)} over the "
+        f"inner folds. The seed was {record.experiment['seed']}."
     )
 
 
 def model_words(record: RunRecord) -> str:
     """Return which models there were, and how one was chosen."""
-    models = [MODELS[name] for name in record.experiment["models"]]
-    rivals = ", ".join(in_a_sentence(model.label) for model in models if not model.reference)
-    references = ", ".join(in_a_sentence(model.label) for model in models if model.reference)
+    kinds = sorted(kinds_of(record))
+    models = [
+        MODELS[name].for_kind("number" if kind == "number" else "class")
+        for kind in kinds
+        for name in record.experiment["models"]
+    ]
+    rivals = named(model.label for model in models if not model.reference)
+    references = named(model.label for model in models if model.reference)
     beside = f" References, never chosen, were {references}." if references else ""
     return (
         f"The models were {rivals}.{beside} Missing values were replaced by the median of the "
         "training patients, inside each fold; linear models saw features scaled there too. The "
-        "headline is the procedure that, in each outer training set, chooses the model with the "
-        "lowest inner Brier score and predicts the patients held out with it; the choice is "
-        "therefore part of what was validated."
+        "headline is the procedure that, in each outer training set, chooses the model that is "
+        f"best by {criterion_words(record)} over the inner folds and predicts the patients held "
+        "out with it; the choice is therefore part of what was validated."
     )
 
 
-def in_a_sentence(label: str) -> str:
-    """Return a label as it stands inside a sentence."""
-    return label[:1].lower() + label[1:]
+def named(labels: Iterable[str]) -> str:
+    """Return labels, each once, as they stand inside a sentence."""
+    return ", ".join(dict.fromkeys(label[:1].lower() + label[1:] for label in labels))
 
 
 def estimate_words(record: RunRecord) -> str:
     """Return how the figures were made of the predictions."""
     tested = any(cell.p is not None for cell in record.headline)
-    permutation = "" if tested else " No permutation test was made."
-    return (
-        "Discrimination is the fold-paired AUC: a patient with the event and one without are "
-        "compared only if the same fitted model predicted both. Its 95 % interval is a score "
-        "interval with the Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
-        f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge "
-        "them. Probabilities are judged by the Brier score and by its skill against the "
-        "training prevalence. Only patients observed at a follow-up were analysed there."
-        f"{permutation}"
-    )
+    kinds = kinds_of(record)
+    words = [CLASS_WORDS] if "class" in kinds else []
+    words += [NUMBER_WORDS] if "number" in kinds else []
+    words.append("Patients whose outcome is not known were not analysed there.")
+    words += [] if tested else ["No permutation test was made."]
+    return " ".join(words)
 
 
 def build_reproduction(record: RunRecord) -> Section:

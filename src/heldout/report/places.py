@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,7 +11,7 @@ from heldout.inference import Cell
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.report.wording import as_share
 
-__all__ = ["Place", "chosen_share", "part_of", "places_of"]
+__all__ = ["Place", "by_kind", "chosen_share", "part_of", "places_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,23 @@ def place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
         headline=next(one for one in record.headline if (one.outcome, one.follow_up) == here),
         cells=tuple(one for one in record.cells if (one.outcome, one.follow_up) == here),
     )
+
+
+def by_kind(places: Sequence[Place]) -> dict[str, list[Place]]:
+    """Return the places of each kind of outcome.
+
+    Parameters
+    ----------
+    places : sequence of Place
+        Of one record.
+
+    Returns
+    -------
+    dict of str to list of Place
+        ``class`` or ``number`` or both, in the order of the experiment.
+    """
+    kinds = dict.fromkeys(place.facts.kind for place in places)
+    return {kind: [place for place in places if place.facts.kind == kind] for kind in kinds}
 
 
 def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:

@@ -8,9 +8,11 @@ __all__ = [
     "as_area",
     "as_duration",
     "as_interval",
+    "as_number",
     "as_p",
     "as_share",
     "as_signed",
+    "as_signed_interval",
     "counted",
     "shortened",
 ]
@@ -115,3 +117,30 @@ def shortened(text: str, limit: int) -> str:
     ('Beck Depres…', 'MADRS')
     """
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def as_signed_interval(low: float | None, high: float | None) -> str:
+    """Return an interval of scores that can be below 0.
+
+    Examples
+    --------
+    >>> as_signed_interval(0.184, 0.38)
+    '.18 to .38'
+    """
+    if low is None or high is None:
+        return NOT_EVALUATED
+    return f"{as_signed(low, 2)} to {as_signed(high, 2)}"
+
+
+def as_number(value: float | None) -> str:
+    """Return a number in its own unit, with about three digits; a dash where there is none.
+
+    Examples
+    --------
+    >>> as_number(31.26), as_number(3.126), as_number(1204.0)
+    ('31.3', '3.13', '1204')
+    """
+    if value is None:
+        return "\N{EN DASH}"
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 1000 else 0
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")

@@ -5,35 +5,34 @@ verbs only: ``use`` a piece from ``configs/<kind>/<name>.yaml``, and override a 
 fault is reported at once, with its place in the file as the author wrote it.
 """
 
+from heldout.spec.cohort import CohortSpec, ColumnSpec, InclusionSpec, TableSpec, VisitSpec
 from heldout.spec.composition import load_experiment, study_folder
 from heldout.spec.experiment import (
-    CohortSpec,
-    ColumnSpec,
     Experiment,
-    FeatureSpec,
-    InclusionSpec,
-    OutcomeSpec,
-    RuleSpec,
-    TableSpec,
     TuningSpec,
     ValidationSpec,
-    VisitSpec,
     composed,
     experiment_from,
     fingerprint,
 )
 from heldout.spec.faults import validated
-from heldout.spec.instrument import InstrumentKey, read_instrument_key
+from heldout.spec.features import FeatureSpec
+from heldout.spec.instrument import InstrumentKey, ScoreKey, SkipRule, read_instrument_key
+from heldout.spec.outcomes import EarlierRule, OutcomeSpec, ReliableSpec, RuleSpec
 
 __all__ = [
     "CohortSpec",
     "ColumnSpec",
+    "EarlierRule",
     "Experiment",
     "FeatureSpec",
     "InclusionSpec",
     "InstrumentKey",
     "OutcomeSpec",
+    "ReliableSpec",
     "RuleSpec",
+    "ScoreKey",
+    "SkipRule",
     "TableSpec",
     "TuningSpec",
     "ValidationSpec",

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from heldout.checks import run_checks
-from heldout.inference import Cell, HeldOut, derive_verdict, score_cell
-from heldout.outcomes import Outcome
+from heldout.features import FeatureMatrix
+from heldout.inference import Cell, HeldOut, HeldOutNumbers, derive_verdict, score_cell
+from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
@@ -20,6 +22,9 @@ from heldout.validation import HEADLINE
 __all__ = ["assemble_record"]
 
 Row = dict[str, Any]
+# What of the predictions each kind of outcome is scored by.
+CLASS_COLUMNS = ("margin", "probability", "prevalence")
+NUMBER_COLUMNS = ("prediction", "training_mean")
 
 
 def assemble_record(
@@ -69,23 +74,27 @@ def assemble_record(
         flow=plan.flow,
         visits=plan.visits,
         outcomes=tuple(map(outcome_facts, plan.outcomes, plan.declined)),
-        features=plan.matrix.columns,
+        features=plan.matrix.features,
         cells=cells,
         headline=headline,
         verdict=derive_verdict(headline, primary),
-        findings=(),
+        findings=plan.findings,
         predictions=predictions,
         choices=choice_table(plan, units),
         trials=trial_table(plan, units),
         explanations=explanation_table(plan, units),
         environment=environment,
+        characteristics=plan.characteristics,
+        reliability=plan.reliability,
+        score_audit=plan.score_audit,
     )
     return run_checks(record)
 
 
 def outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     """Return an outcome counted."""
-    no_score = np.isnan(outcome.score)
+    no_score, values = np.isnan(outcome.score), outcome.values[outcome.observed]
+    described = outcome.kind == "number" and len(values) > 1
     return OutcomeFacts(
         name=outcome.name,
         follow_up=outcome.follow_up,
@@ -94,10 +103,15 @@ def outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
         n=int(outcome.observed.sum()),
         events=outcome.events,
         no_baseline=int((~outcome.observed & ~no_score).sum()),
-        no_follow_up=int(no_score.sum()),
+        no_follow_up=int((~outcome.observed & no_score).sum()),
         from_baseline=outcome.from_baseline,
         status="evaluated" if reason is None else "declined",
         reason=reason,
+        kind=outcome.kind,
+        mean=float(values.mean()) if described else None,
+        sd=float(values.std(ddof=1)) if described else None,
+        missing_rules=missing_visit_counts(outcome),
+        unobserved=unobserved_counts(outcome),
     )
 
 
@@ -116,7 +130,8 @@ def prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) 
     """Return one row per held-out patient, model and repeat; the headline's rows too."""
     rows: list[Row] = []
     for unit, result in units:
-        values = plan.outcomes[unit.outcome].values
+        outcome, mean = plan.outcomes[unit.outcome], result["training_mean"]
+        values = outcome.values
         for one in result["models"]:
             names = [one["model"], *([HEADLINE] if one["model"] == result["chosen"] else [])]
             rows += [
@@ -124,17 +139,26 @@ def prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) 
                 | {
                     "model": name,
                     "patient": plan.patients[patient],
-                    "event": int(values[patient]),
-                    "margin": margin,
-                    "probability": probability,
-                    "prevalence": result["prevalence"],
                 }
+                | answered(outcome.kind, values[patient], margin, prediction, mean)
                 for name in names
-                for patient, margin, probability in zip(
-                    result["test"], one["margin"], one["probability"], strict=True
+                for patient, margin, prediction in zip(
+                    result["test"], one["margin"], one["prediction"], strict=True
                 )
             ]
     return pd.DataFrame(rows)
+
+
+def answered(kind: str, answer: float, margin: float, prediction: float, mean: float) -> Row:
+    """Return an answer and what was predicted, in columns named for the outcome's kind."""
+    if kind == "number":
+        return {"observed": answer, "prediction": prediction, "training_mean": mean}
+    return {
+        "event": int(answer),
+        "margin": margin,
+        "probability": prediction,
+        "prevalence": mean,
+    }
 
 
 def choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
@@ -186,7 +210,7 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
             matrix = plan.matrix if model.columns == "all" else plan.severity[number]
             if matrix is None or plan.declined[number] is not None or model.explainer == "none":
                 continue
-            total = np.zeros((len(plan.patients), len(matrix.columns)))
+            total = np.zeros((len(plan.patients), len(matrix.features)))
             for unit, result in units:
                 if unit.outcome != number:
                     continue
@@ -194,7 +218,7 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
                 total[result["test"]] += np.asarray(one["contributions"])
             rows = np.flatnonzero(outcome.observed)
             shap = (total / plan.validation.repeats)[rows]
-            values = matrix.values[rows]
+            values = seen_values(plan, matrix, units, number)[rows]
             tables.append(
                 pd.DataFrame(
                     {
@@ -202,13 +226,32 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
                         "follow_up": outcome.follow_up,
                         "model": model.name,
                         "patient": np.repeat([plan.patients[row] for row in rows], shap.shape[1]),
-                        "feature": list(matrix.names) * len(rows),
+                        "feature": [column.name for column in matrix.features] * len(rows),
                         "value": values.ravel(),
                         "shap": shap.ravel(),
                     }
                 )
             )
     return pd.concat(tables, ignore_index=True)
+
+
+def seen_values(
+    plan: StudyPlan, matrix: FeatureMatrix, units: Sequence[tuple[Unit, UnitResult]], number: int
+) -> NDArray[np.float64]:
+    """Return what models saw of each patient; composites are the mean over the repeats' folds."""
+    raw = matrix.values
+    if not matrix.composition:
+        return raw
+    total = np.zeros((len(plan.patients), len(matrix.features)))
+    for unit, result in units:
+        if unit.outcome == number:
+            total[result["test"]] += np.array(result["composed"], dtype=np.float64)
+    seen = total / plan.validation.repeats
+    pieces = [piece for piece in matrix.composition for _ in range(piece.n)]
+    for place, piece in enumerate(pieces):
+        if piece.method == "as_is":
+            seen[:, place] = raw[:, piece.inputs[0]]
+    return seen
 
 
 def score_cells(
@@ -239,21 +282,22 @@ def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str)
             model=model,
             n=int(observed.sum()),
             events=outcome.events,
+            kind=outcome.kind,
             status="declined",
             reason=reason,
         )
     rows = predictions[predictions["model"] == model]
     rows = rows[(rows["outcome"] == outcome.name) & (rows["follow_up"] == outcome.follow_up)]
-    columns = ["margin", "probability", "prevalence", "fold"]
+    number = outcome.kind == "number"
+    columns = ["fold", *(NUMBER_COLUMNS if number else CLASS_COLUMNS)]
     table = rows.pivot(index="repeat", columns="patient", values=columns)
     patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
     arrays = {column: table[column][patients].to_numpy() for column in columns}
-    held_out = HeldOut(
-        events=outcome.values[observed] == 1,
-        margin=arrays["margin"],
-        probability=arrays["probability"],
-        prevalence=arrays["prevalence"],
-        folds=arrays["fold"].astype(np.int64),
-        weights=outcome.weights[observed],
-    )
+    folds, weights = arrays.pop("fold").astype(np.int64), outcome.weights[observed]
+    answers = outcome.values[observed]
+    held_out: HeldOut | HeldOutNumbers
+    if number:
+        held_out = HeldOutNumbers(observed=answers, folds=folds, weights=weights, **arrays)
+    else:
+        held_out = HeldOut(events=answers == 1, folds=folds, weights=weights, **arrays)
     return score_cell(outcome.name, outcome.follow_up, model, held_out)

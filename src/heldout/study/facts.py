@@ -37,10 +37,13 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     for outcome, reason in zip(plan.outcomes, plan.declined, strict=True):
         folds = "none" if reason else str(plan.folds.n_folds)
         name = f"{outcome.name} {outcome.follow_up}"
-        lines.append(f"{name:<26}{outcome.observed.sum():>9}{outcome.events:>8}{folds:>7}")
+        events = outcome.events if outcome.kind == "class" else "number"
+        lines.append(f"{name:<26}{outcome.observed.sum():>9}{events:>8}{folds:>7}")
     lines += ["", *(textwrap.fill(reason, 80) for reason in plan.declined if reason)]
+    features = plan.matrix.features
     lines += [
-        textwrap.fill(f"{len(plan.matrix.columns)} features: {', '.join(plan.matrix.names)}", 80),
+        textwrap.fill(f"{len(features)} features: {', '.join(one.name for one in features)}", 80),
+        *(textwrap.fill(one.describe, 80) for one in features if one.made_of),
         textwrap.fill(work(plan), 80),
     ]
     return "\n".join(lines)

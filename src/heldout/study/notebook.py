@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from heldout.cohort import FlowStep
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.models import MODELS
+from heldout.models import MODELS, Kind
 from heldout.outcomes import Outcome
 from heldout.record import RunRecord
-from heldout.spec import TuningSpec, ValidationSpec, validated
+from heldout.spec import RuleSpec, TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
 from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan, with_folds
@@ -35,6 +35,7 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     *,
     outcomes: Mapping[str, str],
     features: Sequence[str],
+    kind: Kind = "class",
     seed: int = 0,
     site: str | None = None,
     severity: str | None = None,
@@ -54,10 +55,12 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     table : DataFrame of shape (n_patients, n_columns)
         One row a patient; the index names the patients. Never changed.
     outcomes : mapping of str to str
-        Follow-up -> column of 0, 1 and missing values (not observed).
+        Follow-up -> column of 0, 1 and missing values (not observed), or of numbers.
     features : sequence of str
         Columns known at baseline: numbers, truth values or pandas categories, whose declared
         categories become columns of 0 and 1. Missing values are imputed inside each fold.
+    kind : str
+        ``class`` if the outcomes are 0 and 1, ``number`` if they are numbers to predict.
     seed : int
         All chance comes from it.
     site : str, optional
@@ -96,22 +99,25 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     [('prevalence', 40), ('ridge', 40)]
     """
     names = {"outcomes": [*outcomes.values()], "features": features, "models": models}
-    check_settings(names, permutations, severity)
+    check_settings(names, permutations, severity, kind)
     settings = {"outer": outer, "inner": inner, "repeats": repeats}
     validation, tuning = check_design(settings, trials)
     ordered = sorted_by_patient(table)
     check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
+    ruled = {"rule": {"value": "score"}} if kind == "number" else {}
     experiment = {
         "name": "notebook",
         "question": "Evaluated from a table in memory.",
-        "outcomes": [{"name": column, "at": [at]} for at, column in outcomes.items()],
+        "outcomes": [{"name": column, "at": [at]} | ruled for at, column in outcomes.items()],
         "features": [{"build": "table", "columns": list(features)}],
         "models": list(models),
         "validation": validation.model_dump(),
         "tuning": tuning.model_dump(),
         "seed": seed,
     }
-    plan = plan_table(ordered, experiment, outcomes=outcomes, severity=severity, site=site)
+    plan = plan_table(
+        ordered, experiment, outcomes=outcomes, severity=severity, site=site, kind=kind
+    )
     started = datetime.now(UTC)
     results = evaluate_units(plan, folder=None, workers=workers, progress=lambda *_: None)
     record = assemble_record(
@@ -138,13 +144,15 @@ def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
 
 
 def check_settings(
-    names: Mapping[str, Sequence[str]], permutations: int, severity: str | None
+    names: Mapping[str, Sequence[str]], permutations: int, severity: str | None, kind: str
 ) -> None:
     """Raise all faults of the names and of the settings at once."""
-    faults = [f"{kind}: none is given. Name at least one." for kind in names if not names[kind]]
-    for kind, given in names.items():
+    faults = [f"{what}: none is given. Name at least one." for what in names if not names[what]]
+    for what, given in names.items():
         twice = sorted({name for name in given if list(given).count(name) > 1})
-        faults += [f"{kind}: '{name}' stands twice. Keep one." for name in twice]
+        faults += [f"{what}: '{name}' stands twice. Keep one." for name in twice]
+    if kind not in ("class", "number"):
+        faults.append(f"kind: found '{kind}'; required: 'class' or 'number'.")
     models = names["models"]
     unknown = [name for name in models if name not in MODELS]
     faults += [unknown_name("models", "model", name, MODELS) for name in unknown]
@@ -204,10 +212,11 @@ def plan_table(
     outcomes: Mapping[str, str],
     severity: str | None,
     site: str | None,
+    kind: Kind = "class",
 ) -> StudyPlan:
     """Return the plan of a study on a table."""
     features = experiment["features"][0]["columns"]
-    targets = outcomes_of(table, outcomes)
+    targets = outcomes_of(table, outcomes, kind)
     validation = ValidationSpec(**experiment["validation"])
     seed = int(experiment["seed"])
     places = None if site is None else tuple(table[site].astype("str").fillna(""))
@@ -235,16 +244,24 @@ def plan_table(
     )
 
 
-def outcomes_of(table: pd.DataFrame, outcomes: Mapping[str, str]) -> tuple[Outcome, ...]:
-    """Return outcomes that are given as 0, 1 and missing."""
+def outcomes_of(
+    table: pd.DataFrame, outcomes: Mapping[str, str], kind: Kind
+) -> tuple[Outcome, ...]:
+    """Return outcomes that are given as 0, 1 and missing, or as numbers."""
     targets, faults = [], []
     for follow_up, column in outcomes.items():
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        wrong = int((table[column].notna() & ~np.isin(values, [0.0, 1.0])).sum())
+        known = np.isfinite(values) if kind == "number" else np.isin(values, [0.0, 1.0])
+        wrong = int((table[column].notna() & ~known).sum())
         if wrong:
+            needed = (
+                "finite numbers or missing. Correct them."
+                if kind == "number"
+                else "0, 1 or missing. Code the event as 1, or give kind='number'."
+            )
             faults.append(
-                f"outcomes.{follow_up}: column '{column}' holds {wrong} values that are not 0, 1 "
-                "or missing. Code the event as 1."
+                f"outcomes.{follow_up}: column '{column}' holds {wrong} values that are not "
+                f"{needed}"
             )
         targets.append(
             Outcome(
@@ -252,9 +269,10 @@ def outcomes_of(table: pd.DataFrame, outcomes: Mapping[str, str]) -> tuple[Outco
                 follow_up=follow_up,
                 label=column,
                 column=None,
-                rule=None,
+                rule=RuleSpec(value="score") if kind == "number" else None,
                 baseline=np.full(len(table), np.nan),
-                score=values,
+                scores=values[:, np.newaxis],
+                visits=(follow_up,),
                 weights=np.ones(len(table)),
                 primary=False,
             )

@@ -9,21 +9,30 @@ from typing import Any
 
 import numpy as np
 
-from heldout.cohort import Cohort, FlowStep, read_cohort
+from heldout.characteristics import (
+    AuditCounts,
+    Characteristic,
+    baseline_variables,
+    count_scores,
+    observe_visits,
+    table_one,
+)
+from heldout.cohort import FlowStep, include_patients, read_cohort
 from heldout.errors import DesignError
 from heldout.features import FeatureMatrix, build_features, severity_matrix
+from heldout.findings import Finding
 from heldout.instruments import load_keys, score_instruments
+from heldout.instruments.reliability import Reliability, scale_reliability
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
+from heldout.quality import check_data
 from heldout.record import VisitFacts
 from heldout.spec import Experiment, TuningSpec, ValidationSpec, composed, fingerprint
-from heldout.splits import FoldPlan, cannot_fill, plan_folds
+from heldout.splits import FoldPlan, cannot_fill, plan_folds, strata_of
 
 __all__ = ["StudyPlan", "plan_study", "with_folds"]
 
 FEWEST_PATIENTS = 10
-# What patients with an event are called, where the field has a word.
-EVENT_WORDS = {"response": "responders", "remission": "remitters"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,8 @@ class StudyPlan:
         In order of time.
     data_fingerprint : str
         Digest of the data.
+    findings, characteristics, reliability, score_audit
+        What describes the data; empty for a study in memory.
     """
 
     experiment: Mapping[str, Any]
@@ -81,6 +92,10 @@ class StudyPlan:
     flow: tuple[FlowStep, ...]
     visits: tuple[VisitFacts, ...]
     data_fingerprint: str
+    findings: tuple[Finding, ...] = ()
+    characteristics: tuple[Characteristic, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    score_audit: tuple[AuditCounts, ...] = ()
 
 
 def plan_study(experiment: Experiment) -> StudyPlan:
@@ -104,6 +119,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     models = check_models(experiment)
     keys = load_keys(experiment)
     cohort = score_instruments(read_cohort(experiment, keys), keys)
+    cohort = include_patients(experiment, cohort)
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)
     severity = tuple(severity_matrix(cohort, outcome.column, keys) for outcome in outcomes)
@@ -126,24 +142,18 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         severity=severity,
         folds=folds,
         flow=cohort.flow,
-        visits=visit_facts(cohort, outcomes),
+        visits=observe_visits(cohort, outcomes),
         data_fingerprint=cohort.data_fingerprint,
+        findings=check_data(experiment, cohort, keys, outcomes, matrix),
+        characteristics=table_one(baseline_variables(experiment, cohort, keys), grouping(outcomes)),
+        reliability=scale_reliability(cohort, keys),
+        score_audit=count_scores(cohort, keys),
     )
 
 
-def visit_facts(cohort: Cohort, outcomes: Sequence[Outcome]) -> tuple[VisitFacts, ...]:
-    """Return how many patients have an outcome's score at each visit, in order of time."""
-    columns = {outcome.column for outcome in outcomes if outcome.column is not None}
-    facts = []
-    for name, visit in sorted(cohort.spec.visits.items(), key=lambda item: item[1].day):
-        scores = [cohort.numbers(column, name) for column in columns if cohort.has(column, name)]
-        if not scores:
-            continue
-        observed = int(np.any(~np.isnan(scores), axis=0).sum())
-        facts.append(
-            VisitFacts(name=name, label=visit.label or name, day=visit.day, observed=observed)
-        )
-    return tuple(facts)
+def grouping(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the outcome by which Table 1 groups: the primary one, or the first."""
+    return next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
 
 
 def with_folds(
@@ -188,7 +198,7 @@ def with_folds(
     while None in declined:
         kept = [outcome for outcome, reason in zip(outcomes, declined, strict=True) if not reason]
         folds = plan_folds(
-            np.column_stack([outcome.values for outcome in kept]),
+            np.column_stack([strata_of(outcome.values, outcome.kind) for outcome in kept]),
             n_folds=validation.outer,
             n_repeats=validation.repeats,
             seed=seed,
@@ -196,7 +206,7 @@ def with_folds(
         )
         if folds is not None:
             return tuple(declined), folds
-        scarcest = min(kept, key=lambda outcome: outcome.smaller_class)
+        scarcest = min(kept, key=rarer_answers)
         declined[list(outcomes).index(scarcest)] = (
             f"{opening(scarcest)}: no division of the patients into {validation.outer} folds "
             "serves it together with the other outcomes."
@@ -221,14 +231,35 @@ def reason_to_decline(outcome: Outcome, n_folds: int) -> str | None:
             f"{opening(outcome)}: {n_observed} patients were observed, and {FEWEST_PATIENTS} are "
             "the fewest of whom some can be held out."
         )
+    if outcome.kind == "number":
+        return reason_to_decline_number(outcome, n_folds)
     if outcome.smaller_class == 0:
         answer = "the event" if outcome.events else "no event"
         return f"{opening(outcome)}: all {n_observed} patients observed had {answer}."
     if cannot_fill(outcome.smaller_class, n_folds):
-        word = EVENT_WORDS.get(outcome.name, "events")
-        who = word if outcome.events == outcome.smaller_class else f"non-{word}"
+        with_event, without = outcome.event_words
+        who = with_event if outcome.events == outcome.smaller_class else without
         return (
             f"{opening(outcome)}: {outcome.smaller_class} {who} among {n_observed} patients "
             f"cannot fill {n_folds} stratified folds."
         )
     return None
+
+
+def reason_to_decline_number(outcome: Outcome, n_folds: int) -> str | None:
+    """Return why a number observed in enough patients cannot be evaluated, or None."""
+    n_observed = int(outcome.observed.sum())
+    if np.ptp(outcome.values[outcome.observed]) == 0:
+        return f"{opening(outcome)}: all {n_observed} patients observed had the same number."
+    if cannot_fill(rarer_answers(outcome), n_folds):
+        return (
+            f"{opening(outcome)}: the numbers of {n_observed} patients cannot fill {n_folds} "
+            "folds that each hold lower and higher ones."
+        )
+    return None
+
+
+def rarer_answers(outcome: Outcome) -> int:
+    """Return how many patients are outside the largest group that the folds are balanced by."""
+    strata = strata_of(outcome.values, outcome.kind)[outcome.observed]
+    return len(strata) - int(np.bincount(strata.astype(np.int64)).max(initial=0))

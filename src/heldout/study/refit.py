@@ -98,7 +98,7 @@ def refitted_bundle(
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None
     today = {"versions": versions(), "code": code_digest()}
-    return write_bundle(record, chosen, matrix.columns, facts, folder, today=today)
+    return write_bundle(record, chosen, matrix, facts, folder, today=today)
 
 
 def wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from heldout.explain import explain_patients
 from heldout.features import FeatureMatrix
+from heldout.models import build_preparation
 from heldout.record import write_atomically
 from heldout.study.plan import StudyPlan
 from heldout.validation import ModelFold, TrainingSet, evaluate_fold
@@ -25,7 +26,7 @@ from heldout.validation import ModelFold, TrainingSet, evaluate_fold
 __all__ = ["Unit", "evaluate_unit", "evaluate_units", "training_set", "units_of"]
 
 UnitResult = Mapping[str, Any]
-RESULT_KEYS = {"test", "prevalence", "chosen", "models"}
+RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
 # Called with the units done so far and all units.
 Progress = Callable[[int, int], None]
 
@@ -79,15 +80,18 @@ def training_set(
     TrainingSet
     """
     target = plan.outcomes[outcome]
+    answers = target.values[rows]
     site = None
     if plan.site is not None:
         site = np.unique(np.asarray(plan.site), return_inverse=True)[1][rows]
     return TrainingSet(
         features=features_of(plan, outcome, rows),
-        events=target.values[rows].astype(np.int64),
+        answers=answers.astype(np.int64) if target.kind == "class" else answers,
         weights=target.weights[rows],
         site=site,
         path=path,
+        kind=target.kind,
+        composition=plan.matrix.composition,
     )
 
 
@@ -134,10 +138,30 @@ def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
     models = [model_values(one, training, features) for one in result.models]
     return {
         "test": test.tolist(),
-        "prevalence": result.prevalence,
+        "training_mean": result.training_mean,
         "chosen": result.chosen,
         "models": models,
+        "composed": composed_values(training, features["all"]),
     }
+
+
+def composed_values(
+    training: TrainingSet, features: NDArray[np.float64]
+) -> list[list[float | None]]:
+    """Return what models see of patients held out; None where no input was observed.
+
+    Nothing if that is the features themselves.
+    """
+    if not training.composition:
+        return []
+    prepare = build_preparation("impute", training.composition).fit(training.features["all"])
+    inputs = [piece.inputs for piece in training.composition for _ in range(piece.n)]
+    unseen = np.column_stack([np.isnan(features[:, one]).all(axis=1) for one in inputs])
+    values = prepare.transform(features)
+    return [
+        [None if gone else value for value, gone in zip(row, hidden, strict=True)]
+        for row, hidden in zip(values.tolist(), unseen, strict=True)
+    ]
 
 
 def model_values(
@@ -156,7 +180,7 @@ def model_values(
         "converged": fitted.converged,
         "trials": [[dict(trial.candidate), trial.criterion] for trial in fitted.tuning.trials],
         "margin": one.margin.tolist(),
-        "probability": one.probability.tolist(),
+        "prediction": one.prediction.tolist(),
         "base": base.tolist(),
         "contributions": contributions.tolist(),
     }

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import pandas as pd
 
-from heldout.inference import Cell, area, render_verdict
+from heldout.inference import Cell, area, percent, render_verdict
 from heldout.models import MODELS
 from heldout.record import RunRecord, figure_name
 from heldout.validation import HEADLINE
@@ -44,6 +44,14 @@ METRICS = {
     "cv.brier_skill": "brier_skill",
     "cv.p": "p",
     "cv.p_adjusted": "p_adjusted",
+    "cv.r2": "r2",
+    "cv.r2_lo": "r2_low",
+    "cv.r2_hi": "r2_high",
+    "cv.mae": "mae",
+    "cv.mae_of_mean": "mae_mean",
+    "cv.spearman": "spearman",
+    "cv.concordance": "concordance",
+    "cv.calibration_slope": "calibration_slope",
 }
 
 
@@ -162,7 +170,8 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
     if cell.status == "evaluated":
         values = {name: getattr(cell, attribute) for name, attribute in METRICS.items()}
         yield Metrics(values={name: one for name, one in values.items() if one is not None})
-        yield Series(name="fold.roc_auc", values=cell.fold_auc)
+        if cell.kind == "class":
+            yield Series(name="fold.roc_auc", values=cell.fold_auc)
         yield from trial_items(record, cell)
         yield Artifact(path="predictions.csv", text=as_csv(held_out(record, cell)))
     if cell.model == HEADLINE:
@@ -204,10 +213,15 @@ def description(record: RunRecord, cell: Cell) -> str:
         return cell.reason
     if cell.model == HEADLINE:
         return render_verdict(record.verdict)
-    label = MODELS[cell.model].label if cell.model in MODELS else cell.model
-    interval = f"{area(cell.auc_low or 0.0)} to {area(cell.auc_high or 1.0)}"
+    label = MODELS[cell.model].for_kind(cell.kind).label if cell.model in MODELS else cell.model
+    if cell.kind == "number":
+        interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
+        figure = f"{percent(cell.r2)} % of the variance explained"
+    else:
+        interval = f"{area(cell.auc_low or 0.0)} to {area(cell.auc_high or 1.0)}"
+        figure = f"AUC {area(cell.auc or 0.0)}"
     return (
-        f"{label}: AUC {area(cell.auc or 0.0)} for patients held out (95 % interval {interval}). "
+        f"{label}: {figure} for patients held out (95 % interval {interval}). "
         "The best of several models is not an estimate; the headline is one."
     )
 
@@ -220,7 +234,7 @@ def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
         "outcome": cell.outcome,
         "follow_up": cell.follow_up,
         "n": cell.n,
-        "events": cell.events,
+        **({"events": cell.events} if cell.kind == "class" else {}),
         "features": n_features(record, cell),
         "outer": validation["outer"],
         "inner": validation["inner"],
@@ -254,7 +268,11 @@ def held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
     table = record.predictions
     numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
-    columns = ["patient", "repeat", "fold", "event", "margin", "probability"]
+    answers = {
+        "class": ("event", "margin", "probability"),
+        "number": ("observed", "prediction", "training_mean"),
+    }
+    columns = ["patient", "repeat", "fold", *answers[cell.kind]]
     return of_cell(numbered, cell)[columns]
 
 

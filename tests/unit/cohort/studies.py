@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from heldout.cohort import Cohort, read_cohort
+from heldout.cohort import Cohort, include_patients, read_cohort
 from heldout.features import FeatureMatrix, build_features
 from heldout.instruments import load_keys, score_instruments
 from heldout.outcomes import Outcome, derive_outcomes
@@ -138,9 +138,10 @@ def write_study(
 
 
 def scored(experiment: Experiment) -> Cohort:
-    """Return the scored cohort of an experiment."""
+    """Return the included patients of an experiment, scored."""
     keys = load_keys(experiment)
-    return score_instruments(read_cohort(experiment, keys), keys)
+    cohort = score_instruments(read_cohort(experiment, keys), keys)
+    return include_patients(experiment, cohort)
 
 
 def outcomes_of(experiment: Experiment) -> tuple[Outcome, ...]:

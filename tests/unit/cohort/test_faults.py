@@ -67,7 +67,7 @@ FAULTS = {
     ),
     "not UTF-8": Fault(
         WIDE.replace("calm", "müde").encode("latin-1"),
-        r"^data\.csv: line 4 is not UTF-8 text\. Save the table as CSV \(UTF-8\)\.$",
+        r"^data\.csv: line 4 is not UTF-8 text\. Save the table as CSV \(UTF-8\), or set 'enc",
     ),
     "UTF-16": Fault(WIDE.encode("utf-16"), r"^data\.csv: line 1 is not UTF-8 text"),
     "UTF-16 without a mark": Fault(WIDE.encode("utf-16-le"), r"^data\.csv: line 1 is not UTF-8"),
@@ -80,9 +80,11 @@ FAULTS = {
         r"^data\.csv: 1 of 6 rows do not have 9 cells \(rows 2\)",
     ),
     "semicolons": Fault(
-        WIDE.replace(",", ";"), r"^data\.csv: row 1 is a single cell, so commas do not separate"
+        WIDE.replace(",", ";"), r"^data\.csv: row 1 is separated by semicolons, not by commas\. Set"
     ),
-    "tabs": Fault(WIDE.replace(",", "\t"), r"^data\.csv: row 1 is a single cell"),
+    "tabs": Fault(
+        WIDE.replace(",", "\t"), r"^data\.csv: row 1 is separated by tabs, .* 'separator: \"tab\"'"
+    ),
     "open quote": Fault(
         WIDE.replace(WORD, f'"{WORD}'), r"^data\.csv: line 7 is not CSV \(unexpected end of data\)"
     ),

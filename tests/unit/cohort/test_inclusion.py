@@ -68,7 +68,6 @@ def test_sites_follow_the_included(tmp_path: Path) -> None:
 
 
 def test_a_rule_on_items_looks_at_their_total(tmp_path: Path) -> None:
-    """Rules are applied before scoring; both must mean the same, for a left-out item too."""
     everyone = scored(write_study(tmp_path, text_of(items_rows()), items_cohort()))
     totals = dict(zip(everyone.patients, everyone.numbers("hamd6", "d0"), strict=True))
     include = [{"label": "ill", "column": "hamd6", "at_least": 5}]

@@ -80,7 +80,7 @@ def test_a_blank_cell_is_not_observed_whatever_else_is_missing(tmp_path: Path) -
 def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
     path = tmp_path / "data.csv"
     path.write_text('id,note\n\na,"two\nlines"\n,,\nb,x\n')
-    table, _ = read_table(path, (), "data.csv")
+    table, _ = read_table(path, "data.csv", missing=())
     assert table.index.tolist() == [3, 5]
 
 
@@ -88,5 +88,5 @@ def test_marks_and_line_ends_of_other_systems_change_nothing(tmp_path: Path) -> 
     path, plain = tmp_path / "data.csv", tmp_path / "plain.csv"
     plain.write_text(WIDE)
     path.write_bytes(b"\xef\xbb\xbf" + WIDE.replace("\n", "\r\n").encode())
-    table, _ = read_table(path, (), "data.csv")
-    assert table.equals(read_table(plain, (), "plain.csv")[0])
+    table, _ = read_table(path, "data.csv", missing=())
+    assert table.equals(read_table(plain, "plain.csv", missing=())[0])

@@ -21,13 +21,18 @@ from heldout.export.predict import (
 
 
 def feature(name: str, **changes: Any) -> dict[str, Any]:
-    """Return a feature of a schema: a number of one input."""
+    """Return a feature of an old schema: a number of one input."""
     plain = {"inputs": [name], "operation": "number", "level": None, "levels": [], "bounds": None}
     return {"name": name, "input_bounds": {}} | plain | changes
 
 
 def schema(*features: dict[str, Any], missing: tuple[str, ...] = ("",)) -> dict[str, Any]:
-    """Return a bundle's schema."""
+    """Return a bundle's schema, written in the first format and read in today's."""
+    return check_schema(first_format(*features, missing=missing))
+
+
+def first_format(*features: dict[str, Any], missing: tuple[str, ...] = ("",)) -> dict[str, Any]:
+    """Return the schema of a bundle of the first format."""
     return {
         "format": 1,
         "patient": "pid",
@@ -62,12 +67,12 @@ def table(path: Path, text: str) -> Path:
 def test_a_number_is_what_training_took_for_one(text: str) -> None:
     """Python's own float() also takes '1_0' and the digits of other scripts."""
     learnt = pd.to_numeric(pd.Series([text], dtype="str"), errors="coerce").astype("float64")
-    np.testing.assert_equal(value_of(text, BMI, [])[0], learnt[0])
+    np.testing.assert_equal(value_of(text, {"bounds": None, "missing": []})[0], learnt[0])
 
 
 @pytest.mark.parametrize("text", ["1e16", "-1e999"])
 def test_a_number_without_a_range_is_as_large_as_in_training(text: str) -> None:
-    assert value_of(text, BMI, [])[1] == "is out of range -1e+15..1e+15"
+    assert value_of(text, {"bounds": None, "missing": []})[1] == "is out of range -1e+15..1e+15"
 
 
 def test_a_code_of_the_study_for_missing_is_missing() -> None:
@@ -177,17 +182,14 @@ def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        schema(),
-        schema(AGE) | {"format": 2},
-        schema(AGE) | {"patient": 1},
-        schema(AGE) | {"missing": "NA"},
-        schema(AGE) | {"also_known": None},
-        schema(feature("age", inputs=[])),
-        schema(feature("age", inputs=[1])),
-        schema(feature("age", levels="EU")),
-        schema(feature("age", bounds=["0", "9"])),
-        schema(feature("age", bounds=[9, 0])),
-        schema(feature("age", operation="level", level="EU")),
+        first_format(),
+        first_format(AGE) | {"format": 3},
+        first_format(AGE) | {"patient": 1},
+        first_format(AGE) | {"missing": "NA"},
+        first_format(feature("age", inputs=[1])),
+        first_format(feature("age", operation="level", levels="EU")),
+        first_format(feature("age", bounds=["0", "9"])),
+        first_format(feature("age", bounds=[9, 0])),
     ],
 )
 def test_a_schema_that_does_not_say_what_is_needed_is_refused(wrong: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from heldout.models import MODELS, build_pipeline, build_preparation, predict_events
+from heldout.models import MODELS, build_pipeline, build_preparation, predict_patients
 from tests.tables import a_training_set
 
 TRAINING = a_training_set(40)
@@ -37,17 +37,17 @@ def test_a_pipeline_is_its_preparation_and_its_estimator(name: str) -> None:
     """Tuning fits the two apart, the final model together; both must be the same model."""
     model, features = MODELS[name], TRAINING.features["all"]
     candidate = {"C": 0.5, "min_samples_leaf": 2, "max_features": 0.5}
-    whole = build_pipeline(model, candidate, 3).fit(features, TRAINING.events)
+    whole = build_pipeline(model, candidate, 3).fit(features, TRAINING.answers)
     prepare = build_preparation(model.preparation).fit(features)
     prepared = prepare.transform(features)
-    estimator = model.estimator(candidate, 3).fit(prepared, TRAINING.events)
+    estimator = model.estimator(candidate, 3).fit(prepared, TRAINING.answers)
     np.testing.assert_array_equal(whole.predict_proba(features), estimator.predict_proba(prepared))
 
 
 def test_a_forests_margin_is_its_probability() -> None:
     model = MODELS["random_forest"]
     candidate = {"min_samples_leaf": 2, "max_features": 0.5}
-    pipeline = build_pipeline(model, candidate, 3).fit(TRAINING.features["all"], TRAINING.events)
+    pipeline = build_pipeline(model, candidate, 3).fit(TRAINING.features["all"], TRAINING.answers)
     prepared = pipeline[:-1].transform(TRAINING.features["all"])
-    margin, probability = predict_events(model, pipeline[-1], prepared)
+    margin, probability = predict_patients(model, pipeline[-1], prepared)
     np.testing.assert_array_equal(margin, probability)

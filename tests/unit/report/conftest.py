@@ -1,15 +1,20 @@
 """A small finished run made by hand: one outcome evaluated, one declined, two models."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from heldout.characteristics import AuditCounts, Characteristic, Summary
 from heldout.cohort import FlowStep
 from heldout.features import FeatureColumn
+from heldout.findings import Finding
 from heldout.inference import Cell, Verdict
-from heldout.record import Finding, OutcomeFacts, RunRecord, VisitFacts
+from heldout.instruments.reliability import Reliability
+from heldout.outcomes import Tally
+from heldout.record import OutcomeFacts, RunRecord, VisitFacts
 
 REASON = "Response at d10 was not evaluated: 3 responders among 26 patients cannot fill 5 folds."
 PATIENTS = tuple(f"pseudonym-{number:02d}" for number in range(12))
@@ -58,7 +63,99 @@ def some_facts(follow_up: str, n: int, events: int, reason: str | None) -> Outco
         from_baseline=True,
         status="declined" if reason else "evaluated",
         reason=reason,
+        missing_rules={
+            "observed": Tally(n=n, events=events),
+            "non_responder": Tally(n=36, events=events),
+        },
+        unobserved={"missed the follow-up": 36 - n},
     )
+
+
+def a_row(group: str, n: int, missing: int, figures: Sequence[float]) -> Summary:
+    mean, sd, median, lower, upper = figures
+    return Summary(
+        group=group, n=n, missing=missing, mean=mean, sd=sd, median=median, lower=lower, upper=upper
+    )
+
+
+def some_characteristics() -> tuple[Characteristic, ...]:
+    return (
+        Characteristic(
+            name="age",
+            label="Age $x_1$ <b>",
+            unit="years",
+            levels=(),
+            groups=(
+                a_row("all", 35, 1, (48.1, 12.5, 47, 40, 55.5)),
+                a_row("event", 5, 0, (50, 10, 51, 44, 56)),
+                a_row("no_event", 7, 0, (45, 9, 44, 40, 50)),
+            ),
+            difference=0.53,
+            visit="d0",
+            outcome="response",
+            follow_up="d2",
+        ),
+        Characteristic(
+            name="sex",
+            label="Sex",
+            unit=None,
+            levels=("female", "male"),
+            groups=(
+                Summary(group="all", n=36, missing=0, counts=(20, 16)),
+                Summary(group="event", n=5, missing=0, counts=(3, 2)),
+                Summary(group="no_event", n=7, missing=0, counts=(4, 3)),
+            ),
+            difference=0.08,
+            visit="d0",
+            outcome="response",
+            follow_up="d2",
+        ),
+        Characteristic(
+            name="madrs",
+            label="MADRS",
+            unit="points",
+            levels=(),
+            groups=(Summary(group="all", n=0, missing=36),) * 3,
+            visit="d0",
+            outcome="response",
+            follow_up="d2",
+        ),
+    )
+
+
+MADRS = Reliability(
+    name="madrs",
+    visit="d0",
+    n=34,
+    parts=10,
+    alpha=0.812,
+    alpha_low=0.7,
+    alpha_high=0.89,
+    omega=None,
+    sem=2.5,
+    reliable_points=6.93,
+    floor=0.0,
+    ceiling=0.03,
+)
+AUDIT = AuditCounts(
+    name="madrs",
+    visit="d0",
+    instrument="madrs",
+    items=tuple(range(1, 11)),
+    reversed=(),
+    recoded=(),
+    skippable=(),
+    suicidality=(),
+    method="sum",
+    rule="80%",
+    higher_is="worse",
+    n=36,
+    scored=35,
+    unanswered=1,
+    prorated=1,
+    skipped=0,
+    missing=1,
+)
 
 
 def some_choices(chosen: Sequence[str]) -> pd.DataFrame:
@@ -131,8 +228,8 @@ def record() -> RunRecord:
         sites=("north", "south"),
         flow=(FlowStep(label="In the table", n=40), FlowStep(label="Depressed", n=36)),
         visits=(
-            VisitFacts(name="d0", label="Baseline", day=0, observed=35),
-            VisitFacts(name="d2", label="Day 2", day=2, observed=12),
+            VisitFacts(name="d0", label="Baseline", day=0, observed=35, missed=0, no_score=1),
+            VisitFacts(name="d2", label="Day 2", day=2, observed=12, missed=20, no_score=4),
             VisitFacts(name="d10", label="d10", day=10, observed=26),
         ),
         outcomes=(some_facts("d2", 12, 5, None), some_facts("d10", 26, 3, REASON)),
@@ -168,7 +265,14 @@ def record() -> RunRecord:
             Finding(code="HO007", title="Convergence", verdict="passed", text="All converged."),
             Finding(code="HO006", title="Best", verdict="tip", text="A maximum."),
             Finding(code="HO001", title="Few events", verdict="issue", text="Exploratory."),
+            Finding(code="HO020", title="Too late", verdict="tip", text="Later."),
+            Finding(
+                code="HO017", title="Alike", verdict="issue", text="One pair.", who=PATIENTS[:2]
+            ),
         ),
+        characteristics=some_characteristics(),
+        reliability=(MADRS,),
+        score_audit=(AUDIT,),
         predictions=pd.DataFrame({"patient": PATIENTS}),
         choices=some_choices(["ridge", "ridge", "random_forest", "ridge"]),
         trials=pd.DataFrame(),
@@ -183,4 +287,59 @@ def record() -> RunRecord:
             "started": "2026-01-01T00:00:00+00:00",
             "seconds": 95.2,
         },
+    )
+
+
+def a_number_cell(cell: Cell) -> Cell:
+    return Cell(
+        outcome="response",
+        follow_up="d2",
+        model=cell.model,
+        kind="number",
+        n=12,
+        events=0,
+        status="evaluated",
+        r2=-0.11,
+        r2_low=-0.4,
+        r2_high=0.18,
+        mae=7.5,
+        mae_mean=7.2,
+        spearman=0.12,
+        concordance=0.54,
+        calibration_slope=0.3,
+    )
+
+
+@pytest.fixture
+def numbers(record: RunRecord) -> RunRecord:
+    """Return the same run with a score to predict, in two repeats."""
+    facts = replace(
+        record.outcomes[0],
+        kind="number",
+        events=0,
+        missing_rules={"observed": Tally(n=12, mean=16.4, sd=9.1)},
+    )
+    predictions = [
+        {
+            "outcome": "response",
+            "follow_up": "d2",
+            "model": "headline",
+            "patient": patient,
+            "repeat": repeat,
+            "prediction": 14 + (11 - number) / 2 + (repeat - 0.5),
+            "observed": 19.0 + number,
+        }
+        for repeat in (0, 1)
+        for number, patient in reversed(list(enumerate(PATIENTS)))
+    ]
+    return replace(
+        record,
+        outcomes=(facts,),
+        cells=tuple(map(a_number_cell, record.cells[:3])),
+        headline=(a_number_cell(record.headline[0]),),
+        predictions=pd.DataFrame(predictions),
+        characteristics=tuple(
+            replace(one, groups=one.groups[:1], difference=None, correlation=-0.31)
+            for one in record.characteristics
+        ),
     )

@@ -63,7 +63,7 @@ def test_a_p_value_that_exists_is_printed_in_the_table_of_models(record: RunReco
     contents = build_contents(replace(record, headline=(tested, record.headline[1])))
 
     assert ["p", ".021"] in contents["headline"]["cards"][0]["facts"]
-    assert rows_of(contents["models"]["table"])[0][-1] == ".044"
+    assert rows_of(contents["models"]["tables"][0])[0][-1] == ".044"
 
 
 def test_a_declined_outcome_has_its_reason_and_no_number(record: RunRecord) -> None:
@@ -75,42 +75,168 @@ def test_a_declined_outcome_has_its_reason_and_no_number(record: RunRecord) -> N
 
 
 def test_the_forest_has_the_headline_first_and_every_model(record: RunRecord) -> None:
-    rows = build_contents(record)["forest"]["groups"][0]["rows"]
+    rows = build_contents(record)["forests"]["figures"][0]["groups"][0]["rows"]
 
     assert [row["kind"] for row in rows] == ["headline", "reference", "model", "model"]
 
 
 def test_the_chance_band_is_that_of_the_patients_and_events(record: RunRecord) -> None:
-    group = build_contents(record)["forest"]["groups"][0]
+    group = build_contents(record)["forests"]["figures"][0]["groups"][0]
 
     assert group["chance"] == pytest.approx(chance_range(5, 7))
 
 
 def test_the_flow_says_how_many_each_step_left_out(record: RunRecord) -> None:
-    assert rows_of(build_contents(record)["flow"]["table"]) == [
-        ["In the table", "40", ""],
-        ["Depressed", "36", "4"],
-        ["Included", "36", ""],
+    steps = build_contents(record)["flow"]["steps"][:2]
+    assert [(one["label"], one["n"], one["share"], one["note"]) for one in steps] == [
+        ("In the table", "40", 100.0, ""),
+        ("Depressed", "36", 90.0, "4 left out"),
     ]
 
 
 def test_attrition_is_counted_at_every_visit(record: RunRecord) -> None:
-    assert rows_of(build_contents(record)["visits"]["table"]) == [
-        ["Baseline (d0)", "0", "35", "97 %"],
-        ["Day 2 (d2)", "2", "12", "33 %"],
-        ["d10", "10", "26", "72 %"],
+    steps = build_contents(record)["flow"]["steps"][2:]
+    assert [(one["label"], one["n"], one["note"]) for one in steps] == [
+        ("Baseline (d0), day 0", "35", "97 %, 1 without a score"),
+        ("Day 2 (d2), day 2", "12", "33 %, 20 missed it, 4 without a score"),
+        ("d10, day 10", "26", "72 %"),
     ]
 
 
 def test_a_rate_has_wilsons_interval(record: RunRecord) -> None:
     """5 of 12: (5 + z²/2) / (12 + z²) ± ... is 19.3 to 68.0 %."""
-    row = rows_of(build_contents(record)["outcomes"]["table"])[0]
+    row = rows_of(build_contents(record)["outcomes"]["tables"][0])[0]
 
-    assert row[3:5] == ["42 %", "19 to 68 %"]
+    assert row == ["left out", "12", "5", "42 %", "19 to 68 %"]
+
+
+def test_an_outcome_is_counted_under_every_rule_for_missed_visits(record: RunRecord) -> None:
+    table = build_contents(record)["outcomes"]["tables"][0]
+
+    assert rows_of(table)[1][:4] == ["count as failures", "36", "5", "14 %"]
+    assert [row["strong"] for row in table["groups"][0]["rows"]] == [True, False]
+    assert table["groups"][0]["note"] == (
+        "Not counted: 24 missed the follow-up. Events per feature: 2.5."
+    )
+
+
+def test_a_record_without_rules_for_missed_visits_shows_its_own_count(record: RunRecord) -> None:
+    """Format 1 had one rule, and did not write it down."""
+    old = replace(record, outcomes=(replace(record.outcomes[0], missing_rules={}, unobserved={}),))
+    table = build_contents(old)["outcomes"]["tables"][0]
+
+    assert rows_of(table) == [["left out", "12", "5", "42 %", "19 to 68 %"]]
+
+
+def test_table_one_says_mean_and_median_and_the_standardised_difference(record: RunRecord) -> None:
+    section = build_contents(record)["table_one"]
+
+    assert [column["name"] for column in section["table"]["columns"]] == [
+        "Variable",
+        "All (36)",
+        "Missing",
+        "Event (5)",
+        "No event (7)",
+        "Standardised difference",
+    ]
+    assert rows_of(section["table"])[0] == [
+        "Age $x_1$ <b>, years",
+        "48.1 (12.5)\n47.0 [40.0, 55.5]",
+        "1",
+        "50.0 (10.0)\n51.0 [44.0, 56.0]",
+        "45.0 (9.00)\n44.0 [40.0, 50.0]",
+        ".53",
+    ]
+    assert "is not tested" in section["note"]
+
+
+def test_a_level_stands_under_its_variable_with_its_share_of_those_observed(
+    record: RunRecord,
+) -> None:
+    table = build_contents(record)["table_one"]["table"]
+
+    assert rows_of(table)[1:3] == [
+        ["Sex", "", "–", "", "", ".08"],  # noqa: RUF001
+        ["female", "20 (56 %)", "", "3 (60 %)", "4 (57 %)", ""],
+    ]
+    assert [row["inner"] for row in table["groups"][0]["rows"][:4]] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_small_counts_are_followed_by_a_caution(record: RunRecord) -> None:
+    numbers = replace(record, characteristics=record.characteristics[:1])
+
+    assert "fewer than five patients" in build_contents(record)["table_one"]["note"]
+    assert "fewer than five patients" not in build_contents(numbers)["table_one"]["note"]
+
+
+def test_a_record_without_descriptions_has_no_sections_of_them(record: RunRecord) -> None:
+    bare = replace(record, characteristics=(), reliability=(), score_audit=())
+    contents = build_contents(bare)
+
+    assert (contents["table_one"], contents["reliability"]) == (None, None)
+
+
+def test_reliability_is_said_in_points_and_in_shares(record: RunRecord) -> None:
+    section = build_contents(record)["reliability"]
+
+    assert rows_of(section["table"]) == [
+        ["MADRS", "34", "10", ".81", ".70 to .89", "–", "2.50", "6.93", "0 %", "3 %"]  # noqa: RUF001
+    ]
+    assert rows_of(section["audit"]) == [["MADRS", "d0", "10", "–", "80%", "35", "1", "1"]]  # noqa: RUF001
+
+
+def test_a_number_is_judged_by_the_variance_explained(numbers: RunRecord) -> None:
+    contents = build_contents(numbers)
+    card = contents["headline"]["cards"][0]
+
+    assert (card["auc"], card["interval"]) == ("−.11", "R², 95 % interval −.40 to .18")  # noqa: RUF001
+    assert card["sample"] == "12 patients"
+    assert card["chance"] == "0, the mean alone, lies inside"
+    assert ["Mean absolute error", "7.50"] in card["facts"]
+
+
+def test_a_number_has_a_figure_and_a_table_of_its_own(numbers: RunRecord) -> None:
+    contents = build_contents(numbers)
+
+    assert [one["figure"] for one in contents["forests"]["figures"]] == ["r2"]
+    rows = {row[0]: row for row in rows_of(contents["models"]["tables"][0])}
+    assert rows["Ridge linear regression"][1:5] == ["−.11", "−.40 to .18", "7.50", ".12"]  # noqa: RUF001
+    assert "Mean" in rows
+    assert "Wilson" not in str(contents["methods"])
+    assert "Brier" not in str(contents["methods"])
+
+
+def test_a_number_is_counted_by_mean_and_deviation(numbers: RunRecord) -> None:
+    row = rows_of(build_contents(numbers)["outcomes"]["tables"][0])[0]
+
+    assert row == ["left out", "12", "16.4", "9.10"]
+
+
+def test_predicted_and_observed_are_averaged_over_repeats_and_sorted(numbers: RunRecord) -> None:
+    """Sorted, or the points would stand in the order of the patients."""
+    one = build_contents(numbers)["scatters"]["items"][0]
+
+    assert one["points"] == [[14.0 + n / 2, 30.0 - n] for n in range(12)]
+
+
+def test_table_one_of_a_number_says_a_correlation(numbers: RunRecord) -> None:
+    table = build_contents(numbers)["table_one"]["table"]
+
+    assert [column["name"] for column in table["columns"]][-1] == "Correlation"
+    assert rows_of(table)[0][-1] == "−.31"  # noqa: RUF001
+
+
+def test_events_have_no_predicted_number(record: RunRecord) -> None:
+    assert build_contents(record)["scatters"] is None
 
 
 def test_a_model_is_listed_with_its_share_of_the_folds(record: RunRecord) -> None:
-    rows = {row[0]: row for row in rows_of(build_contents(record)["models"]["table"])}
+    rows = {row[0]: row for row in rows_of(build_contents(record)["models"]["tables"][0])}
 
     assert rows["Ridge logistic regression"][1:] == [".58", ".26 to .84", ".196", "−.17", "75 %"]  # noqa: RUF001
     assert rows["Prevalence"][-1] == "reference"
@@ -171,10 +297,17 @@ def test_an_explanation_above_chance_is_open_and_called_a_hint(record: RunRecord
 
 
 def test_issues_come_first_and_what_passed_stands_apart(record: RunRecord) -> None:
-    findings = build_contents(record)["findings"]
+    data, method = build_contents(record)["findings"]["groups"]
 
-    assert [one["code"] for one in findings["open"]] == ["HO001", "HO006"]
-    assert [one["code"] for one in findings["quiet"]] == ["HO007"]
+    assert [one["code"] for one in method["open"]] == ["HO001", "HO006"]
+    assert [one["code"] for one in method["quiet"]] == ["HO007"]
+    assert [one["code"] for one in data["open"]] == ["HO017", "HO020"]
+
+
+def test_who_a_finding_is_about_is_left_to_the_record(record: RunRecord) -> None:
+    found = build_contents(record)["findings"]["groups"][0]["open"][0]
+
+    assert found["text"] == "One pair. Who is meant stands in the run's record.json."
 
 
 def test_a_feature_is_listed_with_all_it_came_from(record: RunRecord) -> None:

@@ -1,5 +1,6 @@
 """The figures of a small run made by hand."""
 
+import re
 from dataclasses import replace
 from xml.etree import ElementTree as ET
 
@@ -125,3 +126,29 @@ def test_drawing_leaves_matplotlib_as_it_was(record: RunRecord) -> None:
     assert {name: mpl.rcParams[name] for name in STYLE} == {
         name: mpl.rcParamsOrig[name] for name in STYLE
     }
+
+
+def test_a_number_has_a_figure_of_predicted_and_observed(numbers: RunRecord) -> None:
+    assert set(draw_figures(numbers)) == {"r2", "scatter.response.d2.headline", SHAP}
+
+
+def test_a_point_stands_for_every_patient(numbers: RunRecord) -> None:
+    root = ET.fromstring(draw_figures(numbers)["scatter.response.d2.headline"])
+
+    assert sum(element.tag.endswith("use") for element in root.iter()) == 12
+
+
+def test_equal_numbers_can_be_drawn(numbers: RunRecord) -> None:
+    flat = replace(numbers, predictions=numbers.predictions.assign(prediction=20.0, observed=20.0))
+
+    assert "observed" in words_in(draw_figures(flat)["scatter.response.d2.headline"])
+
+
+def test_an_interval_beyond_the_scale_ends_at_its_end(numbers: RunRecord) -> None:
+    far = tuple(replace(cell, r2=-7.0, r2_low=-9.0) for cell in numbers.cells)
+    svg = draw_figures(replace(numbers, cells=far))["r2"]
+
+    paths = [element.get("d") or "" for element in ET.fromstring(svg).iter()]
+    lines = [path for path in paths if path.count("L") == 1]
+    assert min(float(x) for line in lines for x in re.findall(r"[ML] (-?[\d.]+) ", line)) == 220
+    assert "\N{MINUS SIGN}7.00  (\N{MINUS SIGN}9.00 to .18)" in words_in(svg)

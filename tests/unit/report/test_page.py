@@ -1,13 +1,14 @@
 """The HTML page of a small run made by hand."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from heldout.errors import RecordError
-from heldout.record import RunRecord
+from heldout.record import RunRecord, read_record
 from heldout.report import draw_figures, write_report
 from heldout.report.page import render_page
 
@@ -83,6 +84,36 @@ def test_nothing_is_loaded_from_anywhere(html: str, page: Page) -> None:
     assert "link" not in page.tags
     assert "@import" not in html
     assert re.findall(r"url\((?!#)", html) == []
+
+
+def test_the_first_words_of_a_simulated_study_say_so(page: Page) -> None:
+    texts = [text for inside, text in page.texts if text and "body" in inside]
+
+    assert texts[0].startswith("The data are simulated.")
+
+
+def test_a_line_of_table_one_says_what_each_value_is_where_columns_are_not_seen(
+    page: Page,
+) -> None:
+    """A narrow page sets every row as a list."""
+    labels = [value for tag, name, value in page.attributes if (tag, name) == ("td", "data-label")]
+
+    assert "Standardised difference" in labels
+
+
+def test_a_page_of_numbers_and_one_of_an_old_record_can_be_made(
+    numbers: RunRecord, record: RunRecord
+) -> None:
+    bare = replace(record, characteristics=(), reliability=(), score_audit=(), findings=())
+
+    assert "R²" in render_page(numbers, draw_figures(numbers))
+    assert "Table 1" not in render_page(bare, draw_figures(bare))
+
+
+def test_a_record_of_format_1_still_makes_a_page() -> None:
+    old = read_record(Path(__file__).parents[2] / "reference" / "record_format_1")
+
+    assert old.verdict.sentences[0] in render_page(old, draw_figures(old))
 
 
 def test_no_pseudonym_is_on_the_page(html: str) -> None:

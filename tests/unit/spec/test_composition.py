@@ -59,9 +59,9 @@ def test_faults_are_placed_in_the_file_they_were_written_in(tmp_path: Path) -> N
 
 
 def test_what_is_missing_in_a_replaced_list_is_not_placed_in_the_piece(tmp_path: Path) -> None:
-    own = using(features="all") | {"features": [{"build": "clinical"}]}
+    own = using(features="all") | {"features": [{"columns": ["age"]}]}
     path = write_study(tmp_path, own, features__all=an_experiment()["features"])
-    with pytest.raises(SpecError, match=r"small\.yaml:\d+, features\[0\]\.columns: found no key"):
+    with pytest.raises(SpecError, match=r"small\.yaml:\d+, features\[0\]\.build: found no key"):
         load_experiment(path)
 
 
@@ -217,7 +217,7 @@ def test_an_override_of_use_takes_another_piece(tmp_path: Path) -> None:
         ),
         ("tunning.trials=3", r"^command line, tunning: found unknown key .* mean 'tuning'\?$"),
         ("cohort.table.file=3", r"^command line, cohort\.table\.file: found 3; required: a text"),
-        ("features=[{build: x}]", r"^command line, features\[0\]\.columns: found no key"),
+        ("features=[{columns: [x]}]", r"^command line, features\[0\]\.build: found no key"),
         ("tuning={trials: 0}", r"^command line, tuning\.trials: found 0; required: at least 1"),
         ("seed.x=3", r"^command line, seed\.x: found no 'seed\.x' to set; 'seed' is 1\."),
         ("models.9=svm", r"^command line, models\.9: .* 'models' is a list of 2\..* from 0\.$"),

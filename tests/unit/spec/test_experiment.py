@@ -127,7 +127,19 @@ def test_the_place_of_a_key_is_known_after_validation(tmp_path: Path) -> None:
         (with_column(kind="number", range=[2, 1]), r"^cohort\.columns\.extra: 'range'"),
         (with_column(instrument="phq9", kind="text"), r"^cohort\.columns\.extra: a score is a"),
         (with_cohort(table={"file": "x", "layout": "long"}), r"^cohort\.table: a long table needs"),
-        (with_cohort(table={"file": "x", "visit": "v"}), r"^cohort\.table: 'visit' is for long"),
+        (with_cohort(table={"file": "x", "visit": "v"}), r"^cohort\.table: 'visit', 'day' and"),
+        (
+            with_cohort(table={"file": "x", "layout": "long", "day": "d", "date": "e"}),
+            r"^2 faults:\n.*'day' or 'date', not both\.\n.*'date' and 'start' go together",
+        ),
+        (
+            with_cohort(table={"file": "x", "separator": ",", "decimal": ","}),
+            r"^cohort\.table: the same mark separates cells and decimals",
+        ),
+        (
+            with_cohort(table={"file": "x", "date_format": "dd/mm/yyyy"}),
+            r"^cohort\.table: 'date_format' does not tell a day, month and year",
+        ),
         (with_cohort(include=[{"label": "x", "column": "age"}]), r"^cohort\.include\[0\]: needs"),
         (with_outcome(rule={}), r"^outcomes\[0\]\.rule: found no rule; required: exactly one of"),
         (
@@ -160,7 +172,7 @@ def test_keys_that_do_not_go_together_are_refused_at_their_place(
 
 def test_all_misfits_of_a_column_come_out_at_once() -> None:
     with pytest.raises(SpecError, match=r"^3 faults:(\n.*cohort\.columns\.extra: .*){3}$"):
-        experiment_from(with_column(items="q1", column="q", kind="number"))
+        experiment_from(with_column(items="q1", scores={}, kind="number"))
 
 
 def test_misfits_of_several_parts_come_out_at_once() -> None:

@@ -33,26 +33,29 @@ CASES = [
     (
         "cohort/columns/age/kindd",
         "number",
-        "cohort.columns.age.kindd: found unknown key 'kindd'; allowed: column, items, kind, unit, "
-        "range, levels, instrument, construct, visits, by_visit, label. Did you mean 'kind'?",
+        "cohort.columns.age.kindd: found unknown key 'kindd'; allowed: table, column, items, "
+        "scores, kind, unit, range, levels, instrument, language, prorate, higher_is, construct, "
+        "visits, by_visit, label. Did you mean 'kind'?",
     ),
     (
         "cohort/visits/d2/dya",
         2,
-        "cohort.visits.d2.dya: found unknown key 'dya'; allowed: day, label, code. "
-        "Did you mean 'day'?",
+        "cohort.visits.d2.dya: found unknown key 'dya'; allowed: day, label, code, "
+        "window. Did you mean 'day'?",
     ),
     (
         "outcomes/0/rule/reductoin",
         0.5,
-        "outcomes[0].rule.reductoin: found unknown key 'reductoin'; allowed: reduction, at_most, "
-        "at_least. Did you mean 'reduction'?",
+        "outcomes[0].rule.reductoin: found unknown key 'reductoin'; allowed: reduction, "
+        "and_less_than, at_most, at_least, reliable_change, value, throughout, after. "
+        "Did you mean 'reduction'?",
     ),
     (
         "cohort/table/zzz",
         1,
-        "cohort.table.zzz: found unknown key 'zzz'; allowed: file, layout, visit, missing. "
-        "Remove it, or correct it.",
+        "cohort.table.zzz: found unknown key 'zzz'; allowed: file, layout, patient, visit, "
+        "day, date, start, date_format, missing, separator, decimal, encoding, sheet. Remove it, "
+        "or correct it.",
     ),
     ("tuning", {"trials": -1}, "tuning.trials: found -1; required: at least 1."),
     ("tuning", {"trials": 20_000}, "tuning.trials: found 20000; required: at most 10000."),
@@ -87,15 +90,10 @@ CASES = [
     ("outcomes/0/at", "d2", "outcomes[0].at: found 'd2'; required: a list. Write [d2]."),
     ("features", [], "features: found an empty list; required: 1 or more entries."),
     (
-        "features/0/columns",
-        [],
-        "features[0].columns: found an empty list; required: 1 or more entries.",
-    ),
-    (
         "cohort/table",
         {},
-        "cohort.table.file: found no key 'file', which is required: CSV file, relative to the "
-        "study folder. Add it.",
+        "cohort.table.file: found no key 'file', which is required: CSV, TSV, XLSX or SAV "
+        "file, relative to the study folder. Add it.",
     ),
     (
         "cohort/columns/age/range",

@@ -139,3 +139,60 @@ def test_patients_whose_names_differ_only_in_kind_stand_twice() -> None:
     table = a_table().set_axis([*range(39), "7"], axis=0)
     with pytest.raises(StudyError, match="patient 7 stands more than once"):
         heldout.evaluate(table, **SMALL)
+
+
+def test_a_number_is_predicted_on_request() -> None:
+    table = a_table().assign(points=np.random.default_rng(3).normal(20, 5, 40))
+    record = heldout.evaluate(table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number")
+    assert [(cell.model, cell.kind, cell.n) for cell in record.cells] == [
+        ("prevalence", "number", 40),
+        ("ridge", "number", 40),
+    ]
+    assert record.outcomes[0].sd == pytest.approx(table["points"].std())
+    assert record.verdict.sentences[0].startswith("No evidence that baseline predicts points")
+
+
+def test_a_number_that_is_not_finite_is_refused() -> None:
+    table = a_table().assign(points=[np.inf, "many", *range(38)])
+    with pytest.raises(StudyError, match="'points' holds 2 values that are not finite numbers"):
+        heldout.evaluate(table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number")
+
+
+def test_a_number_given_as_yes_and_no_is_pointed_to_its_kind() -> None:
+    wanted = SMALL | {"outcomes": {"month1": "pain"}, "features": ["age"]}
+    with pytest.raises(StudyError, match=r"not 0, 1 or missing\. .*kind='number'"):
+        heldout.evaluate(a_table(), **wanted)
+
+
+def test_an_unknown_kind_is_refused() -> None:
+    with pytest.raises(StudyError, match="kind: found 'count'; required: 'class' or 'number'"):
+        heldout.evaluate(a_table(), **SMALL, kind="count")  # type: ignore[arg-type]
+
+
+def test_a_number_that_is_the_same_for_all_is_declined() -> None:
+    table = a_table().assign(points=7.0)
+    with pytest.raises(StudyError, match="all 40 patients observed had the same number"):
+        heldout.evaluate(table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number")
+
+
+def test_a_number_nearly_the_same_for_all_is_declined() -> None:
+    table = a_table().assign(points=(np.arange(40) < 3) * np.arange(40.0))
+    with pytest.raises(StudyError, match="the numbers of 40 patients cannot fill 5 folds"):
+        heldout.evaluate(table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number")
+
+
+def test_a_number_observed_in_nine_patients_is_declined() -> None:
+    table = a_table().assign(points=np.where(np.arange(40) < 9, np.arange(40.0), np.nan))
+    with pytest.raises(StudyError, match="9 patients were observed, and 10 are the fewest"):
+        heldout.evaluate(table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number")
+
+
+def test_refitted_models_of_a_number_predict_it() -> None:
+    table = a_table().assign(points=np.random.default_rng(3).normal(20, 5, 40))
+    record = heldout.evaluate(
+        table, **(SMALL | {"outcomes": {"month1": "points"}}), kind="number", refit=True
+    )
+    assert record.pipelines is not None
+    pipeline = record.pipelines["month1", "prevalence"]
+    features = table[["age", "pain"]].to_numpy()
+    assert pipeline.predict(features) == pytest.approx(table["points"].mean())

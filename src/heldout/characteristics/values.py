@@ -1,0 +1,150 @@
+"""The values of a description; plain numbers and words, as the record keeps them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["AuditCounts", "Characteristic", "Floats", "Summary", "Variable", "VisitFacts"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """One variable in one group of patients.
+
+    Attributes
+    ----------
+    group : str
+        ``all``; ``event`` or ``no_event`` of the outcome, among the patients observed for it.
+    n, missing : int
+        Patients with and without a value.
+    mean, sd, median, lower, upper : float or None
+        Of a number: `lower` and `upper` are quartiles. None where there are too few values.
+    counts : tuple of int
+        Of a category: patients at each level.
+    """
+
+    group: str
+    n: int
+    missing: int
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characteristic:
+    """One row of Table 1.
+
+    Attributes
+    ----------
+    name, visit : str
+        The score or declared column, and when it was known.
+    label : str
+        For people.
+    unit : str or None
+        As declared.
+    levels : tuple of str
+        Labels of a category's levels; empty for a number.
+    outcome, follow_up : str or None
+        What the patients are grouped by, or correlated with; None if by nothing.
+    groups : tuple of Summary
+        Everybody, then patients with and without the event.
+    difference : float or None
+        Standardised difference, event minus no event; without a sign for a category.
+    correlation : float or None
+        Spearman correlation with an outcome that is a number.
+    """
+
+    name: str
+    visit: str
+    label: str
+    unit: str | None
+    levels: tuple[str, ...]
+    outcome: str | None
+    follow_up: str | None
+    groups: tuple[Summary, ...]
+    difference: float | None = None
+    correlation: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitFacts:
+    """A visit, and how many included patients were observed at it by the outcomes' scores.
+
+    `missed` counts patients with no value of that visit at all, `no_score` those who have some,
+    but not the outcomes'; None where only the scores are known.
+    """
+
+    name: str
+    label: str
+    day: float
+    observed: int
+    missed: int | None = None
+    no_score: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditCounts:
+    """How one score at one visit was made of items, and of how many patients.
+
+    Attributes
+    ----------
+    name, visit, instrument : str
+        The score as experiments write it, when, and its key.
+    items, reversed, recoded, skippable, suicidality : tuple of int
+        Items that the score uses, and those of them that are reversed, recoded, possibly set
+        to 0 by a skip rule, and never filled in.
+    method, rule, higher_is : str
+        How parts are put together; what is done about missing ones; the direction.
+    n, scored, unanswered, prorated, skipped, missing : int
+        Patients included; with the score; without any answer; with a part filled in; with an
+        item set to 0 by a skip rule; without the score.
+    """
+
+    name: str
+    visit: str | None
+    instrument: str
+    items: tuple[int, ...]
+    reversed: tuple[int, ...]
+    recoded: tuple[int, ...]
+    skippable: tuple[int, ...]
+    suicidality: tuple[int, ...]
+    method: str
+    rule: str
+    higher_is: str
+    n: int
+    scored: int
+    unanswered: int
+    prorated: int
+    skipped: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable:
+    """What one row of Table 1 is made of: a value a patient.
+
+    Attributes
+    ----------
+    name, visit, label, unit
+        As in `Characteristic`.
+    values : array of shape (n_patients,)
+        Numbers; of a category the position of its level. NaN where not observed.
+    levels : tuple of str
+        Labels of a category's levels; empty for a number.
+    """
+
+    name: str
+    visit: str
+    label: str
+    unit: str | None
+    values: Floats
+    levels: tuple[str, ...] = ()

@@ -1,0 +1,68 @@
+"""The command that drafts a study from a table."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from heldout.cli.terminal import shown, wrap
+from heldout.errors import a_few
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = ["add_commands", "init"]
+
+
+def add_commands(add: Callable[..., Callable[..., argparse.Action]]) -> None:
+    """Add the command."""
+    arg = add("init", init, "draft a study folder from a table, and say what must be decided")
+    arg("folder", type=Path, metavar="DIR", help="new study folder")
+    arg("--data", type=Path, required=True, metavar="FILE", help="CSV, TSV, XLSX or SAV table")
+    arg("--sheet", help="of a workbook with several")
+    arg("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def init(options: argparse.Namespace) -> int:
+    """Draft a study; print what was recognised, what must be decided, and what comes next."""
+    from heldout.draft import draft_study, summary
+
+    said = summary(draft_study(options.folder, options.data, sheet=options.sheet))
+    if options.json:
+        print(json.dumps(said, allow_nan=False))
+        return 0
+    print("\n".join(draft_text(said)))
+    return 0
+
+
+def draft_text(said: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is printed of a draft, line by line."""
+    found = said["recognised"]
+    days = [
+        name if day is None else f"{name} (day {day:g})" for name, day in found["visits"].items()
+    ]
+    given = {
+        "table": f"{found['patients']} patients, {found['layout']}: a row a patient"
+        + (f" and visit ('{found['visit']}')" if found["visit"] else ""),
+        "patient": found["patient"],
+        "site": found["site"] or "none found",
+        "visits": ", ".join(days),
+        "baseline": found["baseline"],
+        "ignored": ", ".join(found["ignored_visits"]),
+        "missing": ", ".join(found["missing"]),
+        "outcome": found["outcome"] or "none found",
+        "scales": ", ".join(n for n, one in found["columns"].items() if one["instrument"]),
+        "features": ", ".join(n for n, one in found["columns"].items() if one["feature"]),
+        "left out": "; ".join(f"{a_few(names)}: {why}" for why, names in found["left_out"].items()),
+    }
+    yield "Recognised"
+    for name, words in given.items():
+        if words:
+            yield wrap(f"  {name:<9} {words}", " " * 12)
+    yield from ("", "To decide; each stands in its file under DECIDE")
+    for one in said["decide"]:
+        yield wrap(f"  {one['number']}. {one['file']}:{one['line']}", " " * 5)
+        yield wrap(f"     {one['text']}", " " * 5)
+    yield from ("", f"Next: heldout plan {shown(Path(said['folder']) / said['experiment'])}")

@@ -1,0 +1,113 @@
+"""The parser: every command, its arguments, and what they are called."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from heldout.cli import draft, questionnaires, simulate, studies
+
+__all__ = ["parsed"]
+
+Command = Callable[[argparse.Namespace], int]
+Adder = Callable[..., argparse.Action]
+AddCommand = Callable[[str, Command, str], Adder]
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options; overrides may stand before, between and after them."""
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    if rest and ("overrides" not in options or any(one.startswith("-") for one in rest)):
+        top.error(f"unrecognized arguments: {' '.join(rest)}")
+    if rest:
+        options.overrides += rest
+    return options
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    top = argparse.ArgumentParser(
+        prog="heldout",
+        description="Honest prediction of treatment response in small clinical cohorts.",
+        epilog="heldout COMMAND --help says more about a command.",
+    )
+    top.add_argument("--version", action=Version, nargs=0, help="show the version and leave")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--debug", action="store_true", help="show tracebacks")
+
+    def add(name: str, command: Command, words: str) -> Adder:
+        one = commands.add_parser(name, parents=[shared], help=words, description=f"{words}.")
+        one.set_defaults(command=command)
+        return one.add_argument
+
+    add_studies(add)
+    draft.add_commands(add)
+    questionnaires.add_commands(add)
+    simulate.add_commands(add)
+    return top
+
+
+def add_studies(add: AddCommand) -> None:
+    """Add the commands about studies and their runs."""
+    arg = add("run", studies.run, "run an experiment, or go on with it")
+    arg("experiment", type=Path, help="experiment file")
+    arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
+    arg("--workers", type=positive, help="processes; one a core if absent")
+    arg("--fresh", action="store_true", help="run again what was finished before")
+    arg("--no-mlflow", action="store_true", help="do not show the run in MLflow")
+    arg("--json", action="store_true", help="print one JSON object and nothing else")
+
+    arg = add("plan", studies.plan, "show the composed experiment and its design; fits nothing")
+    arg("experiment", type=Path, help="experiment file")
+    arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
+
+    arg = add("report", studies.report, "write the HTML page of a run again")
+    add_run(arg)
+
+    arg = add("ui", studies.ui, "open MLflow's comparison of the runs")
+    arg("--port", type=positive, default=5000, help="5000 if absent")
+    add_folder(arg)
+
+    arg = add("export", studies.export, "fit on all patients and write a folder that stands alone")
+    add_run(arg)
+    arg("--to", type=Path, required=True, help="the new folder")
+    arg("--outcome", help="the primary one if absent")
+    arg("--follow-up", help="the primary one if absent")
+    arg("--model", help="the one the procedure chooses if absent")
+
+    arg = add("predict", studies.predict, "score new patients with an exported folder")
+    arg("bundle", type=Path, help="exported folder")
+    arg("patients", type=Path, help="CSV file of new patients")
+    arg("--out", type=Path, help="write here instead of the screen")
+
+
+class Version(argparse.Action):
+    """Print the version, looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        """Print the version and leave."""
+        from importlib import metadata
+
+        print(f"heldout {metadata.version('heldout')}")
+        parser.exit()
+
+
+def positive(text: str) -> int:
+    """Return a whole number above 0, or make argparse complain."""
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
+    return int(text)
+
+
+def add_folder(arg: Adder) -> None:
+    """Add the option that says which study is meant."""
+    arg("--folder", type=Path, default=Path(), help="the study folder; this one if absent")
+
+
+def add_run(arg: Adder) -> None:
+    """Add the argument that names a run."""
+    arg("run", help="an experiment's name (its newest run), a run's name, or a record's folder")
+    add_folder(arg)

@@ -1,0 +1,200 @@
+"""Whether the declared columns can be found in the tables, each at one visit and known then."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from heldout.cohort.rows import Tables
+from heldout.cohort.sources import Source, patterns_of, table_of
+from heldout.cohort.tables import names_numbers
+from heldout.errors import a_few, did_you_mean
+from heldout.spec import CohortSpec, Experiment
+from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.places import KeyPath
+
+__all__ = ["column_faults", "declaration_faults", "undeclared_visits"]
+
+
+def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return faults of declared columns that no table could satisfy.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its cohort part declares the columns.
+    sources : list of Source
+        Of all columns.
+
+    Returns
+    -------
+    list of str
+    """
+    spec, faults = experiment.cohort, []
+    measured = {source.declared for source in sources}
+    for name, declared in spec.columns.items():
+        where = experiment.where("cohort", "columns", name)
+        if name not in measured:
+            faults.append(f"{where}: 'visits' is empty. List a visit, or remove 'visits'.")
+        missing = ("", *table_of(spec, declared.table).missing)
+        unseen = [level for level in declared.levels or {} if level in missing]
+        if unseen:
+            table = "table" if declared.table is None else f"tables.{declared.table}"
+            faults.append(
+                f"{where}: level {a_few(map(repr, unseen))} also means 'not observed', so nobody "
+                f"would have it. Set '{table}.missing' to the texts that mean nothing else."
+            )
+        if TOTAL_SCORE in (declared.scores or {}) and declared.column is not None:
+            faults.append(f"{where}: the total stands in 'column' and in 'scores'. Remove one.")
+    return faults + two_visits(experiment, sources) + undated(experiment)
+
+
+def undated(experiment: Experiment) -> list[str]:
+    """Return faults for columns named after a follow-up and declared without a visit.
+
+    Without a visit a column counts as known at baseline; one called cgi_d28 is not.
+    """
+    spec, faults = experiment.cohort, []
+    for name, declared in spec.columns.items():
+        if declared.visits is not None or declared.by_visit:
+            continue
+        later = later_words(spec, table_of(spec, declared.table).layout)
+        for _, pattern, _ in patterns_of(name, declared):
+            if isinstance(pattern, dict) or "{visit}" in pattern:
+                continue
+            words = re.split(r"[^A-Za-z0-9]+", pattern.replace("{item}", " "))
+            named = [later[word.casefold()] for word in words if word.casefold() in later]
+            if named:
+                faults.append(
+                    f"{experiment.where('cohort', 'columns', name)}: '{pattern}' is named after "
+                    f"visit '{named[0]}' and declared without a visit, so it would count as known "
+                    f"at baseline. Write 'visits: [{named[0]}]', or 'visits: [{spec.baseline}]' if "
+                    "it was."
+                )
+    return faults
+
+
+def later_words(spec: CohortSpec, layout: str) -> dict[str, str]:
+    """Return what follow-ups are called in names of columns, in small letters -> visit."""
+    return {
+        word.casefold(): name
+        for name, visit in spec.visits.items()
+        if visit.day > spec.visits[spec.baseline].day
+        for word in (name, visit.code or name)
+        if layout == "wide" or not word.isdigit()
+    }
+
+
+def two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return faults for table columns that are read as if measured at several visits.
+
+    A follow-up's column declared a second time without its visit would pass for baseline.
+    """
+    spec, faults = experiment.cohort, []
+    readers: dict[tuple[str | None, str], dict[str, str]] = {}
+    for source in sources:
+        layout = table_of(spec, source.table).layout
+        if layout == "wide" or not spec.columns[source.declared].by_visit:
+            place = (source.table, source.column)
+            readers.setdefault(place, {}).setdefault(source.visit, source.declared)
+    for (table, column), by_visit in readers.items():
+        if len(by_visit) > 1:
+            where = experiment.where("cohort", "columns", list(by_visit.values())[-1])
+            read = a_few(f"'{visit}' as '{name}'" for visit, name in by_visit.items())
+            remedy = "give each visit its own column"
+            if table_of(spec, table).layout == "long":
+                remedy = "set 'by_visit: true'"
+            faults.append(
+                f"{where}: table column '{column}' is read at {read}. A value is known at one "
+                f"visit; name that visit under 'visits', or {remedy}."
+            )
+    return faults
+
+
+def column_faults(experiment: Experiment, tables: Tables, sources: list[Source]) -> list[str]:
+    """Return a fault for every column that a table lacks.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Names the columns.
+    tables : mapping
+        As read.
+    sources : list of Source
+        Of all declared columns.
+
+    Returns
+    -------
+    list of str
+        No fault twice.
+    """
+    spec, first = experiment.cohort, list(tables[None].texts.columns)
+    wanted: list[tuple[str | None, str | None, KeyPath]] = [
+        (source.table, source.column, ("cohort", "columns", source.declared)) for source in sources
+    ]
+    wanted.append((None, spec.site, ("cohort", "site")))
+    for name, rows in tables.items():
+        own = (*rows.path, "patient")
+        wanted.append((name, rows.patient, own if rows.spec.patient else ("cohort", "patient")))
+        wanted += [
+            (name, getattr(rows.spec, key), (*rows.path, key)) for key in ("visit", "day", "date")
+        ]
+        if rows.spec.start not in first:
+            wanted.append((name, rows.spec.start, (*rows.path, "start")))
+    faults: dict[str, None] = {}
+    for table, column, path in wanted:
+        columns = list(tables[table].texts.columns)
+        if column is not None and column not in columns:
+            called = "the table" if len(tables) == 1 else f"the table {tables[table].file}"
+            faults[f"{experiment.where(*path)}: {missing_column(called, column, columns)}"] = None
+    return list(faults)
+
+
+def missing_column(called: str, column: str, columns: list[str]) -> str:
+    """Return the words for a column that a table does not have."""
+    if names_numbers(columns):
+        return (
+            f"{called} has no column '{column}', and some of its {len(columns)} columns are named "
+            "by numbers. Row 1 must hold the names of the columns; add or correct them."
+        )
+    listed = a_few(columns, limit=12)
+    return f"{called} has no column '{column}'. It has: {listed}.{did_you_mean(column, columns)}"
+
+
+def undeclared_visits(
+    experiment: Experiment, tables: Tables, read: Mapping[str | None, set[str]]
+) -> list[str]:
+    """Return faults for table columns that fit a pattern at a visit nobody declared.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its cohort part has the patterns.
+    tables : mapping
+        As read.
+    read : mapping
+        Columns of each table that are read; of them the visit is known.
+
+    Returns
+    -------
+    list of str
+    """
+    spec, faults = experiment.cohort, []
+    known = {visit.code or name for name, visit in spec.visits.items()} | set(spec.ignore_visits)
+    for name, declared in spec.columns.items():
+        table = declared.table
+        columns = [one for one in tables[table].texts.columns if one not in read[table]]
+        unknown: set[str] = set()
+        for _, pattern, _ in patterns_of(name, declared):
+            if isinstance(pattern, str) and "{visit}" in pattern:
+                shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
+                shape = shape.replace(r"\{item\}", "[0-9]+")
+                found = [re.fullmatch(shape, column) for column in columns]
+                unknown |= {match[1] for match in found if match and match[1] not in known}
+        if unknown:
+            faults.append(
+                f"{experiment.where('cohort', 'columns', name)}: the table also has visit "
+                f"{a_few(map(repr, sorted(unknown)))}, which is not declared. Declare it under "
+                "'visits' or list it under 'ignore_visits'."
+            )
+    return faults

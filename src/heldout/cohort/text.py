@@ -1,0 +1,101 @@
+"""CSV and TSV files: bytes to cells, and what to set where they were saved in another way."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from codecs import BOM_UTF8
+
+from heldout.cohort.cells import Grid
+from heldout.errors import CohortError
+
+__all__ = ["read_text"]
+
+MARKS = {",": "commas", ";": "semicolons", "\t": "tabs"}
+
+
+def read_text(raw: bytes, shown: str, *, separator: str, encoding: str) -> Grid:
+    """Return the cells of every row that is not blank.
+
+    Parameters
+    ----------
+    raw : bytes
+        The file.
+    shown : str
+        How messages call it.
+    separator : str
+        Comma, semicolon or tab, between cells.
+    encoding : {'utf-8', 'latin-1', 'cp1252'}
+        Of its characters.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    CohortError
+        If encoding or separator are plainly others, or quotes do not match.
+    """
+    text = decoded(raw, shown, encoding)
+    likely = other_mark(text, separator)
+    if likely is not None:
+        word = "tab" if likely == "\t" else likely
+        comma = """ (and 'decimal: ","' if numbers have a decimal comma)""" * (likely == ";")
+        raise CohortError(
+            f"{shown}: row 1 is separated by {MARKS[likely]}, not by {MARKS[separator]}. Set "
+            f"'separator: \"{word}\"' beside 'file'{comma}."
+        )
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise CohortError(
+            f"{shown}: line {reader.line_num} is not CSV ({error}). Check its quotes, and that "
+            f"{MARKS[separator]} separate its cells."
+        ) from None
+    numbered = enumerate(rows, start=1)
+    return Grid(rows=[(number, row) for number, row in numbered if any(map(str.strip, row))])
+
+
+def decoded(raw: bytes, shown: str, encoding: str) -> str:
+    """Return a file's bytes as text."""
+    raw = raw.removeprefix(BOM_UTF8)
+    called = "UTF-8" if encoding == "utf-8" else encoding
+    text, wrong = "", raw.find(b"\0")
+    remedy = "Save the table as CSV (UTF-8)."
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError as error:
+        if wrong < 0:
+            wrong = error.start
+            remedy = "Save the table as CSV (UTF-8), or set 'encoding' beside 'file'"
+            remedy += " (cp1252 for most files from Excel)." if encoding == "utf-8" else "."
+    if wrong >= 0:
+        line = raw[:wrong].count(b"\n") + 1
+        raise CohortError(f"{shown}: line {line} is not {called} text. {remedy}")
+    if encoding != "utf-8" and not raw.isascii() and is_utf8(raw):
+        line = next(n for n, one in enumerate(raw.split(b"\n"), start=1) if not one.isascii())
+        raise CohortError(
+            f"{shown}: line {line} is UTF-8 text, which 'encoding: {encoding}' would garble. "
+            "Remove 'encoding', or set it to utf-8."
+        )
+    return text
+
+
+def is_utf8(raw: bytes) -> bool:
+    """Return whether bytes are UTF-8; other encodings almost never are by chance."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def other_mark(text: str, separator: str) -> str | None:
+    """Return the mark that separates row 1 if it is plainly not the declared one."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    bare = re.sub(r'"[^"]*"', "", first)
+    likely = max(MARKS, key=bare.count)
+    return likely if bare.count(likely) > bare.count(separator) else None

@@ -1,0 +1,9 @@
+"""A study folder drafted from a table: what can be recognised, and what a person must decide.
+
+A draft never writes down what a patient answered. Names of columns, codes of categories and
+of visits, and texts for missing values are facts of the design; they are all it repeats.
+"""
+
+from heldout.draft.study import Decision, Draft, draft_study, summary
+
+__all__ = ["Decision", "Draft", "draft_study", "summary"]

@@ -1,0 +1,230 @@
+"""What the names of columns and visits say, in literal tables.
+
+Everything here reads one name at a time; whether the values agree is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+__all__ = [
+    "BASELINE_WORDS",
+    "FAMILIES",
+    "LATE_WORDS",
+    "PATIENT_NAMES",
+    "SITE_NAMES",
+    "VISIT_NAMES",
+    "VisitText",
+    "name_of",
+    "squeezed",
+    "visit_in",
+    "visit_text",
+    "words_of",
+]
+
+# Squeezed names, the most telling first.
+PATIENT_NAMES = (
+    *("recordid", "participantid", "patientid", "usubjid", "subjectid", "subjid", "pid", "patid"),
+    *("patient", "participant", "subject", "patientno", "patientnr", "patnr", "studyid", "id"),
+    *("pseudonym", "patientcode", "codicepaziente", "paziente", "code", "case", "caseid"),
+)
+SITE_NAMES = re.compile(
+    r"(study)?(site|cent(er|re)|clinic|klinik|hospital|zentrum|centro|redcapdataaccessgroup"
+    r"|(pool(ed)?)?inv(estigator)?)(id|no|nr|code|name|num|number)?"
+)
+VISIT_NAMES = (
+    *("redcapeventname", "visit", "visitname", "avisit", "visitnum", "avisitn", "event"),
+    *("timepoint", "occasion", "wave", "session", "time", "week", "wk", "month", "day", "avisitdy"),
+)
+# The instrument's family -> how columns call it; the first known key of a family is assumed.
+FAMILIES = {
+    "madrs": ("madrs", "montgomery", "montgomeryasberg"),
+    "hamd": ("hamd", "hdrs", "hrsd", "hamilton", "ham"),
+    "hama": ("hama", "hars", "hamanx"),
+    "qids": ("qids", "qidssr", "qidsc"),
+    "bdi": ("bdi", "beck"),
+    "phq": ("phq",),
+    "gad": ("gad",),
+    "ymrs": ("ymrs", "young"),
+    "rmet": ("rmet", "eyes"),
+    "shaps": ("shaps", "snaith"),
+    "tas": ("tas",),
+    "cssrs": ("cssrs", "columbia"),
+}
+TOTAL = r"(?:totalscore|sumscore|gesamt|total|totl|summe|score|tot|sum|tl|ts)"
+BASELINE_WORDS = ("baseline", "base", "basval", "bas", "bl", "bsl", "pre", "start")
+# What is called so was, most often, made or known after treatment.
+LATE_WORDS = frozenset(
+    [
+        "change",
+        "chg",
+        "delta",
+        "diff",
+        "pct",
+        "resp",
+        "response",
+        "responder",
+        "remission",
+        "remitter",
+        "remit",
+        "outcome",
+        "endpoint",
+        "dropout",
+        "dropped",
+        "completer",
+        "completed",
+        "last",
+        "locf",
+        "final",
+        "end",
+        "relapse",
+        "relapsed",
+        "followup",
+        "fu",
+        "post",
+        "discharge",
+        "improvement",
+        "withdrawn",
+        "lost",
+    ]
+)
+UNITS = {
+    **dict.fromkeys(("h", "hr", "hour", "hours"), 1 / 24),
+    **dict.fromkeys(("d", "day", "days", "tag"), 1.0),
+    **dict.fromkeys(("w", "wk", "week", "weeks", "woche"), 7.0),
+    **dict.fromkeys(("m", "mo", "mon", "month", "months", "mth", "monat"), 365.25 / 12),
+    **dict.fromkeys(("y", "yr", "year", "years", "jahr"), 365.25),
+}
+COUNTERS = ("t", "v", "p", "s", "visit", "time", "timepoint", "wave", "session", "fu", "visita")
+LAST = ("end", "endpoint", "post", "final", "followup", "fu", "discharge", "last", "eot")
+FIRST = ("screening", "scr", "screen")
+UNIT = "|".join(sorted((*UNITS, *COUNTERS, "b"), key=len, reverse=True))
+VISIT = re.compile(
+    rf"(?P<unit>{UNIT})[ _.-]?(?P<n>\d{{1,3}})|(?P<n2>\d{{1,3}})[ _.-]?(?P<unit2>{UNIT})"
+    rf"|(?P<word>{'|'.join((*BASELINE_WORDS, *LAST, *FIRST))})",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitText:
+    """A visit as a table writes it.
+
+    Attributes
+    ----------
+    text : str
+        Literally.
+    day : float or None
+        Days from baseline as the text says them; None if it does not.
+    rank : float
+        Where it stands among visits without a day.
+    called : str
+        What to call it: the text, with what a bare number counts.
+    """
+
+    text: str
+    day: float | None
+    rank: float
+    called: str
+
+    @property
+    def key(self) -> str:
+        """What is equal for two texts that mean one visit."""
+        return self.text.casefold() if self.day is None else f"day {self.day:g}"
+
+
+def squeezed(name: str) -> str:
+    """Return a name's letters and digits, in lower case and without accents.
+
+    Examples
+    --------
+    >>> squeezed("HAM-D 17 (Größe)")
+    'hamd17grosse'
+    """
+    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
+    return re.sub(r"[^a-z0-9]", "", plain.encode("ascii", "ignore").decode().casefold())
+
+
+def words_of(name: str) -> set[str]:
+    """Return the words a name is made of, in lower case; ``BaseLine_x`` has three."""
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return set(re.findall(r"[a-z]+", parted.casefold())) | set(
+        re.findall(r"[a-z]+", name.casefold())
+    )
+
+
+def name_of(text: str, taken: set[str] | None = None) -> str:
+    """Return a name that an experiment may use for a column or a visit, not taken yet.
+
+    Examples
+    --------
+    >>> name_of("Größe (cm)"), name_of("01"), name_of("BMI", {"bmi"})
+    ('grosse_cm', 'c_01', 'bmi_2')
+    """
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    plain = plain.encode("ascii", "ignore").decode().casefold()
+    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    name = (name if name[:1].isalpha() else f"c_{name}".rstrip("_"))[:50]
+    number, free = 2, name
+    while free in (taken or ()):
+        free, number = f"{name}_{number}", number + 1
+    return free
+
+
+def visit_text(text: str, *, unit: str = "") -> VisitText | None:
+    """Return the visit that a whole text names, or None.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``b0``, ``Week 6``, ``month3``, ``T1``, ``baseline_arm_1``.
+    unit : str
+        What a bare number counts, as in a column called ``week``.
+
+    Returns
+    -------
+    VisitText or None
+
+    Examples
+    --------
+    >>> [visit_text(one).day for one in ("b0", "d2", "w6", "month3", "T1", "Baseline")]
+    [0.0, 2.0, 42.0, 91.0, None, 0.0]
+    """
+    plain = re.sub(r"_arm_\d+$", "", text).removesuffix(".0")
+    called = unit + plain if plain.isdigit() else plain
+    found = VISIT.fullmatch(called)
+    if found is None:
+        return None
+    word = (found["word"] or "").casefold()
+    if word:
+        day, rank = (0.0, 0.0) if word in BASELINE_WORDS else (None, -1.0 if word in FIRST else 1e3)
+        return VisitText(text=text, day=day, rank=rank, called=called)
+    number = int(found["n"] or found["n2"])
+    counted = (found["unit"] or found["unit2"]).casefold()
+    scale = UNITS.get(counted)
+    if scale is not None:
+        day = float(round(number * scale)) if scale >= 1 else number * scale
+    else:
+        day = 0.0 if number == 0 else None
+    return VisitText(text=text, day=day, rank=float(number), called=called)
+
+
+def visit_in(name: str) -> tuple[str, VisitText] | None:
+    """Return the pattern and the visit that stand in a column's name, or None.
+
+    Examples
+    --------
+    >>> visit_in("MADRS_Total_d10")[0], visit_in("V1_MADRS")[0], visit_in("BMI")
+    ('MADRS_Total_{visit}', '{visit}_MADRS', None)
+    """
+    apart = rf"(?<![^\W_])(?:{VISIT.pattern})(?![^\W_])"
+    glued = r"(?<=[^\W_])(?:baseline|(?:day|week|month|visit)\d{1,3})$"
+    for pattern in (apart, glued):
+        for found in reversed(list(re.finditer(pattern, name, re.IGNORECASE))):
+            visit = visit_text(found[0])
+            stem = name[: found.start()] + "{visit}" + name[found.end() :]
+            if visit is not None and squeezed(stem) != "visit":
+                return stem, visit
+    return None

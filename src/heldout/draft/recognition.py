@@ -1,0 +1,136 @@
+"""What every column of a table most likely is, and what cannot be known from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import pandas as pd
+
+from heldout.cohort.cells import numbers_of
+from heldout.draft.columns import ColumnGuess, plain_column
+from heldout.draft.layout import Layout, find_layout
+from heldout.draft.names import name_of
+from heldout.draft.questionnaires import items_of, merged, most_likely, scores_of, with_baseline
+from heldout.draft.scales import Keys, counted_visits, named_keys
+from heldout.draft.tables import Opened
+
+__all__ = ["Recognised", "recognise"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recognised:
+    """Everything that was recognised in a table.
+
+    Attributes
+    ----------
+    opened : Opened
+        The table.
+    layout : Layout
+        Its rows, patients and visits.
+    baseline : str
+        A visit's name.
+    columns : tuple of ColumnGuess
+        Instruments first, each kind by name.
+    outcome : ColumnGuess or None
+        The severity scale proposed for the outcome.
+    observed : dict
+        Visit -> patients with the outcome's total, or items.
+    left_out : dict
+        Source column -> why it is not declared.
+    doubts : dict
+        Subject (``baseline``, ``followups``) -> what must be decided.
+    """
+
+    opened: Opened
+    layout: Layout
+    baseline: str
+    columns: tuple[ColumnGuess, ...]
+    outcome: ColumnGuess | None
+    observed: Mapping[str, int]
+    left_out: Mapping[str, str]
+    doubts: Mapping[str, str]
+
+    @property
+    def features(self) -> tuple[ColumnGuess, ...]:
+        """Columns that are known at baseline, as far as can be seen."""
+        known = {"", self.baseline}
+        return tuple(
+            one
+            for one in self.columns
+            if known & one.visits and not (one.late or one.constant) and one.kind != "text"
+        )
+
+
+def recognise(opened: Opened, keys: Keys) -> Recognised:
+    """Return what a table most likely holds.
+
+    Parameters
+    ----------
+    opened : Opened
+        The table.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Returns
+    -------
+    Recognised
+        The order of the table's columns and rows changes nothing in it.
+
+    Raises
+    ------
+    CohortError
+        If nobody can be told apart, or visits cannot.
+    """
+    cells, decimal = opened.cells, opened.spec.decimal
+    layout = find_layout(cells, counted_visits(cells, keys, decimal))
+    numbers = {str(name): numbers_of(cells[name], decimal) for name in cells}
+    series = dict(layout.series)
+    left_out = dict.fromkeys(layout.unused, "seen only at visits of which nothing tells the day")
+    instruments = list(items_of(series, numbers, keys, left_out))
+    instruments = merged([*instruments, *scores_of(series, numbers, keys)])
+    outcome = most_likely(instruments, keys)
+    layout, found, doubts = with_baseline(layout, outcome, series, numbers, keys)
+    instruments = [found if one is outcome and found else one for one in instruments]
+    plain: list[ColumnGuess] = []
+    for stem, at in series.items():
+        guess = plain_column(stem, at, opened, layout)
+        if isinstance(guess, str):
+            left_out |= dict.fromkeys(at.values(), guess)
+            continue
+        name = name_of(guess.name, {one.name for one in (*instruments, *plain)})
+        plain.append(replace(guess, name=name, doubt=misfit(stem, guess, keys)))
+    instruments.sort(key=lambda one: (one is not found, one.name))
+    plain.sort(key=lambda one: (one.kind == "text", one.name))
+    return Recognised(
+        opened=opened,
+        layout=layout,
+        baseline=layout.visits[0].name,
+        columns=(*instruments, *plain),
+        outcome=found,
+        observed=counts(found, cells, layout),
+        left_out=left_out,
+        doubts=doubts,
+    )
+
+
+def misfit(stem: str, guess: ColumnGuess, keys: Keys) -> str:
+    """Return the doubt about a number that is called as a score and cannot be it."""
+    names, rest = named_keys(stem, keys)
+    if names and not rest and guess.kind == "number":
+        return f"called like {names[0]}, but not all values lie in its range"
+    return guess.doubt
+
+
+def counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) -> dict[str, int]:
+    """Return how many patients have the outcome's scale at each visit."""
+    if outcome is None:
+        return {}
+    found = {}
+    for visit in layout.visits:
+        column = outcome.at.get(visit.name) or outcome.items.get(visit.name, "")
+        texts = cells.get(column.replace("{item}", "1"))
+        if texts is not None:
+            rows = texts if layout.visit is None else texts[cells[layout.visit] == visit.text]
+            found[visit.name] = int(rows.notna().sum())
+    return found

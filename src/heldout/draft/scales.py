@@ -1,0 +1,159 @@
+"""Which columns are scores or items of which questionnaire: by name first, then by range."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+
+import pandas as pd
+
+from heldout.cohort.cells import numbers_of
+from heldout.draft.names import (
+    FAMILIES,
+    TOTAL,
+    VisitText,
+    squeezed,
+    visit_in,
+    visit_text,
+)
+from heldout.spec import InstrumentKey
+
+__all__ = ["Keys", "counted_visits", "fitting_score", "item_bases", "named_keys"]
+
+Keys = Mapping[str, InstrumentKey]
+VERSION = r"(\d{1,2}|bech|ii)?"
+VERSIONS = {"bech": "6", "ii": "2"}
+# Words that say nothing about which scale it is.
+NEUTRAL = re.compile(r"\{(visit|item)\}|(?<![a-z])(items?|it|i|q|frage)(?![a-z])", re.IGNORECASE)
+
+
+def family_of(name: str) -> str:
+    """Return the family of a key by its name: hamd17 and hamd6 are of one."""
+    plain = squeezed(name)
+    known = [family for family in FAMILIES if plain.startswith(family)]
+    return max(known, key=len) if known else re.sub(r"\d+$", "", plain)
+
+
+def named_keys(pattern: str, keys: Keys) -> tuple[list[str], str]:
+    """Return the keys that a column's name may mean, the likeliest first, and what is left over.
+
+    Parameters
+    ----------
+    pattern : str
+        The column's name, its visit and item as ``{visit}`` and ``{item}``.
+    keys : mapping of str to InstrumentKey
+        All known ones.
+
+    Returns
+    -------
+    names : list of str
+        Empty if the name means none.
+    rest : str
+        What follows the instrument's name, such as ``certainty``; empty for a total.
+    """
+    plain = squeezed(NEUTRAL.sub(" ", pattern))
+    families: dict[str, list[str]] = {}
+    for name in keys:
+        families.setdefault(family_of(name), []).append(name)
+    best: tuple[list[str], str] = ([], plain)
+    for family, members in families.items():
+        for alias in {family, squeezed(members[0]), *FAMILIES.get(family, ())}:
+            found = re.fullmatch(f"{TOTAL}?{alias}{VERSION}{TOTAL}?{VERSION}(.*?)", plain)
+            if found is None or len(found[3]) >= len(best[1]):
+                continue
+            version = found[1] or found[2] or ""
+            named = versions(members, VERSIONS.get(version, version), keys)
+            best = (named, found[3]) if named else best
+    return best
+
+
+def versions(members: list[str], version: str, keys: Keys) -> list[str]:
+    """Return the keys of a family that a number in a name may mean, the commonest form first."""
+    numbers = {name: {*re.findall(r"\d+", name), str(keys[name].items)} for name in members}
+    fit = [name for name in members if not version or version in numbers[name]]
+    # The long form is what people mean by the bare name: HAMD is the 17 items, not the 6.
+    return sorted(fit, key=lambda name: (name != "hamd17", -keys[name].items, name))
+
+
+def fitting_score(
+    names: list[str], rest: str, values: pd.Series, keys: Keys
+) -> tuple[str, str] | None:
+    """Return the key and the score that a column can be, by its values' range, or None.
+
+    Parameters
+    ----------
+    names : list of str
+        Keys that its name may mean.
+    rest : str
+        What its name says beyond the instrument: a score of the key, or nothing.
+    values : Series
+        Its observed numbers.
+    keys : mapping of str to InstrumentKey
+        All known ones.
+
+    Returns
+    -------
+    tuple of str, or None
+    """
+    for name in names:
+        scores = keys[name].scores
+        wanted = [one for one in scores if rest and squeezed(one).startswith(rest)]
+        score = wanted[0] if len(wanted) == 1 else "total"
+        if score not in scores or (rest and len(wanted) != 1):
+            continue
+        if len(values) and values.between(*scores[score].range).all():
+            return name, score
+    return None
+
+
+def counted_visits(
+    cells: pd.DataFrame, keys: Keys, decimal: str
+) -> dict[str, tuple[str, VisitText]]:
+    """Return columns whose bare number counts visits, as in madrs_0, madrs_2, madrs_10.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Texts.
+    keys : mapping of str to InstrumentKey
+        All known ones: a complete set of items is none of visits.
+    decimal : str
+        The decimal mark.
+
+    Returns
+    -------
+    dict
+        Column -> pattern and visit.
+    """
+    found: dict[str, tuple[str, VisitText]] = {}
+    for base, columns in item_bases(cells.columns).items():
+        names, rest = named_keys(base, keys)
+        numbers = sorted(int(text) for text in columns)
+        if not names or rest or len(numbers) < 2 or visit_in(base):
+            continue
+        highest = max(high for _, high in keys[names[0]].bounds)
+        scores = [numbers_of(cells[column], decimal).max() for column in columns.values()]
+        if any(numbers == list(range(1, keys[name].items + 1)) for name in names):
+            continue
+        if min(scores) > highest:
+            pattern = base.replace("{item}", "{visit}")
+            for text, column in columns.items():
+                visit = visit_text(text, unit="v")
+                found |= {column: (pattern, visit)} if visit else {}
+    return found
+
+
+def item_bases(patterns: Collection[str]) -> dict[str, dict[str, str]]:
+    """Return, for every way to see an item's number in a pattern, its items: text -> pattern.
+
+    Examples
+    --------
+    >>> item_bases(["bdi2.1", "bdi2.2"])["bdi2.{item}"]
+    {'1': 'bdi2.1', '2': 'bdi2.2'}
+    """
+    bases: dict[str, dict[str, str]] = {}
+    for pattern in patterns:
+        for found in re.finditer(r"(?<![0-9{])\d{1,2}(?![0-9])", pattern):
+            base = pattern[: found.start()] + "{item}" + pattern[found.end() :]
+            bases.setdefault(base, {})[found[0]] = pattern
+    return bases

@@ -1,0 +1,176 @@
+"""A study folder written from a table, whole or not at all."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from heldout.draft.files import (
+    Line,
+    cohort_lines,
+    experiment_lines,
+    feature_lines,
+    reasons,
+    rendered,
+)
+from heldout.draft.names import name_of
+from heldout.draft.recognition import Recognised, recognise
+from heldout.draft.tables import MISSING, open_table
+from heldout.errors import RecordError, StudyError
+from heldout.instruments.keys import instrument_names, load_key
+from heldout.record import write_atomically
+
+__all__ = ["Decision", "Draft", "draft_study", "summary"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What only a person can decide, and where it stands."""
+
+    number: int
+    file: str
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A drafted study.
+
+    Attributes
+    ----------
+    folder : Path
+        The study folder.
+    experiment : str
+        Its experiment file, relative to the folder; `files` are all of them.
+    found : Recognised
+        What was recognised.
+    decisions : tuple of Decision
+        In the order of the files.
+    """
+
+    folder: Path
+    experiment: str
+    files: tuple[str, ...]
+    found: Recognised
+    decisions: tuple[Decision, ...]
+
+
+def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
+    """Write a study folder drafted from a table, and return what was recognised.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or empty.
+    data : Path
+        CSV, TSV, XLSX or SAV; it is copied into the folder.
+    sheet : str, optional
+        Of a workbook with several.
+
+    Returns
+    -------
+    Draft
+        The experiment runs once everything marked DECIDE with the value null is decided.
+
+    Raises
+    ------
+    CohortError
+        If the table cannot be read, or patients or visits cannot be told apart.
+    StudyError
+        If the folder is not empty or cannot be written.
+    """
+    folder = folder.resolve()
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise StudyError(
+            f"{folder}: exists and is not empty. Nothing was written; give a new folder."
+        )
+    keys = {name: load_key(name, folder) for name in instrument_names(folder)}
+    found = recognise(open_table(data, sheet), keys)
+    name, table = name_of(folder.name), f"data/{data.name}"
+    drafted: dict[str, Iterable[Line]] = {
+        f"configs/cohort/{name}.yaml": cohort_lines(found, folder.name, table, keys),
+        f"configs/features/{name}.yaml": feature_lines(found, keys),
+        f"experiments/{name}.yaml": experiment_lines(found, name, keys),
+    }
+    contents: dict[str, str | bytes] = {}
+    decisions: list[Decision] = []
+    for file, lines in drafted.items():
+        contents[file], asked = rendered(lines, len(decisions) + 1)
+        for line, text in asked:
+            number = len(decisions) + 1
+            decisions.append(Decision(number=number, file=file, line=line, text=text))
+    contents[table] = data.read_bytes()
+    write_folder(folder, contents)
+    return Draft(
+        folder=folder,
+        experiment=f"experiments/{name}.yaml",
+        files=tuple(contents),
+        found=found,
+        decisions=tuple(decisions),
+    )
+
+
+def write_folder(folder: Path, contents: dict[str, str | bytes]) -> None:
+    """Write a folder of files, whole or not at all."""
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    try:
+        for file, content in contents.items():
+            (temporary / file).parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(temporary / file, content)
+        temporary.replace(folder)
+    except OSError as error:
+        raise RecordError(
+            f"{folder}: cannot be written ({error.strerror}). Free space, or allow writing there."
+        ) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def summary(draft: Draft) -> dict[str, Any]:
+    """Return what machine output shows of a draft.
+
+    Parameters
+    ----------
+    draft : Draft
+        Any.
+
+    Returns
+    -------
+    dict
+        ``folder``, ``experiment``, ``files``, ``recognised`` and ``decide``; no patient's value.
+    """
+    found, layout = draft.found, draft.found.layout
+    return {
+        "folder": str(draft.folder),
+        "experiment": draft.experiment,
+        "files": list(draft.files),
+        "recognised": {
+            "patients": int(found.opened.cells[layout.patient].nunique()),
+            "layout": "long" if layout.visit else "wide",
+            "patient": layout.patient,
+            "site": layout.site,
+            "visit": layout.visit,
+            "visits": {visit.name: visit.day for visit in layout.visits},
+            "ignored_visits": list(layout.ignored),
+            "baseline": found.baseline,
+            "missing": [text for text in found.opened.spec.missing if text not in MISSING],
+            "outcome": found.outcome.name if found.outcome else None,
+            "observed": dict(found.observed),
+            "columns": {
+                one.name: {
+                    "kind": one.kind,
+                    "instrument": one.instrument,
+                    "why": one.why,
+                    "feature": one in found.features,
+                }
+                for one in found.columns
+            },
+            "left_out": reasons(found),
+        },
+        "decide": [asdict(one) for one in draft.decisions],
+    }

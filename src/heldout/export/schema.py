@@ -1,0 +1,196 @@
+"""A bundle's schema: what columns may hold, how features are made, what training composed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from heldout.errors import ExportError
+from heldout.export.predict import FIRST_ROW, FORMAT, Refused, matrix_of, score_items
+from heldout.features import FeatureColumn, FeatureMatrix
+from heldout.record import OutcomeFacts, RunRecord
+
+__all__ = ["made_up_patient", "schema_of", "taken_apart"]
+
+Plain = dict[str, Any]
+# What of a recipe says where its value stands in a cohort, which new patients are not in.
+OF_COHORTS = ("name", "visit", "item")
+
+
+def schema_of(
+    record: RunRecord,
+    matrix: FeatureMatrix,
+    outcome: OutcomeFacts,
+    composition: Plain | None,
+) -> Plain:
+    """Return what the inputs must look like and how features are made of them.
+
+    Parameters
+    ----------
+    record : RunRecord
+        The study.
+    matrix : FeatureMatrix
+        With recipes.
+    outcome : OutcomeFacts
+        What is predicted.
+    composition : dict or None
+        From `taken_apart`.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    inputs: Plain = {}
+    scores: Plain = {}
+    recipes = [separated(recipe.steps, scores) for recipe in matrix.recipes]
+    for recipe in matrix.recipes:
+        for name, rule in recipe.inputs.items():
+            inputs.setdefault(name, dict(rule))
+    return {
+        "format": FORMAT,
+        "kind": outcome.kind,
+        "outcome": outcome.name,
+        "label": outcome.label,
+        "follow_up": outcome.follow_up,
+        "patient": record.experiment["cohort"]["patient"],
+        "inputs": inputs,
+        "scores": scores,
+        "features": [
+            told(column) | {"recipe": recipe}
+            for column, recipe in zip(matrix.columns, recipes, strict=True)
+        ],
+        "composition": composition,
+        "seen": [told(column) for column in matrix.features],
+    }
+
+
+def told(column: FeatureColumn) -> Plain:
+    """Return where a feature came from."""
+    names = ("name", "label", "visit", "instrument", "construct", "unit", "higher_is")
+    return {name: getattr(column, name) for name in names} | {"made_of": list(column.made_of)}
+
+
+def separated(steps: Mapping[str, Any], scores: Plain) -> Plain:
+    """Return a recipe's steps, the arithmetic of scores being put beside, each once."""
+    if "of" in steps:
+        return {**steps, "of": [separated(one, scores) for one in steps["of"]]}
+    if steps["kind"] != "score":
+        return {name: value for name, value in steps.items() if name not in OF_COHORTS}
+    called = f"{steps['name']}_{steps['visit']}"
+    scores[called] = {
+        name: value for name, value in steps.items() if name not in ("kind", *OF_COHORTS)
+    }
+    return {"kind": "score", "score": called}
+
+
+def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, Plain | None]:
+    """Return a fitted pipeline without this package's classes, and what these have learnt.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Fitted; steps ``prepare`` and ``model``.
+    matrix : FeatureMatrix
+        What it was fitted on.
+
+    Returns
+    -------
+    pipeline : sklearn.pipeline.Pipeline
+        The same one if nothing is composed; otherwise what comes after composing.
+    composition : dict or None
+        ``medians`` of the training patients, and ``pieces``: ``inputs`` by position, with
+        ``mean``, ``sd`` and ``weights``, which are None for a column left as it is.
+    """
+    from sklearn.pipeline import Pipeline
+
+    steps = pipeline["prepare"].steps
+    names = [name for name, _ in steps]
+    if "compose" not in names:
+        return pipeline, None
+    composed = pipeline["prepare"]["compose"]
+    pieces = [
+        {"inputs": list(piece.inputs)}
+        | {
+            name: None if learnt is None else getattr(learnt, name).tolist()
+            for name in ("mean", "sd", "weights")
+        }
+        for piece, learnt in zip(matrix.composition, composed.maps_, strict=True)
+    ]
+    medians = pipeline["prepare"]["impute"].statistics_.tolist()
+    rest = [*steps[names.index("compose") + 1 :], ("model", pipeline["model"])]
+    return Pipeline(rest), {"medians": medians, "pieces": pieces}
+
+
+def made_up_patient(schema: Plain) -> dict[str, str]:
+    """Return a patient who does not exist and whom the schema takes.
+
+    Parameters
+    ----------
+    schema : dict
+        From `schema_of`.
+
+    Returns
+    -------
+    dict of str to str
+        The middle of every range, the last level of each category, and answers that make a
+        score near the middle of what an included patient can have.
+
+    Raises
+    ------
+    ExportError
+        If the inclusion rules leave no such patient.
+    """
+    patient = {name: middle(rule) for name, rule in schema["inputs"].items()}
+    for score in sorted(schema["scores"].values(), key=freedom, reverse=True):
+        patient |= answers_for(score, schema["inputs"], patient)
+    try:
+        matrix_of([(FIRST_ROW, patient)], schema)
+    except Refused as error:
+        raise ExportError(
+            f"No patient could be made up to test the model with: {error} Check the inclusion "
+            "rules, or export another model."
+        ) from None
+    return patient
+
+
+def middle(rule: Plain) -> str:
+    """Return the middle of what an input may hold."""
+    if "levels" in rule:
+        return str(rule["levels"][-1])
+    if "answers" in rule:
+        return f"{rule['answers'][len(rule['answers']) // 2]:g}"
+    return f"{sum(rule['bounds'] or (0.0, 0.0)) / 2:g}"
+
+
+def freedom(score: Plain) -> float:
+    """Return how much of its range a score leaves to included patients."""
+    parts = np.array(score["parts"], dtype=float)
+    low, high = score["bounds"]
+    return float((high - low) / max(np.ptp(parts.sum(axis=0)), 1.0))
+
+
+def answers_for(score: Plain, inputs: Plain, patient: Mapping[str, str]) -> dict[str, str]:
+    """Return answers to a score's items that come nearest to the middle of its bounds."""
+    names = [item["column"] for item in score["items"]]
+    path = list(raised(names, inputs, [float(patient[name]) for name in names]))
+    values = score_items(score, dict(zip(names, np.array(path).T, strict=True)))
+    best = int(np.nanargmin(np.abs(values - sum(score["bounds"]) / 2)))
+    return {name: f"{answer:g}" for name, answer in zip(names, path[best], strict=True)}
+
+
+def raised(names: Sequence[str], inputs: Plain, start: Sequence[float]) -> Iterator[list[float]]:
+    """Yield answers as they are, then every item's answers one after another, over and over."""
+    answers = list(start)
+    yield list(answers)
+    for _ in range(2):
+        for place, name in enumerate(names):
+            for answer in inputs[name]["answers"]:
+                answers[place] = float(answer)
+                yield list(answers)
+        for place, name in enumerate(names):
+            for answer in reversed(inputs[name]["answers"]):
+                answers[place] = float(answer)
+                yield list(answers)

@@ -1,0 +1,67 @@
+"""What has changed early: the score at the landmark minus the score at baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from heldout.features.columns import Raw
+from heldout.features.known import AT, Asked, find_score
+from heldout.features.pairs import joined
+
+__all__ = ["build_early_change"]
+
+
+def build_early_change(asked: Asked) -> Iterator[Raw | str]:
+    """Yield the change of each score from baseline to the visit at which is predicted.
+
+    Parameters
+    ----------
+    asked : Asked
+        Its ``columns`` name scores; the experiment has ``known_at``.
+
+    Yields
+    ------
+    Raw or str
+    """
+    baseline, landmark = asked.cohort.spec.baseline, asked.experiment.landmark
+    visits = asked.cohort.spec.visits
+    if visits[landmark].day <= visits[baseline].day:
+        yield (
+            f"{asked.where('build')}: 'early_change' needs 'known_at', a visit after baseline at "
+            "which is predicted. Set it, or remove this builder."
+        )
+        return
+    for number, text in enumerate(asked.spec.columns):
+        name = text.partition(AT)[0]
+        found = [
+            find_score(asked, f"{name}{AT}{visit}", "columns", number)
+            for visit in (landmark, baseline)
+        ]
+        late, early = found
+        if isinstance(late, str) or isinstance(early, str):
+            yield from dict.fromkeys(fault for fault in found if isinstance(fault, str))
+            continue
+        column, bounds = late.column, late.column.bounds
+        if bounds is not None and early.column.bounds is not None:
+            low, high = early.column.bounds
+            bounds = (bounds[0] - high, bounds[1] - low)
+        made = joined(
+            asked,
+            late,
+            early,
+            {"kind": "change"},
+            sign="-",
+            bounds=bounds if early.column.bounds is not None else None,
+            unit=column.unit,
+            instrument=column.instrument,
+            higher_is=column.higher_is,
+        )
+        yield replace(
+            made,
+            column=replace(
+                made.column,
+                name=f"{name}_{landmark}-{baseline}",
+                label=f"{column.label}, change by {visits[landmark].label or landmark}",
+            ),
+        )

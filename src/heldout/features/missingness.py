@@ -1,0 +1,53 @@
+"""Whether a value is missing, as a feature of its own; what stands in for it is a model's step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from heldout.features.clinical import build_clinical
+from heldout.features.columns import Raw, Recipe
+from heldout.features.known import Asked, find_known, find_score
+
+__all__ = ["build_missingness"]
+
+
+def build_missingness(asked: Asked) -> Iterator[Raw | str]:
+    """Yield 1 where a value is missing and 0 where it is there.
+
+    Parameters
+    ----------
+    asked : Asked
+        Its ``columns`` name scores, numbers or categories.
+
+    Yields
+    ------
+    Raw or str
+    """
+    for number, text in enumerate(asked.spec.columns):
+        known = find_known(asked, text, "columns", number)
+        if isinstance(known, str):
+            yield known
+            continue
+        found = find_score(asked, text, "columns", number)
+        if known.declared.kind == "category":
+            alone = replace(asked, spec=asked.spec.model_copy(update={"columns": (text,)}))
+            found = next(build_clinical(alone))
+        if isinstance(found, str):
+            yield found
+            continue
+        column = replace(
+            found.column,
+            name=f"missing:{known.called(asked.cohort.spec.baseline)}",
+            label=f"{known.label} is missing",
+            builder="missingness",
+            level=None,
+            levels=(),
+            bounds=(0.0, 1.0),
+            input_bounds=(),
+            construct=None,
+            unit=None,
+            higher_is=None,
+        )
+        steps = {"kind": "missing", "of": [found.recipe.steps]}
+        yield Raw(column=column, recipe=Recipe(steps=steps, inputs=found.recipe.inputs))

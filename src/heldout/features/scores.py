@@ -1,0 +1,75 @@
+"""Scores of instruments: totals and subscales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from heldout.features.columns import Raw
+from heldout.features.known import Asked, find_known, find_score, raw_of
+from heldout.instruments.scales import scale_of, score_names
+
+__all__ = ["build_subscales", "build_totals"]
+
+
+def build_totals(asked: Asked) -> Iterator[Raw | str]:
+    """Yield the total of each instrument, and a text for what has none.
+
+    Parameters
+    ----------
+    asked : Asked
+        Its ``columns`` name instruments.
+
+    Yields
+    ------
+    Raw or str
+    """
+    for number, text in enumerate(asked.spec.columns):
+        known = find_known(asked, text, "columns", number)
+        if isinstance(known, str):
+            yield known
+        elif known.declared.instrument is None or "." in known.name:
+            where = asked.where("columns", number)
+            fitting = "clinical" if known.declared.instrument is None else "subscales"
+            yield (
+                f"{where}: builder 'totals' cannot take '{text}'. It takes a column with an "
+                f"instrument; for this one use {fitting}."
+            )
+        else:
+            yield find_score(asked, text, "columns", number)
+
+
+def build_subscales(asked: Asked) -> Iterator[Raw | str]:
+    """Yield scores other than totals: those that are named, or all of an instrument.
+
+    Parameters
+    ----------
+    asked : Asked
+        Its ``columns`` name scores (``rfq8.certainty``) or instruments.
+
+    Yields
+    ------
+    Raw or str
+    """
+    cohort, keys = asked.cohort, asked.keys
+    for number, text in enumerate(asked.spec.columns):
+        known = find_known(asked, text, "columns", number)
+        if isinstance(known, str):
+            yield known
+            continue
+        if "." in known.name:
+            yield find_score(asked, text, "columns", number)
+            continue
+        there = [
+            (name, scale)
+            for name in score_names(cohort.spec, keys, known.name)
+            if "." in name and cohort.has(name, known.visit)
+            for scale in [scale_of(cohort.spec, keys, name)]
+        ]
+        if not there:
+            yield (
+                f"{asked.where('columns', number)}: '{text}' has no score at '{known.visit}' "
+                "beside its total. Use totals, or clinical for a plain number."
+            )
+        for name, scale in there:
+            yield raw_of(cohort, keys, replace(known, name=name, scale=scale))

@@ -1,0 +1,219 @@
+"""The verdict: what the headline of each follow-up allows to say, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from heldout.inference.cells import Cell
+from heldout.inference.intervals import chance_range
+
+__all__ = ["Verdict", "area", "derive_verdict", "percent", "render_verdict"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What can be said with these patients.
+
+    Attributes
+    ----------
+    level : str
+        ``no_evidence``: the interval of the primary headline, or of every headline if none is
+        primary, does not lie above chance. ``untested``: it does, but no permutation test was
+        made.
+    sentences : tuple of str
+        The words, one sentence each; the first one is the verdict.
+    numbers : mapping of str to float
+        Of the cell that decides: patients, and AUC with interval, events and the AUCs that
+        chance reaches, or the variance explained with interval and the mean absolute error.
+    """
+
+    level: str
+    sentences: tuple[str, ...]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+def area(value: float) -> str:
+    """Return an area as it is printed: two digits, no leading zero.
+
+    Parameters
+    ----------
+    value : float
+        In [0, 1].
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> area(0.5), area(1.0)
+    ('.50', '1.00')
+    """
+    return f"{value:.2f}".removeprefix("0")
+
+
+def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
+    """Return what the headline of each follow-up allows to say.
+
+    Parameters
+    ----------
+    headline : sequence of Cell
+        The model-choosing procedure at every outcome and follow-up; at least one evaluated.
+    primary : Cell or None
+        The one named beforehand, if it was evaluated.
+
+    Returns
+    -------
+    Verdict
+    """
+    evaluated = [cell for cell in headline if cell.status == "evaluated"]
+    above = [cell for cell in evaluated if cell.margin_low > 0]
+    lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
+    deciding = [cell for cell in above if primary is None or cell is primary]
+    if deciding:
+        level, words = "untested", [above_chance(deciding)]
+    else:
+        level, words = "no_evidence", [no_evidence(lead, evaluated)]
+    if len(above) > len(deciding):
+        words.append(beyond_primary([cell for cell in above if cell is not primary], evaluated))
+    declined = [cell.reason for cell in headline if cell.reason]
+    reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
+    return Verdict(level=level, sentences=(*words, reach, *declined), numbers=numbers)
+
+
+def reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:
+    """Return what so few patients and events can show of an AUC, and the numbers behind."""
+    low, high = chance_range(lead.events, lead.n - lead.events)
+    words = (
+        f"With {lead.n} patients and {lead.events} events, an AUC between {area(low)} and "
+        f"{area(high)} cannot be told from chance."
+    )
+    return words, {
+        "auc": lead.auc or 0.0,
+        "auc_low": lead.auc_low or 0.0,
+        "auc_high": lead.auc_high or 1.0,
+        "n": lead.n,
+        "events": lead.events,
+        "chance_low": low,
+        "chance_high": high,
+    }
+
+
+def reach_of_number(lead: Cell) -> tuple[str, dict[str, float]]:
+    """Return how far predictions of a number are off, and the numbers behind."""
+    numbers = {
+        name: getattr(lead, name) or 0.0 for name in ("r2", "r2_low", "r2_high", "mae", "mae_mean")
+    }
+    words = (
+        f"The mean absolute error for the {lead.n} patients held out is {numbers['mae']:.3g}; "
+        f"predicting the mean of the others gives {numbers['mae_mean']:.3g}."
+    )
+    return words, numbers | {"n": lead.n}
+
+
+def no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
+    """Return the sentence for a headline that does not lie above chance."""
+    others = ""
+    if len(evaluated) > 1 and all(cell.margin_low <= 0 for cell in evaluated):
+        inside = all(not below_chance(cell) for cell in evaluated)
+        words = (
+            "chance lies inside the interval of all" if inside else "no interval lies above it in"
+        )
+        others = f"; {words} {len(evaluated)} headlines"
+    start = f"No evidence that baseline predicts {spoken(lead)}:"
+    if lead.kind == "number":
+        return (
+            f"{start} out of fold, the model explains {explained(lead)} of the variance (95 % "
+            f"interval {explained_interval(lead)}; the mean alone explains 0){others}."
+        )
+    return (
+        f"{start} the AUC for patients held out is "
+        f"{area(lead.auc or 0)} (95 % interval {area(lead.auc_low or 0)} to "
+        f"{area(lead.auc_high or 1)}; chance is .50){others}."
+    )
+
+
+def below_chance(cell: Cell) -> bool:
+    """Return whether a cell's whole interval lies below chance."""
+    high = cell.auc_high if cell.kind == "class" else cell.r2_high
+    return high is not None and high < cell.chance
+
+
+def above_chance(above: Sequence[Cell]) -> str:
+    """Return the sentence for headlines whose interval lies above chance."""
+    return (
+        f"The 95 % interval lies above chance for {listed(above)}. No permutation test was made, "
+        "so this is a hint and not yet evidence."
+    )
+
+
+def beyond_primary(above: Sequence[Cell], evaluated: Sequence[Cell]) -> str:
+    """Return the sentence for headlines above chance that were not named beforehand."""
+    return (
+        f"Beyond the primary follow-up, the interval lies above chance for {listed(above)}: chosen "
+        f"among {len(evaluated)} after looking, uncorrected."
+    )
+
+
+def listed(cells: Sequence[Cell]) -> str:
+    """Return cells with their figure and interval, as they are spoken of."""
+    return "; ".join(f"{spoken(cell)}: {figure(cell)}" for cell in cells)
+
+
+def figure(cell: Cell) -> str:
+    """Return the figure that decides and its interval in words."""
+    if cell.kind == "number":
+        return f"{explained(cell)} of the variance explained ({explained_interval(cell)})"
+    return f"AUC {area(cell.auc or 0)} ({area(cell.auc_low or 0)} to {area(cell.auc_high or 1)})"
+
+
+def explained(cell: Cell) -> str:
+    """Return the variance explained in whole percent."""
+    return f"{percent(cell.r2)} %"
+
+
+def explained_interval(cell: Cell) -> str:
+    """Return its interval in whole percent."""
+    return f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
+
+
+def percent(share: float | None) -> str:
+    """Return a share as it is printed, in whole percent.
+
+    Parameters
+    ----------
+    share : float or None
+        Below 0 if the mean does better; None counts as 0.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> percent(-0.042), percent(-0.001)
+    ('-4', '0')
+    """
+    return str(round(100 * (share or 0.0)))
+
+
+def spoken(cell: Cell) -> str:
+    """Return a cell's outcome and follow-up as they are spoken of."""
+    return f"{cell.outcome.replace('_', ' ')} at {cell.follow_up}"
+
+
+def render_verdict(verdict: Verdict) -> str:
+    """Return a verdict as one text, for terminal, page, card and machine output alike.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        Any level.
+
+    Returns
+    -------
+    str
+        Its sentences.
+    """
+    return " ".join(verdict.sentences)

@@ -1,0 +1,171 @@
+"""How every score came about: items, reversals, recodes, skips, and whom a rule touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heldout.cohort import Cohort
+from heldout.instruments.scoring import (
+    Answers,
+    ScoredItems,
+    itemised,
+    items_at,
+    read_answers,
+    score_column,
+    score_name,
+)
+from heldout.spec import InstrumentKey
+
+__all__ = ["ScoreAudit", "audit_of", "audit_scores"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreAudit:
+    """How one score at one visit was made of items.
+
+    Attributes
+    ----------
+    name : str
+        The score as experiments write it.
+    visit : str or None
+        None for a table without visits.
+    instrument : str
+        The key's id.
+    items, reversed, recoded, skippable, suicidality : tuple of int
+        Items of the form that the score uses, and those of them that are reversed, recoded,
+        possibly set to 0 by a skip rule, and never filled in.
+    method, rule, higher_is : str
+        How parts are put together; what is done about missing ones (``none``, ``80%``,
+        ``half``); the direction.
+    n : int
+        Patients in the table.
+    scored : int
+        Patients who have the score.
+    unanswered : int
+        Patients without any answer; they count as missing too.
+    prorated, skipped, missing : tuple of str
+        Pseudonyms: scored with a part filled in; with an item set to 0 by a skip rule;
+        without a score.
+    """
+
+    name: str
+    visit: str | None
+    instrument: str
+    items: tuple[int, ...]
+    reversed: tuple[int, ...]
+    recoded: tuple[int, ...]
+    skippable: tuple[int, ...]
+    suicidality: tuple[int, ...]
+    method: str
+    rule: str
+    higher_is: str
+    n: int
+    scored: int
+    unanswered: int
+    prorated: tuple[str, ...]
+    skipped: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[ScoreAudit, ...]:
+    """Return how every score of a cohort was made of items.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Scored or not, with its items; the patients in it are those who are told of.
+    keys : mapping of str to InstrumentKey
+        The keys of its instruments.
+
+    Returns
+    -------
+    tuple of ScoreAudit
+        In the order of columns, visits and the key's scores; none for scores that were read
+        as such.
+    """
+    audits: list[ScoreAudit] = []
+    for column, key, visit in itemised(cohort, keys):
+        declared = cohort.spec.columns[column]
+        answers = read_answers(key, items_at(cohort, key, column, visit))
+        audits += [
+            audit_of(
+                key,
+                answers,
+                score_column(key, answers, score, prorate=declared.prorate),
+                name=score_name(column, score),
+                visit=visit,
+                patients=cohort.patients,
+                higher_is=declared.higher_is,
+            )
+            for score in key.scored
+        ]
+    return tuple(audits)
+
+
+def audit_of(
+    key: InstrumentKey,
+    answers: Answers,
+    result: ScoredItems,
+    *,
+    name: str,
+    patients: Sequence[object],
+    visit: str | None = None,
+    higher_is: str | None = None,
+) -> ScoreAudit:
+    """Return how one score was made.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    answers : Answers
+        What the score was made of.
+    result : ScoredItems
+        The score.
+    name : str
+        What experiments call the score.
+    patients : sequence
+        Pseudonyms, in the order of the rows.
+    visit : str, optional
+        If there are visits.
+    higher_is : str, optional
+        As declared, where the key leaves the direction open.
+
+    Returns
+    -------
+    ScoreAudit
+    """
+    score, items = result.score, key.items_of(result.score)
+    columns = [item - 1 for item in items]
+    skipped = np.zeros(len(answers.values), dtype=np.bool_)
+    if answers.skipped is not None:
+        skipped |= answers.skipped[:, columns].any(axis=1)
+    zeroed = {item for skip in key.skip for item in skip.zero}
+    direction = key.scores[score].higher_is
+
+    def who(rows: NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist())
+
+    return ScoreAudit(
+        name=name,
+        visit=visit,
+        instrument=key.id,
+        items=items,
+        reversed=tuple(item for item in items if item in key.reverse),
+        recoded=tuple(item for item in items if key.recode_of(score, item) is not None),
+        skippable=tuple(item for item in items if item in zeroed),
+        suicidality=tuple(item for item in items if item in key.suicidality),
+        method=key.scores[score].method,
+        rule=result.rule,
+        higher_is=(higher_is or direction) if direction == "declared" else direction,
+        n=len(skipped),
+        scored=int((~np.isnan(result.values)).sum()),
+        unanswered=int(np.isnan(answers.values[:, columns]).all(axis=1).sum()),
+        prorated=who(result.prorated),
+        skipped=who(skipped),
+        missing=who(np.isnan(result.values)),
+    )

@@ -1,0 +1,255 @@
+"""A second door: the scores of one questionnaire in a table that no study describes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
+from heldout.instruments.audit import ScoreAudit, audit_of
+from heldout.instruments.keys import direction_faults, items_refused, load_key
+from heldout.instruments.scoring import (
+    PRORATING,
+    Answers,
+    ScoredItems,
+    answers_text,
+    read_answers,
+    score_column,
+    wrong_answers,
+)
+from heldout.spec import InstrumentKey
+
+__all__ = ["Scored", "score_items"]
+
+Floats = NDArray[np.float64]
+
+ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped"])
+SCORE_STATES = pd.Index(["scored", "prorated", "missing"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """The scores of a table, and how they came about.
+
+    Attributes
+    ----------
+    scores : DataFrame of shape (n_rows, n_scores)
+        With the table's index; NaN where there is no score.
+    audit : tuple of ScoreAudit
+        One a score, with the index's labels for pseudonyms.
+    states : DataFrame of shape (n_rows, n_items + n_scores)
+        What became of each item (``answered``, ``missing``, ``not assessed``, ``skipped``),
+        by its number, and of each score (``scored``, ``prorated``, ``missing``), by its name.
+    columns : tuple of str
+        The column each item was read from.
+    key : InstrumentKey
+        What was followed.
+    """
+
+    scores: pd.DataFrame
+    audit: tuple[ScoreAudit, ...]
+    states: pd.DataFrame
+    columns: tuple[str, ...]
+    key: InstrumentKey
+
+
+def score_items(
+    table: pd.DataFrame,
+    *,
+    instrument: str,
+    columns: str | Sequence[str] | None = None,
+    prorate: str = "none",
+    language: str | None = None,
+    higher_is: str | None = None,
+    folder: Path | None = None,
+) -> Scored:
+    """Return the scores of a questionnaire whose items stand in a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a patient, or a patient and visit. It is not changed.
+    instrument : str
+        A shipped key, or one of the study's own.
+    columns : str or sequence of str, optional
+        Where the items are: a pattern with ``{item}``, such as ``q{item}_baseline``, or every
+        column in the order of the form. Without it they are found by name: ``rfq8_1``,
+        ``RFQ8.01``, ``rfq81``.
+    prorate : {'none', '80%', 'half'}
+        What is done about missing items, as in `score_array`.
+    language : str, optional
+        Version of the form, such as ``it``; refused if it is scored in another way.
+    higher_is : {'worse', 'better'}, optional
+        Where the key leaves it to the version used.
+    folder : Path, optional
+        The study folder whose own keys count too; the current one if absent.
+
+    Returns
+    -------
+    Scored
+
+    Raises
+    ------
+    InstrumentError
+        With every fault: an item without a column or with two, an answer that is no number
+        or none that the item can have (columns, counts and rows, never the answer), a key that
+        takes scores only or refuses what is asked for.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({f"GAD7_{item}": [1, 2] for item in range(1, 8)}, index=["a", "b"])
+    >>> score_items(table, instrument="gad7").scores
+       total
+    a    7.0
+    b   14.0
+    """
+    key = load_key(instrument, folder or Path())
+    faults = list(items_refused(key, prorate=prorate, language=language))
+    faults += direction_faults(key, set(key.scored), higher_is)
+    if prorate not in PRORATING:
+        faults.append(f"prorate '{prorate}' is no known rule. Known: {', '.join(PRORATING)}.")
+    raise_faults(InstrumentError, faults)
+    places, faults = item_places(table, key, instrument, columns)
+    raise_faults(InstrumentError, faults)
+    names = tuple(str(table.columns[place]) for place in places)
+    items, faults = item_values(table, key, places, names)
+    raise_faults(InstrumentError, faults)
+    answers = read_answers(key, items)
+    results = [score_column(key, answers, score, prorate=prorate) for score in key.scored]
+    return Scored(
+        scores=pd.DataFrame({one.score: one.values for one in results}, index=table.index),
+        audit=tuple(
+            audit_of(
+                key,
+                answers,
+                one,
+                name=one.score,
+                patients=list(table.index),
+                higher_is=higher_is,
+            )
+            for one in results
+        ),
+        states=states_of(key, answers, results, table.index),
+        columns=names,
+        key=key,
+    )
+
+
+def item_places(
+    table: pd.DataFrame,
+    key: InstrumentKey,
+    instrument: str,
+    columns: str | Sequence[str] | None,
+) -> tuple[list[int], list[str]]:
+    """Return the position of each item's column, and the faults in finding them."""
+    names = [str(name) for name in table.columns]
+    if columns is not None and not isinstance(columns, str):
+        return listed_places(names, key, list(columns))
+    if columns is not None and columns.count("{item}") != 1:
+        return [], [f"'{columns}' is no pattern of items: write {{item}} in it once."]
+    shown = columns or f"{instrument}_{{item}}"
+    if columns is None:
+        shape = re.compile(rf"{re.escape(instrument)}[\s_.-]?0*([1-9][0-9]*)", re.IGNORECASE)
+    else:
+        before, after = map(re.escape, columns.split("{item}"))
+        shape = re.compile(rf"{before}0*([1-9][0-9]*){after}")
+    found: dict[int, list[int]] = {}
+    for place, name in enumerate(names):
+        match = shape.fullmatch(name.strip())
+        if match and int(match[1]) <= key.items:
+            found.setdefault(int(match[1]), []).append(place)
+    lacking = [item for item in range(1, key.items + 1) if item not in found]
+    faults = [
+        f"item {item} of {key.id} stands in several columns: "
+        f"{a_few(repr(names[place]) for place in places)}. Remove or rename all but one."
+        for item, places in sorted(found.items())
+        if len(places) > 1
+    ]
+    if lacking:
+        first = shown.replace("{item}", str(lacking[0]))
+        faults.append(
+            f"{key.id} has {key.items} items; the table has no column for item {a_few(lacking)} "
+            f"(looked for '{first}' and the like). It has: {a_few(names, limit=12)}. Rename them, "
+            f"or say where they are with a pattern such as 'q{{item}}' or a list of columns."
+        )
+    return [found[item][0] for item in sorted(found)], faults
+
+
+def listed_places(
+    names: list[str], key: InstrumentKey, columns: list[str]
+) -> tuple[list[int], list[str]]:
+    """Return the position of each column in a list of all items, and the faults in the list."""
+    faults = []
+    if len(columns) != key.items:
+        faults.append(
+            f"{len(columns)} columns are listed; {key.id} has {key.items} items. List one an "
+            "item, in the order of the form."
+        )
+    for name in dict.fromkeys(columns):
+        if columns.count(name) > 1:
+            faults.append(f"column '{name}' is listed for {columns.count(name)} items.")
+        if names.count(name) > 1:
+            faults.append(f"the table has {names.count(name)} columns '{name}'. Rename them.")
+        if name not in names:
+            faults.append(f"the table has no column '{name}'.{did_you_mean(name, names)}")
+    return ([] if faults else [names.index(name) for name in columns]), faults
+
+
+def item_values(
+    table: pd.DataFrame, key: InstrumentKey, places: list[int], names: Sequence[str]
+) -> tuple[Floats, list[str]]:
+    """Return the items as numbers, and the faults in the answers."""
+    items = np.empty((len(table), len(places)), order="F")
+    faults = []
+    for number, place in enumerate(places):
+        column = table.iloc[:, place]
+        if not pd.api.types.is_numeric_dtype(column):
+            column = column.astype("string").str.strip()
+            column = column.mask(column == "")
+        numbers = pd.to_numeric(column, errors="coerce")
+        items[:, number] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+        no_number = column.notna().to_numpy() & np.isnan(items[:, number])
+        if no_number.any():
+            faults.append(f"{told(table, names[number], no_number)} are not numbers.")
+    wrong = wrong_answers(key, items)
+    faults += [
+        f"{told(table, names[number], wrong[:, number])} are none of "
+        f"{answers_text(key, number + 1)}. Correct them, or leave them empty."
+        for number in np.flatnonzero(wrong.any(axis=0)).tolist()
+    ]
+    return items, faults
+
+
+def told(table: pd.DataFrame, name: str, rows: NDArray[np.bool_]) -> str:
+    """Return which column, how many of its values, and in which rows."""
+    where = np.flatnonzero(rows)
+    return f"column '{name}': {len(where)} values (rows {a_few(table.index[where])})"
+
+
+def states_of(
+    key: InstrumentKey, answers: Answers, results: list[ScoredItems], index: pd.Index
+) -> pd.DataFrame:
+    """Return what became of each item and each score of every row."""
+    codes = np.isnan(answers.values).astype(np.int8)
+    if answers.not_assessed is not None:
+        codes[answers.not_assessed] = 2
+    if answers.skipped is not None:
+        codes[answers.skipped] = 3
+    items = {
+        str(item): pd.Categorical.from_codes(codes[:, item - 1], ITEM_STATES)
+        for item in range(1, key.items + 1)
+    }
+    scores = {
+        one.score: pd.Categorical.from_codes(
+            np.where(np.isnan(one.values), 2, one.prorated).astype(np.int8), SCORE_STATES
+        )
+        for one in results
+    }
+    return pd.DataFrame(items | scores, index=index)

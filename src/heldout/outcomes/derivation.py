@@ -1,0 +1,103 @@
+"""From an experiment and a scored cohort to its outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from heldout.cohort import Cohort
+from heldout.errors import OutcomeError, raise_faults
+from heldout.instruments.scales import scale_of
+from heldout.outcomes.faults import outcome_faults
+from heldout.outcomes.outcome import Outcome
+from heldout.outcomes.words import outcome_label
+from heldout.spec import Experiment, InstrumentKey, OutcomeSpec
+
+__all__ = ["derive_outcomes"]
+
+
+def derive_outcomes(
+    experiment: Experiment, cohort: Cohort, keys: Mapping[str, InstrumentKey]
+) -> tuple[Outcome, ...]:
+    """Return every outcome of the experiment at each of its follow-ups.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its ``outcomes`` name scores, rules and follow-ups; all lie after its landmark.
+    cohort : Cohort
+        Scored.
+    keys : mapping of str to InstrumentKey
+        Keys of the cohort's instruments: which scores there are, their ranges and directions.
+
+    Returns
+    -------
+    tuple of Outcome
+        In the order of the file.
+
+    Raises
+    ------
+    OutcomeError
+        With every fault: unknown scores and visits, visits in the wrong order or where the
+        score was not measured, cut-offs outside the scale, rules that do not fit its direction
+        or that all patients must answer alike.
+    """
+    faults: list[str] = []
+    for number in range(len(experiment.outcomes)):
+        faults += outcome_faults(experiment, cohort, keys, number)
+    raise_faults(OutcomeError, faults)
+    return tuple(
+        derive_outcome(experiment, cohort, keys, spec=spec, follow_up=follow_up)
+        for spec in experiment.outcomes
+        for follow_up in spec.at
+    )
+
+
+def derive_outcome(
+    experiment: Experiment,
+    cohort: Cohort,
+    keys: Mapping[str, InstrumentKey],
+    *,
+    spec: OutcomeSpec,
+    follow_up: str,
+) -> Outcome:
+    """Return one outcome at one follow-up."""
+    scale = scale_of(cohort.spec, keys, spec.column)
+    assert scale is not None
+    baseline, n_patients = cohort.spec.baseline, len(cohort.patients)
+    known = cohort.has(spec.column, baseline)
+    visits = visits_up_to(experiment, cohort, spec, follow_up)
+    return Outcome(
+        name=spec.name,
+        follow_up=follow_up,
+        label=outcome_label(spec, scale.label, cohort.spec.visits, follow_up),
+        column=spec.column,
+        rule=spec.rule,
+        baseline=cohort.numbers(spec.column, baseline) if known else np.full(n_patients, np.nan),
+        scores=np.column_stack([cohort.numbers(spec.column, visit) for visit in visits]),
+        visits=visits,
+        weights=np.ones(n_patients),
+        primary=follow_up == spec.primary,
+        higher_is=scale.higher_is,
+        missing_visit=spec.missing_visit,
+    )
+
+
+def visits_up_to(
+    experiment: Experiment, cohort: Cohort, spec: OutcomeSpec, follow_up: str
+) -> tuple[str, ...]:
+    """Return the visits an outcome looks at or may carry forward, in order of time.
+
+    What was known when the prediction is made is never carried into the outcome: it would be
+    predicted from itself.
+    """
+    days = {name: visit.day for name, visit in cohort.spec.visits.items()}
+    begin, end = days[experiment.landmark], days[follow_up]
+    earlier = spec.rule.after.visit if spec.rule.after is not None else None
+    before = [
+        name
+        for name, day in days.items()
+        if name == earlier or (begin < day < end and cohort.has(spec.column, name))
+    ]
+    return (*sorted(before, key=days.__getitem__), follow_up)

@@ -1,0 +1,138 @@
+"""A simulated cohort as a study folder that is ready to run."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from heldout.errors import SpecError, raise_faults
+from heldout.simulate.cohort import Simulation, simulate_table
+from heldout.simulate.tables import FILES, write_table
+from heldout.simulate.truth import Truth, find_truth
+from heldout.simulate.words import study_texts
+
+__all__ = ["SimulatedCohort", "simulate_cohort", "write_cohort"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedCohort:
+    """A cohort that nobody belongs to.
+
+    Attributes
+    ----------
+    spec : Simulation
+        What was asked for.
+    table : DataFrame of shape (n_patients, n_columns)
+        Every item at every visit, from `simulate_table`.
+    truth : Truth
+        What is true in it.
+    """
+
+    spec: Simulation
+    table: pd.DataFrame
+    truth: Truth
+
+
+def simulate_cohort(spec: Simulation) -> SimulatedCohort:
+    """Return a cohort with known truth.
+
+    Parameters
+    ----------
+    spec : Simulation
+        What is asked for.
+
+    Returns
+    -------
+    SimulatedCohort
+        Equal for equal specs.
+
+    Examples
+    --------
+    >>> cohort = simulate_cohort(Simulation(n_patients=20, effects={"psychache": 0.8}))
+    >>> len(cohort.table), cohort.truth.scores
+    (20, ('pas13',))
+    """
+    return SimulatedCohort(spec=spec, table=simulate_table(spec), truth=find_truth(spec))
+
+
+def write_cohort(
+    simulated: SimulatedCohort, folder: Path, *, form: str = "csv", name: str = "simulated"
+) -> Path:
+    """Write a study folder, whole or not at all, and return its experiment file.
+
+    Parameters
+    ----------
+    simulated : SimulatedCohort
+        From `simulate_cohort`.
+    folder : Path
+        New, or empty.
+    form : {'csv', 'redcap', 'sav', 'xlsx'}
+        What the table shall be.
+    name : str
+        Of the study: letters, digits and underscores.
+
+    Returns
+    -------
+    Path
+        ``experiments/NAME.yaml`` in the folder. Beside it stand ``configs/cohort/NAME.yaml``,
+        ``configs/features/NAME.yaml`` and ``experiments/data/NAME/`` with the table, a page
+        that explains it, and ``truth.json``.
+
+    Raises
+    ------
+    SpecError
+        If the folder holds anything, or form or name are none.
+    """
+    check_place(folder, form, name)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
+    data = f"experiments/data/{name}"
+    texts = study_texts(simulated.spec, simulated.truth, simulated.table, form=form, name=name)
+    texts = {**texts, f"{data}/truth.json": truth_json(simulated)}
+    try:
+        for path, text in texts.items():
+            (staging / path).parent.mkdir(parents=True, exist_ok=True)
+            (staging / path).write_text(text, encoding="utf-8", newline="\n")
+        write_table(simulated.table, staging / data / FILES[form], form)
+        if folder.exists():
+            folder.rmdir()
+        staging.rename(folder)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return folder / "experiments" / f"{name}.yaml"
+
+
+def check_place(folder: Path, form: str, name: str) -> None:
+    """Raise all faults of where and how a study shall be written."""
+    faults = []
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        faults.append(f"{folder}: holds something already. Name a folder that is new or empty.")
+    if form not in FILES:
+        faults.append(f"form: found '{form}'; required: one of {', '.join(FILES)}. Change it.")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", name):
+        faults.append(
+            f"name: found '{name}'; required: a letter, then letters, digits or underscores. "
+            "Change it."
+        )
+    raise_faults(SpecError, faults)
+
+
+def truth_json(simulated: SimulatedCohort) -> str:
+    """Return what was asked for and what is true, for machines."""
+    content = {"simulation": asdict(simulated.spec), "truth": asdict(simulated.truth)}
+    return json.dumps(rounded(content), indent=2) + "\n"
+
+
+def rounded(value: object) -> object:
+    """Return values with four decimals at most: what the Monte Carlo error leaves standing."""
+    if isinstance(value, dict):
+        return {key: rounded(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value

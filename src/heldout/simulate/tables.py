@@ -1,0 +1,111 @@
+"""The same cohort as a CSV file, a REDCap export, an SPSS file or a workbook.
+
+Only the form differs: codes, items and blanks are the same in all of them, so that a study
+read from any comes to the same figures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from heldout.simulate.course import BASELINE, FOLLOW_UPS
+
+__all__ = ["EVENT", "FILES", "LABELS", "RECORD", "VALUE_LABELS", "event_name", "write_table"]
+
+FILES = {"csv": "data.csv", "redcap": "data.csv", "sav": "data.sav", "xlsx": "data.xlsx"}
+# What REDCap calls patients and visits.
+RECORD, EVENT = "record_id", "redcap_event_name"
+LABELS = {
+    "patient": "Pseudonym",
+    "site": "Site",
+    "age": "Age",
+    "sex": "Sex",
+    "previous_trials": "Antidepressants tried before",
+}
+VALUE_LABELS = {"sex": {1: "female", 2: "male"}}
+
+
+def event_name(visit: str) -> str:
+    """Return what a REDCap export calls a visit."""
+    return f"{visit}_arm_1"
+
+
+def write_table(table: pd.DataFrame, path: Path, form: str) -> None:
+    """Write a cohort's table in one of the forms.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_patients, n_columns)
+        From `simulate_table`.
+    path : Path
+        A new file.
+    form : {'csv', 'redcap', 'sav', 'xlsx'}
+        What the file shall be.
+    """
+    WRITERS[form](table, path)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a row a patient, blanks where not observed."""
+    table.to_csv(path, lineterminator="\n")
+
+
+def write_redcap(table: pd.DataFrame, path: Path) -> None:
+    """Write a row a patient and event that took place; each form stands in its own events."""
+    scored = {visit: f"madrs_{visit}_" for visit in (BASELINE, *FOLLOW_UPS)}
+    columns = [str(name) for name in table]
+    once = [name for name in columns if not name.startswith("madrs_")]
+    events = []
+    for number, (visit, start) in enumerate(scored.items()):
+        items = table[[name for name in columns if name.startswith(start)]]
+        event = items.rename(columns={name: name.replace(f"_{visit}_", "_") for name in columns})
+        here = table[once] if visit == BASELINE else table[once].mask(table[once].notna())
+        named = pd.Series(event_name(visit), index=table.index, name=EVENT)
+        place = pd.Series(number, index=table.index, name="place")
+        seen = items.notna().any(axis=1) | (visit == BASELINE)
+        events.append(pd.concat([named, here, event, place], axis=1)[seen].rename_axis(RECORD))
+    write_csv(pd.concat(events).sort_values([RECORD, "place"]).drop(columns="place"), path)
+
+
+def write_sav(table: pd.DataFrame, path: Path) -> None:
+    """Write an SPSS file with labels of columns and values."""
+    import pyreadstat
+
+    patients = pd.Series(table.index, index=table.index, dtype="object", name="patient")
+    numbers = pd.concat([patients, table.astype("float64")], axis=1)
+    values: Mapping[str, dict[int, str]] = VALUE_LABELS | {
+        "site": {number: f"Site {number}" for number in sorted(table["site"].unique())}
+    }
+    pyreadstat.write_sav(
+        numbers,
+        str(path),
+        column_labels={name: LABELS[name] for name in numbers if name in LABELS},
+        variable_value_labels={
+            name: {float(code): label for code, label in labels.items()}
+            for name, labels in values.items()
+        },
+        variable_format=dict.fromkeys(table, "F8.0"),
+    )
+
+
+def write_xlsx(table: pd.DataFrame, path: Path) -> None:
+    """Write a workbook of one sheet, numbers as numbers and blanks as empty cells."""
+    from openpyxl import Workbook
+
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet("patients")
+    sheet.append(["patient", *table.columns])
+    for patient, row in zip(table.index, table.to_numpy(dtype="object"), strict=True):
+        sheet.append([patient, *(None if value is pd.NA else int(value) for value in row)])
+    book.save(path)
+
+
+WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    "csv": write_csv,
+    "redcap": write_redcap,
+    "sav": write_sav,
+    "xlsx": write_xlsx,
+}

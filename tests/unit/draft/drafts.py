@@ -1,0 +1,65 @@
+"""Made-up tables for the tests of the draft; nobody in them exists."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from heldout.draft.recognition import Recognised, recognise
+from heldout.draft.tables import open_table
+from heldout.instruments import instrument_names
+from heldout.instruments.keys import load_key
+
+Row = dict[str, str]
+KEYS = {name: load_key(name, Path()) for name in instrument_names(Path())}
+
+
+def rows_of(n_patients: int = 24, *, seed: int = 3, **columns: Any) -> list[Row]:
+    """Return patients with a column of ids and further columns drawn one value at a time."""
+    rng = np.random.default_rng(seed)
+    return [
+        {"id": f"{number:03d}", **{name: str(draw(rng)) for name, draw in columns.items()}}
+        for number in range(n_patients)
+    ]
+
+
+def points(low: int, high: int) -> Any:
+    """Return a way to draw whole numbers, both ends included."""
+    return lambda rng: int(rng.integers(low, high + 1))
+
+
+def one_of(*texts: str) -> Any:
+    """Return a way to draw one of some texts."""
+    return lambda rng: texts[int(rng.integers(len(texts)))]
+
+
+def write_rows(path: Path, rows: Sequence[Row], *, separator: str = ",") -> Path:
+    """Write rows as a text table and return its path."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=separator, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def found_in(folder: Path, rows: Sequence[Row]) -> Recognised:
+    """Return what is recognised in rows."""
+    return recognise(open_table(write_rows(folder / "table.csv", rows)), KEYS)
+
+
+def trial_rows(n_patients: int = 30) -> list[Row]:
+    """Return a wide table with a bit of everything."""
+    return rows_of(
+        n_patients,
+        centre=one_of("north", "south"),
+        sex=one_of("F", "M"),
+        age=points(20, 70),
+        MADRS_b0=points(25, 45),
+        MADRS_w2=points(5, 40),
+        MADRS_w6=points(5, 40),
+        **{f"rfq8_{item}": points(1, 7) for item in range(1, 9)},
+        responder=one_of("0", "1"),
+        plasma_w2=points(100, 900),
+    )
