@@ -72,6 +72,7 @@ def simulate_cohort(share: float, seed: int) -> tuple[float, float, float]:
         models=["ridge"],
         repeats=2,
         trials=6,
+        permutations=0,
     )
     rows = record.predictions.query("model == 'ridge'")
     wide = rows.pivot(index="repeat", columns="patient", values=["prediction", "training_mean"])

@@ -138,6 +138,7 @@ def evaluated(spec: Simulation, follow_up: str, *, repeats: int, trials: int) ->
         trials=trials,
         seed=spec.seed,
         workers=None,
+        permutations=0,
     )
 
 

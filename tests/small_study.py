@@ -61,6 +61,7 @@ def experiment_of() -> dict[str, Any]:
         "models": ["prevalence", "severity", "ridge", "xgboost"],
         "validation": {"outer": 5, "inner": 5, "repeats": 2},
         "tuning": {"trials": 2},
+        "inference": {"permutations": 0},
         "seed": 3,
     }
 

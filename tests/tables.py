@@ -50,6 +50,7 @@ def a_plan(
         "models": list(models),
         "validation": {"outer": outer, "inner": 5, "repeats": 1},
         "tuning": {"trials": trials},
+        "inference": {"permutations": 0},
         "seed": 11,
     }
     return plan_table(table, experiment, outcomes=outcomes, severity="severity", site="centre")

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from heldout.spec import CohortSpec, FeatureSpec, InstrumentKey, OutcomeSpec, validated
+from heldout.spec.models import ModelSpec
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -16,6 +17,7 @@ PIECES: dict[str, Any] = {
     "cohort": CohortSpec,
     "configs/cohort": CohortSpec,
     "configs/instruments": InstrumentKey,
+    "configs/models": ModelSpec,
     "features": FeatureSpec,
     "outcomes": OutcomeSpec,
     "experiments": dict,

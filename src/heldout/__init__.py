@@ -5,6 +5,7 @@ The way of the data, one module a stage; each may use only those above it::
     errors        the exceptions a user can meet
     findings      what a numbered check saw
     spec          the experiment file: composed, overridden, validated
+    parallel      one loop over units: here, in threads, in processes, on a cluster
     cohort        the table, read and checked; who is included
     instruments   questionnaires as data; items to scores
     outcomes      a rule and its arrays, at each follow-up
@@ -13,11 +14,13 @@ The way of the data, one module a stage; each may use only those above it::
     characteristics  Table 1, reliability, and who was observed when
     simulate      cohorts with known truth
     splits        one patient-level fold plan for everything
+    kernels       compiled solvers that fit many small problems at once
     models        preparation, estimator and search space
     metrics       held-out predictions to numbers
-    tuning        Optuna inside one training set
-    validation    nested cross-validation of one fold
-    inference     intervals and the verdict
+    training      training sets inside training sets, prepared once for all candidates
+    tuning        Optuna inside training sets
+    validation    nested cross-validation, fold by fold or all folds in turn
+    inference     intervals, the permutation test, and the verdict
     explain       SHAP on held-out patients
     record        everything a finished run is
     checks        numbered findings

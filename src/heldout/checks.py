@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from heldout.findings import Finding
-from heldout.inference import Cell, area, percent
-from heldout.models import MODELS
+from heldout.inference import LEVEL, Cell, area, percent, probability
+from heldout.models import models_of
 from heldout.record import OutcomeFacts, RunRecord
 
 __all__ = ["CHECKS", "run_checks"]
@@ -81,7 +81,11 @@ def attrition(record: RunRecord) -> Result:
 
 def coupling(record: RunRecord) -> Result:
     """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962)."""
-    coupled = [spoken(outcome) for outcome in evaluated(record) if outcome.from_baseline]
+    coupled = [
+        f"{spoken(outcome)}{by_arithmetic(record, outcome)}"
+        for outcome in evaluated(record)
+        if outcome.from_baseline
+    ]
     if not coupled:
         return "passed", "No outcome is computed from the baseline score."
     return (
@@ -89,6 +93,17 @@ def coupling(record: RunRecord) -> Result:
         f"The baseline score is part of: {'; '.join(coupled)}. Baseline severity predicts these by "
         "arithmetic alone; read every model beside it.",
     )
+
+
+def by_arithmetic(record: RunRecord, outcome: OutcomeFacts) -> str:
+    """Return what the baseline score alone reaches of an outcome; nothing if it is unknown."""
+    place = (outcome.name, outcome.follow_up)
+    for cell in record.headline:
+        if (cell.outcome, cell.follow_up) == place and cell.arithmetic is not None:
+            if cell.kind == "number":
+                return f" (arithmetic explains {percent(cell.arithmetic)} %)"
+            return f" (arithmetic gives an AUC of {area(cell.arithmetic)})"
+    return ""
 
 
 def calibration(record: RunRecord) -> Result:
@@ -121,11 +136,17 @@ def best_of_table(record: RunRecord) -> Result:
         if not cells:
             continue
         best = max(cells, key=lambda cell: cell.estimate or 0.0)
-        label = MODELS[best.model].for_kind(best.kind).label
+        label = models_of(record.experiment)[best.model].for_kind(best.kind).label
         sentences.append(
             f"The highest of {len(cells)} {figures} is {figure(best)} ({label}, {best.outcome} at "
             f"{best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
             f"the folds reaches {figure(matching(record.headline, best))} there."
+        )
+    test = record.permutation
+    if test is not None and test.best_mean is not None and test.best_high is not None:
+        sentences.append(
+            f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
+            f"was {area(test.best_mean)} on average, and {area(test.best_high)} or more in 1 of 20."
         )
     return "tip", " ".join(sentences)
 
@@ -149,7 +170,7 @@ def convergence(record: RunRecord) -> Result:
     every = record.choices["model"].value_counts()
     counts = failed["model"].value_counts()
     listed = ", ".join(
-        f"{MODELS[model].label} {counts[model]} of {every[model]}"
+        f"{models_of(record.experiment)[model].label} {counts[model]} of {every[model]}"
         for model in map(str, counts.index)
     )
     return "issue", f"Final fits that did not converge: {listed}."
@@ -167,11 +188,37 @@ def too_good(record: RunRecord) -> Result:
     return "issue", f"Too good for so few patients: {', '.join(suspects)}. Look for a leak first."
 
 
-def untested(record: RunRecord) -> Result:
-    """Say that without a permutation test an interval is a hint."""
-    if all(cell.p is not None for cell in record.headline if cell.estimate is not None):
-        return "passed", "A permutation test was made."
-    return "tip", "No permutation test was made; an interval above chance is a hint, not a test."
+def permutation_test(record: RunRecord) -> Result:
+    """Say how the permutation test was made; without one an interval is a hint."""
+    test = record.permutation
+    if test is None:
+        return (
+            "tip",
+            "No permutation test was made; an interval above chance is a hint, not a test.",
+        )
+    made = (
+        "1 permutation was" if test.permutations == 1 else f"{test.permutations} permutations were"
+    )
+    if test.enumerated:
+        how = "all there are that can be evaluated"
+    elif test.stopped:
+        how = f"of {test.asked} asked for; the best cell had been reached ten times by then"
+    else:
+        how = "as many as asked for"
+    again = "1 draw" if test.redrawn == 1 else f"{test.redrawn} draws"
+    words = (
+        f"{made} made, {how}. {again} could not be evaluated and were replaced."
+        if test.redrawn
+        else f"{made} made, {how}."
+    )
+    smallest = 1 / (test.permutations + 1)
+    if smallest > LEVEL and not test.stopped:
+        return (
+            "tip",
+            f"{words} With so few no p can be below {probability(smallest)}, whatever there is to "
+            "find.",
+        )
+    return "passed", words
 
 
 def later_inclusion(record: RunRecord) -> Result:
@@ -202,7 +249,7 @@ CHECKS: dict[str, tuple[str, Callable[[RunRecord], Result]]] = {
     "HO006": ("Best of the table", best_of_table),
     "HO007": ("Convergence", convergence),
     "HO008": ("Too good to be true", too_good),
-    "HO009": ("Permutation test", untested),
+    "HO009": ("Permutation test", permutation_test),
     "HO010": ("Inclusion after baseline", later_inclusion),
 }
 

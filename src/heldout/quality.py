@@ -15,10 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort import Cohort
+from heldout.cohort.words import how_many
 from heldout.errors import a_few
 from heldout.features import FeatureMatrix
 from heldout.findings import Finding
-from heldout.instruments.audit import audit_scores
+from heldout.instruments.audit import audit_scores, contradictions
 from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.outcomes import Outcome
 from heldout.spec import Experiment, InstrumentKey
@@ -29,7 +30,7 @@ Floats = NDArray[np.float64]
 
 # A reported score may be rounded to one decimal; sums differ by whole points.
 ROUNDING = 0.051
-LEAST_COMPARED, ALIKE = 8, 0.95
+LEAST_COMPARED, ALIKE, FEWEST_EQUAL = 8, 0.95, 3
 # Where nearly all answer the same, agreeing says nothing.
 COMMONEST = 0.8
 FEWEST_TO_CORRELATE, CONTRADICTS, Z_99 = 20, -0.5, 2.576
@@ -60,27 +61,40 @@ def simulated(data: Data) -> Result:
 
 
 def disagreeing_scores(data: Data) -> Result:
-    """Compare scores of the table with what their items make."""
+    """Compare scores of the table with what their items make, and count those not used."""
     reported, values = data.cohort.reported, data.cohort.values
     compared = [place for place in places_of(reported) if place in values.columns]
     if not compared:
         return "not_applicable", "No score stands beside the items it is made of."
-    found: list[str] = []
+    apart: list[str] = []
+    unused: list[str] = []
     who: set[str] = set()
     for name, visit, item in compared:
-        gap = (reported[(name, visit, item)] - values[(name, visit, item)]).astype("float64").abs()
-        apart = gap.index[gap > ROUNDING]
-        if len(apart):
-            found.append(f"{name} at {visit} for {len(apart)} of {int(gap.notna().sum())} patients")
-            who |= set(apart)
-    if not found:
-        return "passed", f"{len(compared)} reported scores agree with their items."
-    return (
-        "issue",
-        f"The table's score is not what the items make: {listed(found)}. The score made of the "
-        "items is used. Look for an error of scoring or of entry.",
-        tuple(sorted(who)),
-    )
+        given, made = reported[(name, visit, item)], values[(name, visit, item)]
+        gap = (given - made).astype("float64").abs()
+        differ, lone = gap > ROUNDING, given.notna() & made.isna()
+        if differ.any():
+            both = int(gap.notna().sum())
+            apart.append(f"{name} at {visit} for {int(differ.sum())} of {both} patients")
+        if lone.any():
+            n = how_many(int(lone.sum()), "patient")
+            unused.append(f"{name} at {visit} for {n}")
+        who |= set(gap.index[differ | lone])
+    texts = []
+    if apart:
+        texts.append(
+            f"The table's score is not what the items make: {listed(apart)}. The score made of the "
+            "items is used. Look for an error of scoring or of entry."
+        )
+    if unused:
+        texts.append(
+            f"The table has a score where items are missing: {listed(unused)}. It is not used, and "
+            "the score is missing. Enter the items, prorate, or read the score alone."
+        )
+    if not texts:
+        n = how_many(len(compared), "reported score agrees", "reported scores agree")
+        return "passed", f"{n} with the items."
+    return "issue", " ".join(texts), tuple(sorted(who))
 
 
 def alike_patients(data: Data) -> Result:
@@ -101,8 +115,37 @@ def alike_patients(data: Data) -> Result:
             (*identical, *close),
         )
     if codes.shape[1] < LEAST_COMPARED:
-        return "not_applicable", f"Fewer than {LEAST_COMPARED} columns tell patients apart."
+        return equal_patients(data.cohort, codes)
     return "passed", f"No two patients are alike in {codes.shape[1]} columns."
+
+
+def equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Result:
+    """Look for patients who are equal in all of a few columns, where chance hardly makes such."""
+    n_columns = codes.shape[1]
+    if n_columns < FEWEST_EQUAL:
+        return "not_applicable", f"Fewer than {FEWEST_EQUAL} columns tell patients apart."
+    known = np.flatnonzero((codes >= 0).all(axis=1))
+    frame = pd.DataFrame(codes[known])
+    # How often two patients would be equal if the columns had nothing to do with each other.
+    share = np.prod([float((frame[one].value_counts(normalize=True) ** 2).sum()) for one in frame])
+    if len(known) < 2 or share * len(known) * (len(known) - 1) / 2 >= 1:
+        text = f"{n_columns} columns are too few to tell patients apart: some are equal by chance."
+        return "not_applicable", text
+    groups = frame.groupby(list(frame.columns)).groups.values()
+    pairs = tuple(
+        " and ".join(cohort.patients[known[place]] for place in sorted(group))
+        for group in groups
+        if len(group) > 1
+    )
+    if not pairs:
+        return "passed", f"No two patients are equal in all {n_columns} columns that tell apart."
+    return (
+        "tip",
+        f"Patients with the same values in all {n_columns} columns that tell apart: "
+        f"{how_many(len(pairs), 'pair or group', 'pairs or groups')}. If one person stands in the "
+        "table twice, the same person is in training and among those held out; remove one.",
+        pairs,
+    )
 
 
 def telling_codes(cohort: Cohort) -> NDArray[np.int64]:
@@ -167,7 +210,8 @@ def directions(data: Data) -> Result:
         )
     if not n_compared:
         return "not_applicable", "No scale can be compared with the outcome's in enough patients."
-    return "passed", f"The directions of {n_compared} scales do not contradict {reference.name}."
+    told = how_many(n_compared, "scale does", "scales do")
+    return "passed", f"The direction of {told} not contradict {reference.name}."
 
 
 def agreement(cohort: Cohort, one: Scale, other: Scale) -> tuple[float, int, str]:
@@ -279,8 +323,39 @@ def missing_with_dropout(data: Data) -> Result:
     return "passed", "No feature is missing in just the patients who miss a follow-up."
 
 
-def narrow_answers(data: Data) -> Result:
-    """Look for items coded from 1 instead of 0, and means where sums are declared."""
+def suspicious_codes(data: Data) -> Result:
+    """Look for codes read as values, another coding of items, and answers that were not asked."""
+    coded = [notice for notice in data.cohort.noticed if notice.code == "HO023"]
+    who = {patient for notice in coded for patient in notice.who}
+    narrow, skipped = narrow_answers(data), []
+    for column, visit, patients in contradictions(data.cohort, data.keys):
+        n = how_many(len(patients), "patient")
+        skipped.append(f"{column} at {visit} contradicts its skip rule in {n}")
+        who |= set(patients)
+    texts = []
+    if coded:
+        texts.append(
+            f"Codes may have been read as values: {listed(one.text for one in coded)}. Declare "
+            "what means 'not observed' under 'missing' beside 'file', give the column its 'range', "
+            "and compare codes with the file's labels."
+        )
+    if narrow:
+        texts.append(
+            f"Check the coding: {listed(narrow)}. Items may be coded from 1 where the key counts "
+            "from 0, or a mean of items may stand where their sum is declared."
+        )
+    if skipped:
+        texts.append(
+            f"Check the forms: {listed(skipped)}. Items that by the rule were not asked were "
+            "answered above 0; the score follows the key's rule."
+        )
+    if not texts:
+        return "passed", "No value looks like a code, and no scale is used in a small part only."
+    return "issue" if coded else "tip", " ".join(texts), tuple(sorted(who))
+
+
+def narrow_answers(data: Data) -> list[str]:
+    """Return items coded from 1 instead of 0, and means where sums are declared."""
     cohort = data.cohort
     found = [
         f"no answer to {n_items} items of {column} is ever {key.item_min}"
@@ -299,13 +374,7 @@ def narrow_answers(data: Data) -> Result:
         known = values[~np.isnan(values)]
         if len(known) >= FEWEST_SCORES and known.max() <= low + SMALL_PART * (high - low):
             found.append(f"{name} at {visit} stays in the lowest part of {low:g} to {high:g}")
-    if not found:
-        return "passed", "No scale is used in a suspiciously small part only."
-    return (
-        "tip",
-        f"Check the coding: {listed(found)}. Items may be coded from 1 where the key counts from "
-        "0, or a mean of items may stand where their sum is declared.",
-    )
+    return found
 
 
 def prorated_scores(data: Data) -> Result:
@@ -357,7 +426,7 @@ DATA_CHECKS: dict[str, tuple[str, Callable[[Data], Result]]] = {
     "HO020": ("Known too late", later_columns),
     "HO021": ("Missing values", missing_features),
     "HO022": ("Missing with drop-out", missing_with_dropout),
-    "HO023": ("Suspicious coding", narrow_answers),
+    "HO023": ("Suspicious coding", suspicious_codes),
     "HO024": ("Prorated scores", prorated_scores),
 }
 

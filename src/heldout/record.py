@@ -1,6 +1,6 @@
 """Everything a finished run is, on disk and back; the record is the truth, MLflow a view.
 
-A record is one folder of plain text: ``record.json``, four tables, ``environment.json`` and
+A record is one folder of plain text: ``record.json``, five tables, ``environment.json`` and
 ``manifest.json`` with the digest of each. It is written beside its place and moved there when
 it is complete, so a half-written record is never read. Equal experiments on equal data give
 equal bytes in everything but ``environment.json``.
@@ -26,7 +26,7 @@ from heldout.cohort import FlowStep
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
-from heldout.inference import Cell, Verdict, render_verdict
+from heldout.inference import Cell, PermutationTest, Verdict, render_verdict
 from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 
@@ -35,17 +35,21 @@ __all__ = [
     "OutcomeFacts",
     "RunRecord",
     "VisitFacts",
+    "append_line",
     "figure_name",
+    "no_permutations",
     "read_record",
     "summary",
     "write_atomically",
     "write_record",
 ]
 
-FORMAT = 2
+FORMAT = 3
 # An older record opens with what its format had; what came later is empty in it.
-READABLE = (1, FORMAT)
-TABLES = ("predictions", "choices", "trials", "explanations")
+READABLE = (1, 2, FORMAT)
+TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
+# What a format that is still read did not have.
+LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
 TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # Figures of a cell that machine output shows; the rest of a cell is for figures and tables.
 CELL_KEYS = (
@@ -63,6 +67,7 @@ CELL_KEYS = (
     "brier_skill",
     "p",
     "p_adjusted",
+    "arithmetic",
     "kind",
     "r2",
     "r2_low",
@@ -100,6 +105,17 @@ class OutcomeFacts:
     sd: float | None = None
     missing_rules: Mapping[str, Tally] = field(default_factory=dict)
     unobserved: Mapping[str, int] = field(default_factory=dict)
+
+
+def no_permutations() -> pd.DataFrame:
+    """Return the table of a test that was not made.
+
+    Returns
+    -------
+    DataFrame
+        Of no rows, with the column ``permutation``.
+    """
+    return pd.DataFrame({"permutation": []}, dtype="int64")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +164,11 @@ class RunRecord:
         A row per candidate tried.
     explanations : DataFrame
         A row per model, patient and feature: the feature's value, SHAP averaged over repeats.
+    permutations : DataFrame
+        A row per permutation, the observed one first, a column per cell, called
+        ``outcome.follow_up.model``: the statistic. Empty if there was no test.
+    permutation : PermutationTest or None
+        How the test was made.
     environment : mapping
         Versions, machine, start, duration: what may differ between equal runs.
     folder : Path or None
@@ -176,6 +197,8 @@ class RunRecord:
     trials: pd.DataFrame
     explanations: pd.DataFrame
     environment: Mapping[str, Any]
+    permutations: pd.DataFrame = field(default_factory=no_permutations)
+    permutation: PermutationTest | None = None
     characteristics: tuple[Characteristic, ...] = ()
     reliability: tuple[Reliability, ...] = ()
     score_audit: tuple[AuditCounts, ...] = ()
@@ -199,7 +222,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``run_id``, ``record``, ``report``, ``verdict``, ``cells`` and ``headline``; figures
+        ``run_id``, ``record``, ``report``, ``verdict``, ``permutation``, ``cells`` and
+        ``headline``; figures
         that were not computed are None.
     """
     folder = record.folder
@@ -208,6 +232,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "record": None if folder is None else str(folder),
         "report": None if folder is None else str(folder / "report.html"),
         "verdict": render_verdict(record.verdict),
+        "permutation": None if record.permutation is None else asdict(record.permutation),
         "cells": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.cells],
         "headline": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.headline],
     }
@@ -256,10 +281,45 @@ def write_atomically(path: Path, content: str | bytes) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
         raise RecordError(
             f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there."
+        ) from None
+    finally:
+        # Also where a signal ends the process; it is gone already if it took its place.
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def append_line(path: Path, line: str) -> None:
+    """Add a line to a file, whole or, if the machine fails, in part: a reader skips what is broken.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder exists; the file need not.
+    line : str
+        Without a line break.
+
+    Raises
+    ------
+    RecordError
+        If it cannot be written.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            # The break comes first, so that what follows a half line stands on a line of its own.
+            rest = memoryview(b"\n" + line.encode())
+            while rest:
+                # A disk that fills up takes the beginning, and refuses only what comes then.
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there. "
+            "What is finished is kept; the same command goes on from there."
         ) from None
 
 
@@ -379,7 +439,7 @@ def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
     """Return the record that checked files hold."""
     body: dict[str, Any] = json.loads(raw["record.json"])
     body.pop("format")
-    body |= {name: read_csv(folder / f"{name}.csv") for name in TABLES}
+    body |= {name: read_csv(folder / f"{name}.csv") for name in TABLES if f"{name}.csv" in raw}
     parts = {
         "flow": FlowStep,
         "visits": VisitFacts,
@@ -396,6 +456,8 @@ def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         body[name] = tuple(part_of(kind, one) for one in body.get(name, ()))
     body["sites"] = tuple(body["sites"])
     body["verdict"] = Verdict(**frozen(body["verdict"]))
+    if body.get("permutation") is not None:
+        body["permutation"] = PermutationTest(**body["permutation"])
     environment = json.loads(raw["environment.json"])
     return RunRecord(**body, environment=environment, folder=folder)
 
@@ -418,7 +480,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format"]
-        complete = {"record.json", "environment.json", *(f"{name}.csv" for name in TABLES)}
+        tables = [name for name in TABLES if name not in LATER.get(found, ())]
+        complete = {"record.json", "environment.json", *(f"{name}.csv" for name in tables)}
         if found in READABLE and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):

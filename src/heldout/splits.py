@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -141,7 +141,11 @@ def strata_of(answers: Floats, kind: Literal["class", "number"]) -> Floats:
 
 
 def draw_folds(
-    answers: Floats, n_folds: int, rng: np.random.Generator, site: Ints | None = None
+    answers: Floats,
+    n_folds: int,
+    rng: np.random.Generator,
+    site: Ints | None = None,
+    place: Callable[..., Ints] | None = None,
 ) -> Ints:
     """Return one division of the patients, stratified on all answers at once.
 
@@ -155,6 +159,8 @@ def draw_folds(
         Source of chance.
     site : array of int of shape (n_patients,), optional
         Site numbers; used to settle ties.
+    place : callable, optional
+        `place_patients`, or the same compiled.
 
     Returns
     -------
@@ -170,29 +176,76 @@ def draw_folds(
     n_patients = len(answers)
     labels = np.concatenate([answers == group for group in (1, 0, 2)], axis=1)
     stratum = np.zeros(n_patients, dtype=np.int64) if site is None else site
-    lacking = np.tile(labels.sum(axis=0) / n_folds, (n_folds, 1))
-    lacking_site = np.tile(np.bincount(stratum) / n_folds, (n_folds, 1))
+    order, chance = rng.permutation(n_patients), rng.random((n_patients, n_folds))
+    return (place or place_patients)(labels.astype(np.int8), stratum, order, chance)
+
+
+def place_patients(  # noqa: C901 - one loop over plain numbers, to be compiled whole
+    labels: NDArray[np.int8], stratum: Ints, order: Ints, chance: Floats
+) -> Ints:
+    """Return the fold of every patient: the rule of `draw_folds`, its chance drawn beforehand.
+
+    Written in loops over single numbers, so that a compiler can take it as it stands: the
+    folds of a permuted outcome are drawn by this very text.
+
+    Parameters
+    ----------
+    labels : array of int8 of shape (n_patients, n_labels)
+        1 where a patient gave an answer.
+    stratum : array of int of shape (n_patients,)
+        Site numbers, from 0.
+    order : array of int of shape (n_patients,)
+        In which patients are looked at.
+    chance : array of shape (n_patients, n_folds)
+        Settles the last ties: a row a placement.
+
+    Returns
+    -------
+    array of int of shape (n_patients,)
+        Fold numbers from 0.
+    """
+    n_patients, n_labels = labels.shape
+    n_folds = chance.shape[1]
+    lacking = np.zeros((n_folds, n_labels))
+    lacking_site = np.zeros((n_folds, stratum.max() + 1))
     lacking_patients = np.full(n_folds, n_patients / n_folds)
+    still_open = np.zeros(n_labels, dtype=np.int64)
     folds = np.full(n_patients, -1, dtype=np.int64)
-    order = rng.permutation(n_patients)
-
-    def place(patient: int, need: Floats) -> None:
-        keys = (rng.random(n_folds), lacking_patients, lacking_site[:, stratum[patient]], need)
-        fold = int(np.lexsort(keys)[-1])
-        folds[patient] = fold
-        lacking[fold] -= labels[patient]
-        lacking_site[fold, stratum[patient]] -= 1
-        lacking_patients[fold] -= 1
-
-    while (open_labels := labels[folds < 0].sum(axis=0)).any():
-        rarest = int(np.argmin(np.where(open_labels > 0, open_labels, n_patients + 1)))
+    for label in range(n_labels):
+        for patient in range(n_patients):
+            still_open[label] += labels[patient, label]
+        lacking[:, label] = still_open[label] / n_folds
+    for site in range(lacking_site.shape[1]):
+        lacking_site[:, site] = (stratum == site).sum() / n_folds
+    placed_so_far = 0
+    while True:
+        rarest = -1
+        for label in range(n_labels):
+            if still_open[label] > 0 and (rarest < 0 or still_open[label] < still_open[rarest]):
+                rarest = label
         for patient in order:
-            if folds[patient] < 0 and labels[patient, rarest]:
-                place(patient, lacking[:, rarest])
-    for patient in order:
-        if folds[patient] < 0:
-            place(patient, np.zeros(n_folds))
-    return folds
+            if folds[patient] >= 0 or (rarest >= 0 and labels[patient, rarest] == 0):
+                continue
+            site, best = stratum[patient], 0
+            for fold in range(1, n_folds):
+                gap = 0.0 if rarest < 0 else lacking[fold, rarest] - lacking[best, rarest]
+                if gap == 0.0:
+                    gap = lacking_site[fold, site] - lacking_site[best, site]
+                if gap == 0.0:
+                    gap = lacking_patients[fold] - lacking_patients[best]
+                if gap == 0.0:
+                    gap = chance[placed_so_far, fold] - chance[placed_so_far, best]
+                if gap > 0.0:
+                    best = fold
+            folds[patient] = best
+            for label in range(n_labels):
+                lacking[best, label] -= labels[patient, label]
+                still_open[label] -= labels[patient, label]
+            lacking_site[best, site] -= 1
+            lacking_patients[best] -= 1
+            placed_so_far += 1
+        if rarest < 0:
+            return folds
 
 
 def fills(folds: Ints, answers: Floats, n_folds: int) -> bool:
@@ -214,6 +267,7 @@ def plan_folds(
     n_repeats: int,
     seed: int,
     site: Sequence[str] | None = None,
+    place: Callable[..., Ints] | None = None,
 ) -> FoldPlan | None:
     """Return one fold plan for all outcomes, or None if no draw fills every fold.
 
@@ -228,6 +282,8 @@ def plan_folds(
         Each repeat draws from its own seed.
     site : sequence of str, optional
         One a patient.
+    place : callable, optional
+        `place_patients`, or the same compiled.
 
     Returns
     -------
@@ -241,7 +297,7 @@ def plan_folds(
     for repeat in range(n_repeats):
         for attempt in range(ATTEMPTS):
             rng = np.random.default_rng(derive_seed(seed, "folds", repeat, attempt))
-            folds = draw_folds(answers, n_folds, rng, codes)
+            folds = draw_folds(answers, n_folds, rng, codes, place)
             if fills(folds, answers, n_folds):
                 repeats.append(folds)
                 break

@@ -19,11 +19,12 @@ from heldout.models import (
     Real,
     Whole,
     build_pipeline,
+    models_for,
     predict_patients,
 )
 from heldout.spec import TuningSpec
-from heldout.splits import draw_folds
-from heldout.tuning import Tuning, middle, prepare_inner, tune_model
+from heldout.training import draw_sets, prepare_features
+from heldout.tuning import Tuning, middle, tune_model
 from heldout.validation import FittedModel, TrainingSet, fit_models
 from tests.tables import a_training_set, numbers_of
 
@@ -31,9 +32,9 @@ Floats = NDArray[np.float64]
 TRAINING = a_training_set(40)
 UNSEEN = a_training_set(30, seed=1)
 # Every model of the catalogue, for either kind of outcome.
-EVERY = [model.for_kind(kind) for model in MODELS.values() for kind in ("class", "number")]
+EVERY = [one for kind in ("class", "number") for one in models_for([*MODELS.values()], kind)]
 CLASSIFIERS = list(MODELS.values())
-REGRESSORS = [model.for_kind("number") for model in MODELS.values()]
+REGRESSORS = list(models_for([*MODELS.values()], "number"))
 
 
 def name_of(model: Model) -> str:
@@ -79,18 +80,30 @@ def predictions(model: Model, pipeline: Any) -> tuple[Floats, Floats]:
     return predict_patients(model, pipeline[-1], prepared)
 
 
+def learnt(model: Model, training: TrainingSet = TRAINING) -> FittedModel:
+    """Return a model's middle as a study fits it: a score has its sigmoid."""
+    [one] = fit_models(
+        learnt_from(model, training), [model], TuningSpec(trials=1), n_inner=3, seed=1
+    )
+    return one
+
+
 def tuned(model: Model, trials: int = 3) -> Tuning:
     """Return a search among the training patients."""
-    rng = np.random.default_rng(0)
-    folds = draw_folds(TRAINING.answers[:, None].astype(np.float64), 3, rng)
-    inner = prepare_inner(
-        TRAINING.features[model.columns],
-        learnt_from(model).answers,
-        TRAINING.weights,
-        folds,
-        model.preparation,
+    training = learnt_from(model)
+    sets = draw_sets(
+        np.zeros((1, len(training.answers)), dtype=np.bool_),
+        training.answers.astype(np.float64),
+        training.weights,
+        model.kind,
+        n_inner=3,
+        seeds=[0],
     )
-    return tune_model(model, inner, TuningSpec(trials=trials), search_seed=1, fit_seed=2)
+    prepared = prepare_features(training.features[model.columns], sets, model.preparation)
+    found = tune_model(
+        model, prepared, sets, TuningSpec(trials=trials), search_seeds=[1], fit_seeds=[2]
+    )
+    return found.tunings[0]
 
 
 @pytest.mark.parametrize("model", EVERY, ids=name_of)
@@ -157,7 +170,9 @@ class TestEveryModel:
             estimator = pipeline[-1]
             answers = learnt_from(model).answers
             estimator.fit(prepared, answers, sample_weight=TRAINING.weights)
-            assert np.isfinite(predict_patients(model, estimator, prepared)).all()
+            margin, prediction = predict_patients(model, estimator, prepared)
+            assert np.isfinite(margin).all()
+            assert np.isnan(prediction).all() == (model.margin == "score")
 
     def test_middle_lies_in_the_space(self, model: Model) -> None:
         for name, value in middle_of(model).items():
@@ -191,8 +206,7 @@ class TestEveryModel:
         )
         [one] = fit_models(awkward, [model], TuningSpec(trials=2), n_inner=3, seed=1)
         assert isinstance(one, FittedModel)
-        prepared = one.pipeline[:-1].transform(awkward.features[model.columns])
-        assert np.isfinite(predict_patients(model, one.pipeline[-1], prepared)).all()
+        assert np.isfinite(one.predict(awkward.features[model.columns])).all()
 
 
 @pytest.mark.parametrize("model", CLASSIFIERS, ids=name_of)
@@ -200,38 +214,53 @@ class TestEveryClassifier:
     """What is said of probabilities."""
 
     def test_predicts_a_probability_for_every_patient(self, model: Model) -> None:
-        _, probability = predictions(model, fitted(model, middle_of(model)))
+        _, probability = learnt(model).predict(UNSEEN.features[model.columns])
         assert probability.shape == UNSEEN.answers.shape
         assert ((probability >= 0) & (probability <= 1)).all()
 
     def test_margin_ranks_as_the_probability(self, model: Model) -> None:
-        margin, probability = predictions(model, fitted(model, middle_of(model)))
+        margin, probability = learnt(model).predict(UNSEEN.features[model.columns])
         assert (np.diff(probability[np.argsort(margin)]) >= 0).all()
 
     def test_margin_is_in_the_unit_it_is_said_to_be(self, model: Model) -> None:
-        margin, probability = predictions(model, fitted(model, middle_of(model)))
-        expected = margin if model.margin == "probability" else 1 / (1 + np.exp(-margin))
+        one = learnt(model)
+        margin, probability = one.predict(UNSEEN.features[model.columns])
+        slope, intercept = one.sigmoid
+        assert ((slope, intercept) == (1.0, 0.0)) is (model.margin != "score")
+        log_odds = slope * margin + intercept
+        expected = margin if model.margin == "probability" else 1 / (1 + np.exp(-log_odds))
         np.testing.assert_allclose(probability, expected, atol=1e-6)
 
     def test_probability_and_margin_are_those_of_the_event(self, model: Model) -> None:
         """Feature a alone carries a strong signal; prevalence ties everybody."""
         strong = a_training_set(80, signal=5.0)
         features, events = strong.features["all"][:, :1], strong.answers == 1
-        pipeline = build_pipeline(model, middle_of(model), 5).fit(features, strong.answers)
-        prepared = pipeline[:-1].transform(features)
-        for values in predict_patients(model, pipeline[-1], prepared):
+        alone = replace(strong, features={"all": features, "severity": features})
+        for values in learnt(model, alone).predict(features):
             distance = np.median(values[events]) - np.median(values[~events])
             assert distance == 0 if model.name == "prevalence" else distance > 0.01
 
     def test_learns_from_the_weights(self, model: Model) -> None:
         """Ten times the weight for events must raise the mean probability."""
         heavy = TRAINING.weights * np.where(TRAINING.answers == 1, 10, 1)
-        features = TRAINING.features[model.columns]
-        pipeline = build_pipeline(model, middle_of(model), 5)
-        pipeline.fit(features, TRAINING.answers, model__sample_weight=heavy)
-        _, even = predictions(model, fitted(model, middle_of(model)))
-        _, raised = predictions(model, pipeline)
+        features = UNSEEN.features[model.columns]
+        _, even = learnt(model).predict(features)
+        _, raised = learnt(model, replace(TRAINING, weights=heavy)).predict(features)
         assert raised.mean() > even.mean() + 0.05
+
+
+@pytest.mark.parametrize("model", [one for one in EVERY if one.trainer is not None], ids=name_of)
+def test_a_trainer_tells_what_the_estimators_tell(model: Model) -> None:
+    """To the last bit, or the choice of a candidate depends on who judged it."""
+    assert model.trainer is not None
+    training, corners = learnt_from(model), corners_of(model)
+    seen = build_pipeline(model, corners[0], 5)[:-1].fit_transform(training.features["all"])
+    patients = (seen, training.answers.astype(np.float64), training.weights)
+    found = model.trainer(corners, 5, patients, seen)
+    for row, corner in zip(found, corners, strict=True):
+        estimator = model.estimator(corner, 5)
+        estimator.fit(seen, training.answers, sample_weight=training.weights)
+        np.testing.assert_array_equal(row, predict_patients(model, estimator, seen)[0])
 
 
 @pytest.mark.parametrize("model", REGRESSORS, ids=name_of)

@@ -23,6 +23,7 @@ SMALL: dict[str, Any] = {
     "models": ["severity", "ridge"],
     "validation": {"outer": 3, "inner": 2, "repeats": 2},
     "tuning": {"trials": 2},
+    "inference": {"permutations": 0},
 }
 
 

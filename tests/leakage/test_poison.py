@@ -23,7 +23,7 @@ from tests.tables import FEATURES, OUTCOMES, a_plan, a_table
 
 Positions = NDArray[np.int64]
 UNIT = Unit(outcome=0, repeat=0, fold=2)
-TABLES = ("predictions", "choices", "trials", "explanations")
+TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +152,7 @@ def record_of(
         repeats=1,
         trials=2,
         workers=workers,
+        permutations=3,
     )
 
 

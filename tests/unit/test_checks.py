@@ -9,7 +9,7 @@ import pytest
 
 from heldout.checks import CHECKS, run_checks
 from heldout.findings import Finding
-from heldout.inference import Cell
+from heldout.inference import Cell, PermutationTest
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.study import evaluate
 from tests.tables import FEATURES, OUTCOMES, a_table
@@ -28,6 +28,7 @@ def record() -> RunRecord:
         models=["prevalence", "ridge"],
         repeats=1,
         trials=1,
+        permutations=0,
     )
 
 
@@ -55,9 +56,27 @@ def with_headline(**changes: object) -> Change:
     return change
 
 
-def with_all_tested(record: RunRecord) -> RunRecord:
-    """Give every headline a p-value."""
-    return replace(record, headline=tuple(replace(cell, p=0.4) for cell in record.headline))
+def with_test(**changes: object) -> Change:
+    """Return a change to a study with a permutation test that stopped early."""
+    made: dict[str, Any] = {
+        "permutations": 57,
+        "asked": 999,
+        "stopped": True,
+        "enumerated": False,
+        "redrawn": 3,
+        "repeats": 1,
+        "best_mean": 0.71,
+        "best_high": 0.84,
+    }
+    test = PermutationTest(**(made | changes))
+    return lambda record: replace(record, permutation=test)
+
+
+def with_arithmetic(record: RunRecord) -> RunRecord:
+    """Let the first outcome be computed from baseline, and arithmetic alone give .64 there."""
+    first, second = record.headline
+    outcomes = (replace(record.outcomes[0], from_baseline=True), record.outcomes[1])
+    return replace(record, headline=(replace(first, arithmetic=0.636), second), outcomes=outcomes)
 
 
 def with_convergence(converged: bool) -> Change:
@@ -98,6 +117,12 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
     ("HO001", with_outcomes(n=40, events=34), "issue", "response8 at week8 1.5"),
     ("HO002", with_outcomes(n=30), "issue", "response8 at week8 25 %"),
     ("HO003", with_outcomes(from_baseline=True), "tip", "response4 at week4.*by arithmetic alone"),
+    (
+        "HO003",
+        with_arithmetic,
+        "tip",
+        r"part of: response4 at week4 \(arithmetic gives an AUC of \.64\)\.",
+    ),
     ("HO004", with_outcomes(n=100, events=29), "tip", r"response4 at week4 \(29\)"),
     ("HO005", with_outcomes(**DECLINED), "issue", "Response at week8 was not evaluated: none"),
     ("HO006", with_outcomes(), "tip", "The highest of 4 AUCs is .* A maximum is not an estimate"),
@@ -108,7 +133,19 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
         "did not converge: Ridge logistic regression 10 of 10",
     ),
     ("HO008", with_headline(auc=0.95, n=99), "issue", r"response4 at week4 \(\.95\)"),
-    ("HO009", with_headline(p=0.04), "tip", "No permutation test was made"),
+    (
+        "HO006",
+        with_test(),
+        "tip",
+        r"In 57 permutations, .* best AUC was \.71 on average, and \.84 or more in 1 of 20\.$",
+    ),
+    ("HO009", with_outcomes(), "tip", "No permutation test was made"),
+    (
+        "HO009",
+        with_test(permutations=18, asked=18, stopped=False),
+        "tip",
+        r"^18 permutations were made, as many as asked for\..* no p can be below \.053",
+    ),
     ("HO010", with_inclusion("w4"), "issue", "what came after baseline: MADRS observed"),
 ]
 SILENT: list[tuple[str, Change, str]] = [
@@ -120,7 +157,9 @@ SILENT: list[tuple[str, Change, str]] = [
     ("HO007", with_convergence(True), "passed"),
     ("HO008", with_headline(auc=0.95, n=100), "passed"),
     ("HO008", with_headline(auc=0.94, n=40), "passed"),
-    ("HO009", with_all_tested, "passed"),
+    ("HO009", with_test(), "passed"),
+    ("HO009", with_test(permutations=19, asked=19, stopped=False), "passed"),
+    ("HO009", with_test(permutations=10), "passed"),
     ("HO010", with_inclusion(None), "passed"),
     ("HO010", with_inclusion("w0"), "passed"),
     ("HO010", with_outcomes(), "passed"),
@@ -174,6 +213,40 @@ def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord)
     changed = replace(record, cells=tuple(cells), headline=tuple(headline))
     text = finding(changed, "HO006").text
     assert re.search(r"highest of 4 AUCs is \.81 \(.*response8 at week8\).* reaches \.72", text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {},
+            "57 permutations were made, of 999 asked for; the best cell had been reached ten times "
+            "by then. 3 draws could not be evaluated and were replaced.",
+        ),
+        (
+            {"permutations": 999, "stopped": False, "redrawn": 0},
+            "999 permutations were made, as many as asked for.",
+        ),
+        (
+            {"stopped": False, "enumerated": True, "redrawn": 0},
+            "57 permutations were made, all there are that can be evaluated.",
+        ),
+    ],
+)
+def test_a_permutation_test_is_said_as_it_was_made(
+    record: RunRecord, changes: dict[str, Any], text: str
+) -> None:
+    assert finding(with_test(**changes)(record), "HO009").text == text
+
+
+def test_arithmetic_of_a_number_is_a_share_of_its_variance(record: RunRecord) -> None:
+    text = finding(as_number(with_arithmetic(record)), "HO003").text
+    assert "response4 at week4 (arithmetic explains 64 %)" in text
+
+
+def test_noise_of_numbers_alone_has_no_best_auc(record: RunRecord) -> None:
+    changed = with_test(best_mean=None, best_high=None)(as_number(record))
+    assert "permutations" not in finding(changed, "HO006").text
 
 
 def as_number(record: RunRecord) -> RunRecord:

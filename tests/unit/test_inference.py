@@ -14,6 +14,7 @@ from heldout.inference import (
     Cell,
     HeldOut,
     HeldOutNumbers,
+    PermutationTest,
     area,
     chance_range,
     derive_verdict,
@@ -399,3 +400,84 @@ def test_a_primary_number_decides_among_classes() -> None:
 def test_a_number_worse_than_the_mean_is_not_said_to_hold_chance() -> None:
     verdict = derive_verdict([headline(0.45), number(-0.5)], None)
     assert "no interval lies above it in 2 headlines" in verdict.sentences[0]
+
+
+TEST = PermutationTest(
+    permutations=137,
+    asked=999,
+    stopped=True,
+    enumerated=False,
+    redrawn=2,
+    repeats=1,
+    best_mean=0.763,
+    best_high=0.911,
+)
+
+
+def with_p(cell: Cell, p: float, adjusted: float, *, arithmetic: float | None = None) -> Cell:
+    """Return a cell after a permutation test."""
+    return replace(cell, p=p, p_adjusted=adjusted, arithmetic=arithmetic)
+
+
+def test_evidence_for_the_primary_headline_is_by_its_own_p() -> None:
+    primary = with_p(headline(0.8), 0.05, 0.31)
+    verdict = derive_verdict([with_p(headline(0.5, follow_up="week4"), 0.5, 1.0), primary], primary,
+                             TEST)  # fmt: skip
+    assert verdict.level == "evidence"
+    assert verdict.sentences[0] == (
+        "Evidence that baseline predicts sustained response at week8: the AUC for patients held "
+        "out is .80 (95 % interval .52 to .93; chance is .50), p = .050, adjusted .31."
+    )
+
+
+def test_an_interval_above_chance_is_no_evidence_if_the_test_found_none() -> None:
+    primary = with_p(headline(0.85), 0.051, 0.2)
+    verdict = derive_verdict([primary], primary, TEST)
+    assert verdict.level == "no_evidence"
+    assert verdict.sentences[0].startswith("No evidence that baseline predicts")
+    assert "hint" not in render_verdict(verdict)
+
+
+def test_without_a_primary_headline_the_adjusted_p_decides() -> None:
+    found = with_p(headline(0.8), 0.001, 0.051)
+    assert derive_verdict([found], None, TEST).level == "no_evidence"
+    found = with_p(headline(0.8), 0.001, 0.05)
+    assert derive_verdict([found], None, TEST).sentences[0].startswith("Evidence that baseline")
+
+
+def test_what_was_found_beside_the_primary_headline_is_by_its_adjusted_p() -> None:
+    primary = with_p(headline(0.5), 0.5, 1.0)
+    other = with_p(headline(0.9, follow_up="week4"), 0.001, 0.02)
+    verdict = derive_verdict([primary, other], primary, TEST)
+    assert verdict.level == "evidence"
+    assert verdict.sentences[0].startswith("No evidence that baseline predicts sustained response")
+    assert verdict.sentences[1].startswith("Adjusted for all 2 headlines and every model:")
+    assert "at week4" in verdict.sentences[1]
+    assert "p = .001, adjusted .020" in verdict.sentences[1]
+
+
+def test_chance_lies_where_arithmetic_puts_it() -> None:
+    verdict = derive_verdict([with_p(headline(0.7), 0.2, 0.4, arithmetic=0.636)], None, TEST)
+    assert "arithmetic with the baseline score alone gives .64), p = .20" in verdict.sentences[0]
+    assert "chance is" not in verdict.sentences[0]
+    verdict = derive_verdict([with_p(number(0.3), 0.2, 0.4, arithmetic=0.25)], None, TEST)
+    assert "with the baseline score alone explains 25 %), p = .20" in verdict.sentences[0]
+
+
+def test_the_verdict_says_how_the_test_was_made_and_what_noise_would_have_found() -> None:
+    cell = with_p(headline(0.7), 0.2, 0.4)
+    assert derive_verdict([cell], None, TEST).sentences[1] == (
+        "The test made 137 permutations (tuning and the choice of a model inside, stopped early). "
+        "In them the best AUC of all models and follow-ups was .76 on average, and .91 or more in "
+        "1 of 20."
+    )
+    numbers = replace(TEST, best_mean=None, best_high=None, stopped=False)
+    assert derive_verdict([cell], None, numbers).sentences[1] == (
+        "The test made 137 permutations (tuning and the choice of a model inside)."
+    )
+
+
+def test_the_numbers_of_a_tested_verdict_hold_its_p() -> None:
+    verdict = derive_verdict([with_p(headline(0.7), 0.2, 0.4), DECLINED], None, TEST)
+    assert (verdict.numbers["p"], verdict.numbers["p_adjusted"]) == (0.2, 0.4)
+    assert verdict.sentences[-1] == DECLINED.reason

@@ -13,6 +13,7 @@ import pytest
 from heldout.checks import CHECKS
 from heldout.cohort import Cohort, FlowStep, Source
 from heldout.cohort.noticing import CHECKS as READING_CHECKS
+from heldout.cohort.noticing import Notice
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.findings import Finding
 from heldout.instruments import load_keys
@@ -254,6 +255,53 @@ def prorated(study: Study) -> Study:
     return study_of(values, columns=columns)
 
 
+def with_lone_total(n: int) -> Change:
+    """Return a change that keeps totals of patients whose items are lost."""
+
+    def changed(study: Study) -> Study:
+        reported = study.cohort.values[[("madrs", "d0", 0)]].copy()
+        values = study.cohort.values.copy()
+        for item in (0, *ITEMS):
+            values.loc[values.index[:n], [("madrs", "d0", item)]] = np.nan
+        made = study_of(by_place(values))
+        return replace(made, cohort=replace(made.cohort, reported=reported))
+
+    return changed
+
+
+def with_few_columns(n_equal: int) -> Change:
+    """Return a change to five columns only, in which the first patients are equal."""
+
+    def changed(study: Study) -> Study:
+        values = {
+            place: one for place, one in by_place(study.cohort.values).items() if not place[2]
+        }
+        for place, one in values.items():
+            values[place] = np.where(np.arange(N) < n_equal, one[0], one)
+        few = study_of(values)
+        kept = tuple(one for one in few.cohort.sources if one.name != "madrs")
+        return replace(few, cohort=replace(few.cohort, sources=kept))
+
+    return changed
+
+
+def with_codes(study: Study) -> Study:
+    """Return the study after reading noticed codes among ages."""
+    text = "data.csv, column 'age': 2 values such as codes of missing values (-99, 999) (rows 2, 7)"
+    notice = Notice(code="HO023", text=text, who=("P00", "P05"))
+    return replace(study, cohort=replace(study.cohort, noticed=(notice,)))
+
+
+def with_sidas(first: list[int]) -> Study:
+    """Return a study with the SIDAS, of which the first patient gave these answers."""
+    columns = an_experiment().cohort.model_dump(mode="json", by_alias=True)["columns"]
+    columns["sidas"] = {"items": "s{item}", "instrument": "sidas"}
+    values = made_up_values()
+    for item, answer in enumerate(first, start=1):
+        values["sidas", "d0", item] = np.where(np.arange(N) == 0, answer, 2.0)
+    return study_of(values, columns=columns)
+
+
 SPEAKING: list[tuple[str, Change, str, str]] = [
     (
         "HO015",
@@ -262,6 +310,13 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
         "The data are simulated",
     ),
     ("HO016", with_reported(1, 3), "issue", "madrs at d0 for 3 of 40 patients"),
+    (
+        "HO016",
+        with_lone_total(2),
+        "issue",
+        "a score where items are missing: madrs at d0 for 2 patients. It is not used",
+    ),
+    ("HO017", with_few_columns(2), "tip", "same values in all 5 columns .* 1 pair or group"),
     ("HO017", with_twin(0), "issue", "same values: 1 in all that both have, 0 more"),
     ("HO017", with_twin(1), "tip", "same values: 0 in all that both have, 1 more"),
     ("HO018", with_values(turned), "issue", r"wellbeing \(changes up to d28, 40 patients\)"),
@@ -271,8 +326,20 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
     ("HO020", unchanged, "tip", r"wellbeing \(d28\), hamd \(d28\)"),
     ("HO021", with_age(lambda age, _: age.where(np.arange(N) >= 9)), "issue", "age 9"),
     ("HO022", with_dropout(5), "issue", r"age \(5 of 5 at d28\)"),
+    (
+        "HO023",
+        with_codes,
+        "issue",
+        "read as values: data.csv, column 'age': 2 values such as codes",
+    ),
     ("HO023", with_values(from_one), "tip", "no answer to 10 items of madrs is ever 0"),
     ("HO023", with_values(as_means), "tip", "hamd at d0 stays in the lowest part of 0 to 5"),
+    (
+        "HO023",
+        lambda _: with_sidas([0, 0, 10, 10, 10]),
+        "tip",
+        "sidas at d0 contradicts its skip rule in 1 patient. Items that by the rule were not",
+    ),
     ("HO024", prorated, "tip", "madrs at d0 1 of 40"),
 ]
 SILENT: list[tuple[str, Change, str]] = [
@@ -281,6 +348,7 @@ SILENT: list[tuple[str, Change, str]] = [
     ("HO016", with_reported(0.05, 3), "passed"),
     ("HO017", unchanged, "passed"),
     ("HO017", with_twin(4), "passed"),
+    ("HO017", with_few_columns(1), "passed"),
     ("HO018", unchanged, "passed"),
     ("HO019", unchanged, "passed"),
     ("HO020", without_later_scales, "passed"),
@@ -288,6 +356,7 @@ SILENT: list[tuple[str, Change, str]] = [
     ("HO022", with_dropout(2), "not_applicable"),
     ("HO022", with_age(lambda age, _: age.where(np.arange(N) >= 8)), "not_applicable"),
     ("HO023", unchanged, "passed"),
+    ("HO023", lambda _: with_sidas([0, 10, 0, 0, 0]), "passed"),
     ("HO024", unchanged, "passed"),
 ]
 
@@ -406,3 +475,19 @@ def test_the_index_of_findings_names_every_page() -> None:
     folder = Path(__file__).parents[2] / "docs" / "findings"
     index = (folder / "README.md").read_text(encoding="utf-8")
     assert set(re.findall(r"\((HO\d{3})\.md\)", index)) == set(page_titles())
+
+
+def test_equal_patients_of_few_coarse_columns_are_no_news(study: Study) -> None:
+    """Of forty patients with five yes-or-no answers some are equal by chance."""
+
+    def coarse(values: pd.DataFrame) -> None:
+        for number, place in enumerate(values.columns):
+            values[place] = ((np.arange(N) >> (number % 5)) % 2).astype(float)
+
+    changed = with_few_columns(0)(with_values(coarse)(study))
+    assert changed.finding("HO017").verdict == "not_applicable"
+    assert changed.finding("HO017").who == ()
+
+
+def test_patients_of_suspicious_codes_are_named_apart(study: Study) -> None:
+    assert with_codes(study).finding("HO023").who == ("P00", "P05")

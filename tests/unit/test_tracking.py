@@ -21,7 +21,7 @@ import pytest
 from heldout.cohort import FlowStep
 from heldout.errors import TrackingError
 from heldout.features import FeatureColumn
-from heldout.inference import Cell, Verdict
+from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.record import OutcomeFacts, RunRecord, figure_name
 from heldout.tracking import log_record, prepare_store, start_ui
 from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, items_of, plan_runs
@@ -285,6 +285,74 @@ def test_the_headlines_description_is_the_verdict(
 def test_no_p_value_is_logged_where_none_was_computed(record: RunRecord) -> None:
     metrics = [one for one in items_of(record, record.headline[1], {}) if isinstance(one, Metrics)]
     assert not {"cv.p", "cv.p_adjusted"} & metrics[0].values.keys()
+
+
+def with_a_test(record: RunRecord) -> RunRecord:
+    """Return the record with a permutation test over the outcome that was evaluated."""
+    names = [*MODELS, "headline"]
+    table = pd.DataFrame(
+        {f"response.d2.{name}": [0.6, 1 / 3, 0.4] for name in names}
+        | {f"response.d2_late.{name}": [0.1, 0.2, 0.3] for name in names}
+    )
+    table.insert(0, "permutation", range(3))
+    tested: dict[str, Any] = {"p": 1 / 3, "p_adjusted": 0.64, "arithmetic": 0.636}
+    return replace(
+        record,
+        cells=tuple(replace(one, **tested) if one.auc else one for one in record.cells),
+        headline=tuple(replace(one, **tested) if one.auc else one for one in record.headline),
+        permutations=table,
+        permutation=PermutationTest(
+            permutations=2, asked=999, stopped=True, enumerated=False, redrawn=0, repeats=1
+        ),
+    )
+
+
+def test_p_and_arithmetic_are_metrics_and_permutations_a_parameter(record: RunRecord) -> None:
+    items = list(items_of(with_a_test(record), with_a_test(record).headline[1], {}))
+    (metrics,) = [one.values for one in items if isinstance(one, Metrics)]
+    (params,) = [one.values for one in items if isinstance(one, Params)]
+    assert (metrics["cv.p"], metrics["cv.p_adjusted"]) == (1 / 3, 0.64)
+    assert metrics["cv.arithmetic"] == 0.636
+    assert params["permutations"] == 999
+
+
+def test_a_record_without_a_test_has_no_permutations(record: RunRecord) -> None:
+    items = list(items_of(record, record.headline[1], {}))
+    (params,) = [one.values for one in items if isinstance(one, Params)]
+    assert params["permutations"] == 0
+    assert "permutations.csv" not in [one.path for one in items if isinstance(one, Artifact)]
+
+
+def test_permutations_go_to_their_headline_and_to_no_model(record: RunRecord) -> None:
+    """A headline has its own outcome's, at its own follow-up, to the last bit."""
+    tested = with_a_test(record)
+    files = {
+        plan.name: [
+            one.text
+            for one in items_of(tested, plan.cell, {})
+            if isinstance(one, Artifact) and one.path == "permutations.csv"
+        ]
+        for plan in plan_runs(tested)
+    }
+    (text,) = files.pop("response d2 · headline")
+    assert set(map(len, files.values())) == {0}
+    table = pd.read_csv(StringIO(text))
+    assert list(table.columns) == [
+        "permutation",
+        *(f"response.d2.{name}" for name in (*MODELS, "headline")),
+    ]
+    assert list(table["response.d2.ridge"]) == [0.6, 1 / 3, 0.4]
+
+
+def test_a_models_description_says_p_and_arithmetic(record: RunRecord) -> None:
+    tested = with_a_test(record)
+    (tags,) = [
+        one.values for one in items_of(tested, tested.cells[-1], {}) if isinstance(one, Tags)
+    ]
+    assert tags["mlflow.note.content"].startswith(
+        "Ridge logistic regression: AUC .80 for patients held out (95 % interval .30 to .90; "
+        "arithmetic alone gives .64), p = .33, adjusted .64 (2 permutations). "
+    )
 
 
 def test_models_that_read_fewer_features_say_so(record: RunRecord) -> None:

@@ -1,5 +1,8 @@
 """The search inside one training set."""
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,28 +14,40 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import heldout.tuning
+from heldout.errors import StudyError
 from heldout.models import MODELS, Choice, Model, Real, Whole
 from heldout.spec import TuningSpec
-from heldout.splits import draw_folds
-from heldout.tuning import InnerFold, Trial, Tuning, middle, prepare_inner, tune_model
+from heldout.training import TrainingSets, draw_sets, prepare_features
+from heldout.tuning import Trial, Tuning, middle, runs_compiled, tune_model
 from heldout.validation import TrainingSet
 from tests.tables import a_training_set
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 TRAINING = a_training_set(60)
 
 
-def inner_folds(training: TrainingSet = TRAINING) -> Ints:
-    """Return five inner folds."""
-    answers = training.answers[:, None].astype(np.float64)
-    return draw_folds(answers, 5, np.random.default_rng(0))
-
-
-def prepared(kind: str, training: TrainingSet = TRAINING) -> tuple[InnerFold, ...]:
-    """Return the inner folds, prepared."""
-    return prepare_inner(
-        training.features["all"], training.answers, training.weights, inner_folds(training), kind
+def sets_of(training: TrainingSet = TRAINING) -> TrainingSets:
+    """Return one outer training set with five inner folds."""
+    return draw_sets(
+        np.zeros((1, len(training.answers)), dtype=np.bool_),
+        training.answers.astype(np.float64),
+        training.weights,
+        training.kind,
+        n_inner=5,
+        seeds=[0],
     )
+
+
+def inner_folds(training: TrainingSet = TRAINING) -> Ints:
+    """Return the inner fold of every patient."""
+    return sets_of(training).inner_folds(0)
+
+
+def prepared(kind: str, training: TrainingSet = TRAINING) -> Floats:
+    """Return what models see in every training set."""
+    return prepare_features(training.features["all"], sets_of(training), kind)
 
 
 def tuned(
@@ -42,11 +57,19 @@ def tuned(
     sampler: str = "qmc",
     search_seed: int = 3,
     training: TrainingSet = TRAINING,
+    seen: Floats | None = None,
+    prune: bool = False,
+    criterion: str = "brier",
 ) -> Tuning:
     """Return a search on the inner folds."""
-    tuning = TuningSpec.model_validate({"trials": trials, "sampler": sampler})
-    inner = prepared(model.preparation, training)
-    return tune_model(model, inner, tuning, search_seed=search_seed, fit_seed=1)
+    tuning = TuningSpec.model_validate(
+        {"trials": trials, "sampler": sampler, "prune": prune, "criterion": criterion}
+    )
+    table = prepared(model.preparation, training) if seen is None else seen
+    found = tune_model(
+        model, table, sets_of(training), tuning, search_seeds=[search_seed], fit_seeds=[1]
+    )
+    return found.tunings[0]
 
 
 def brier_by_scikit_learn(pipeline: object) -> float:
@@ -70,11 +93,11 @@ def test_the_criterion_is_the_cross_validated_brier_score_of_the_whole_pipeline(
             StandardScaler(),
             LogisticRegression(C=trial.candidate["C"], solver="newton-cholesky", tol=1e-8),
         )
-        assert trial.criterion == pytest.approx(brier_by_scikit_learn(pipeline), abs=1e-12)
+        assert trial.criterion == pytest.approx(brier_by_scikit_learn(pipeline), abs=1e-9)
 
 
 def test_the_criterion_of_a_forest_is_that_of_the_whole_pipeline_too() -> None:
-    [trial] = tuned(MODELS["random_forest"], trials=1).trials
+    [trial] = tuned(replace(MODELS["random_forest"], kernel=None), trials=1).trials
     pipeline = make_pipeline(
         SimpleImputer(strategy="median"),
         RandomForestClassifier(100, random_state=1, n_jobs=1, **trial.candidate),
@@ -87,55 +110,19 @@ def test_preparing_on_all_rows_would_give_another_criterion() -> None:
     features = StandardScaler().fit_transform(
         SimpleImputer().fit_transform(TRAINING.features["all"])
     )
-    honest = prepared("impute_scale")
-    leaked = tuple(
-        InnerFold(
-            train=features[inner_folds() != fold],
-            train_answers=one.train_answers,
-            train_weights=one.train_weights,
-            test=features[inner_folds() == fold],
-            test_answers=one.test_answers,
-            test_weights=one.test_weights,
-        )
-        for fold, one in enumerate(honest)
-    )
-    [first], [second] = (
-        tune_model(MODELS["ridge"], inner, TuningSpec(trials=1), search_seed=3, fit_seed=1).trials
-        for inner in (honest, leaked)
-    )
+    leaked = np.broadcast_to(features, prepared("impute_scale").shape).copy()
+    first = tuned(MODELS["ridge"], trials=1).best
+    second = tuned(MODELS["ridge"], trials=1, seen=leaked).best
     assert abs(first.criterion - second.criterion) > 1e-6
 
 
-def test_inner_folds_part_the_training_patients() -> None:
-    """Every patient is judged once, and never by a model that was fitted on that patient."""
-    features = np.arange(len(TRAINING.answers), dtype=np.float64)[:, None]
-    folds = inner_folds()
-    inner = prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute")
-    everybody = set(range(len(features)))
-    judged = [patient for fold in inner for patient in fold.test[:, 0]]
-    assert sorted(judged) == sorted(everybody)
-    for fold in inner:
-        assert set(fold.train[:, 0]) == everybody - set(fold.test[:, 0])
-
-
-def test_an_inner_fold_keeps_each_patients_answer_and_weight() -> None:
-    features = np.arange(len(TRAINING.answers), dtype=np.float64)[:, None]
-    folds = inner_folds()
-    for fold in prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute"):
-        for rows, events, weights in (
-            (fold.train[:, 0].astype(int), fold.train_answers, fold.train_weights),
-            (fold.test[:, 0].astype(int), fold.test_answers, fold.test_weights),
-        ):
-            np.testing.assert_array_equal(events, TRAINING.answers[rows])
-            np.testing.assert_array_equal(weights, TRAINING.weights[rows])
-
-
-def test_inner_test_rows_do_not_change_what_inner_training_rows_become() -> None:
-    features = TRAINING.features["all"].copy()
-    folds = inner_folds()
-    features[folds == 0] = 1e9
-    changed = prepare_inner(features, TRAINING.answers, TRAINING.weights, folds, "impute_scale")
-    np.testing.assert_array_equal(changed[0].train, prepared("impute_scale")[0].train)
+def test_small_problems_are_judged_by_kernels_and_large_ones_by_libraries() -> None:
+    """The rule of `runs_compiled`: a kernel, and a problem whose overhead is what costs."""
+    assert runs_compiled(MODELS["ridge"], 36, 300)
+    assert runs_compiled(MODELS["ridge"], 500, 40)
+    assert not runs_compiled(MODELS["ridge"], 2000, 40)
+    assert not runs_compiled(MODELS["ridge"], 200, 1000)
+    assert not runs_compiled(MODELS["xgboost"], 36, 30)
 
 
 @pytest.mark.parametrize("sampler", ["qmc", "tpe", "random"])
@@ -185,7 +172,12 @@ def test_there_are_as_many_trials_as_were_asked_for(trials: int) -> None:
 
 
 def test_more_trials_add_to_the_first_ones() -> None:
-    assert tuned(MODELS["ridge"], trials=5).trials[:3] == tuned(MODELS["ridge"], trials=3).trials
+    more, few = (tuned(MODELS["ridge"], trials=trials).trials for trials in (5, 3))
+    assert [one.candidate for one in more[:3]] == [one.candidate for one in few]
+    # On a path of penalties each begins where the last one ended: equal but for rounding.
+    assert [one.criterion for one in more[:3]] == pytest.approx(
+        [one.criterion for one in few], abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("sampler", ["qmc", "tpe", "random"])
@@ -198,6 +190,207 @@ def test_the_same_seed_tries_the_same(sampler: str) -> None:
 def test_another_seed_tries_something_else(sampler: str) -> None:
     first, second = (tuned(MODELS["ridge"], sampler=sampler, search_seed=seed) for seed in (3, 4))
     assert first != second
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """Return the training sets on which candidates were fitted by a library, one a fit."""
+    places: list[tuple[int, int]] = []
+    original = heldout.tuning.library_path
+
+    def counting(*arguments: Any) -> Any:
+        places.extend([arguments[3]] * len(arguments[4]))
+        return original(*arguments)
+
+    monkeypatch.setattr(heldout.tuning, "library_path", counting)
+    return places
+
+
+UNCOMPILED = {
+    name: replace(MODELS[name], kernel=None)
+    for name in ("ridge", "svc", "random_forest", "xgboost")
+}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_pruning_makes_fewer_fits(sampler: str, fits: list[tuple[int, int]]) -> None:
+    model, trials = UNCOMPILED["ridge"], 30
+    whole = tuned(model, trials=trials, sampler=sampler)
+    without = len(fits)
+    fits.clear()
+    pruned = tuned(model, trials=trials, sampler=sampler, prune=True)
+    assert without == trials * 5
+    assert len(fits) <= without - 10
+    given_up = [trial for trial in pruned.trials if trial.pruned]
+    assert len(given_up) >= 5
+    assert len(pruned.trials) == len(whole.trials) == trials
+
+
+def test_random_candidates_are_the_same_whether_pruned_or_not() -> None:
+    """Whoever comes through has the criterion of a search without pruning, to the last bit."""
+    model = UNCOMPILED["xgboost"]
+    whole = tuned(model, trials=12, sampler="random").trials
+    pruned = tuned(model, trials=12, sampler="random", prune=True).trials
+    assert [one.candidate for one in pruned] == [one.candidate for one in whole]
+    assert any(one.pruned for one in pruned)
+    for before, after in zip(whole, pruned, strict=True):
+        assert (before.criterion == after.criterion) is not after.pruned
+
+
+@pytest.mark.parametrize("criterion", ["brier", "log_loss", "auc"])
+@pytest.mark.parametrize("name", ["ridge", "svc"])
+def test_pruning_that_cannot_matter_changes_nothing(
+    name: str, criterion: str, fits: list[tuple[int, int]]
+) -> None:
+    """Five trials come through in any case: the same trials, the same best, the same fits."""
+    model = UNCOMPILED[name]
+    whole = tuned(model, trials=5, sampler="random", criterion=criterion)
+    fits.clear()
+    pruned = tuned(model, trials=5, sampler="random", criterion=criterion, prune=True)
+    assert pruned == whole
+    assert pruned.best == whole.best
+    # A score's sigmoid is learnt from the best candidate's margins in all inner folds.
+    assert len(fits) == (25 if name == "ridge" else 30)
+
+
+def test_nobody_is_given_up_after_one_inner_fold(fits: list[tuple[int, int]]) -> None:
+    tuned(UNCOMPILED["ridge"], trials=30, sampler="random", prune=True)
+    counts = [sum(place == (0, fold) for place in fits) for fold in range(5)]
+    assert counts[:2] == [30, 30]
+    assert counts[2] < 30
+
+
+def test_who_is_given_up_has_the_criterion_of_the_folds_before(fits: list[tuple[int, int]]) -> None:
+    """As a search over these folds alone would find it: nobody else is in it."""
+    pruned = tuned(UNCOMPILED["ridge"], trials=30, sampler="random", prune=True)
+    starts = [number for number, place in enumerate(fits) if place == (0, 0)]
+    counts = np.diff([*starts, len(fits)])
+    folds, answers, weights = inner_folds(), TRAINING.answers, TRAINING.weights
+    seen, sets = prepared("impute_scale"), sets_of()
+    for trial, count in zip(pruned.trials, counts.tolist(), strict=True):
+        probability = np.full(len(answers), np.nan)
+        for fold in range(count):
+            learn = sets.roles[0, fold] == 1
+            estimator = MODELS["ridge"].estimator(trial.candidate, 1)
+            estimator.fit(seen[0, fold][learn], answers[learn], sample_weight=weights[learn])
+            told = estimator.predict_proba(seen[0, fold][folds == fold])
+            probability[folds == fold] = told[:, 1]
+        judged = folds < count
+        expected = brier_score_loss(
+            answers[judged], probability[judged], sample_weight=weights[judged]
+        )
+        assert trial.criterion == pytest.approx(expected, abs=1e-12)
+        assert trial.pruned is (count < 5)
+    assert {2, 5} <= set(counts.tolist())
+
+
+@pytest.mark.parametrize("finish", [True, False])
+@pytest.mark.parametrize("name", ["ridge", "svc"])
+def test_a_search_in_turn_ends_as_one_that_comes_at_once(name: str, finish: bool) -> None:
+    """What the winners say of patients held out, and their sigmoids."""
+    answers, weights = TRAINING.answers.astype(np.float64), TRAINING.weights
+    outer = np.arange(len(answers)) % 3 == np.arange(3)[:, None]
+    sets = draw_sets(outer, answers, weights, "class", n_inner=4, seeds=[0, 1, 2])
+    seen = prepare_features(TRAINING.features["all"], sets, "impute_scale")
+    at_once, in_turn = (
+        tune_model(
+            UNCOMPILED[name],
+            seen,
+            sets,
+            TuningSpec(trials=5, sampler="random", prune=prune),
+            search_seeds=[3, 3, 3],
+            fit_seeds=[1, 2, 3],
+            finish=finish,
+        )
+        for prune in (False, True)
+    )
+    assert in_turn.tunings == at_once.tunings
+    np.testing.assert_array_equal(in_turn.margins, at_once.margins)
+    np.testing.assert_array_equal(in_turn.predictions, at_once.predictions)
+    np.testing.assert_array_equal(in_turn.sigmoids, at_once.sigmoids)
+    assert bool(np.isnan(in_turn.margins).all()) is not finish
+    assert bool((in_turn.sigmoids == [1.0, 0.0]).all()) is (name == "ridge")
+
+
+def test_a_kernel_is_not_pruned() -> None:
+    whole = tuned(MODELS["ridge"], trials=12, sampler="random")
+    pruned = tuned(MODELS["ridge"], trials=12, sampler="random", prune=True)
+    assert not any(trial.pruned for trial in pruned.trials)
+    assert [one.criterion for one in pruned.trials] == pytest.approx(
+        [one.criterion for one in whole.trials], abs=1e-12
+    )
+
+
+def test_a_pruned_trial_is_never_best() -> None:
+    trials = tuple(
+        Trial(candidate={"C": number}, criterion=criterion, pruned=pruned)
+        for number, (criterion, pruned) in enumerate([(0.1, True), (0.3, False), (0.2, False)])
+    )
+    assert Tuning(trials=trials).best.candidate == {"C": 2}
+
+
+def test_the_library_looks_at_nothing_twice_and_finds_the_same() -> None:
+    """Checks of what was checked before are left out; the figures stay to the last bit."""
+    from sklearn import get_config
+
+    seen: list[tuple[bool, bool]] = []
+
+    def watched(candidate: Any, seed: int) -> Any:
+        config = get_config()
+        seen.append((config["assume_finite"], config["skip_parameter_validation"]))
+        return MODELS["random_forest"].estimator(candidate, seed)
+
+    model = replace(MODELS["random_forest"], kernel=None, estimator=watched)
+    before = get_config()
+    [trial] = tuned(model, trials=1).trials
+    assert set(seen) == {(True, True)}
+    assert get_config() == before
+    pipeline = make_pipeline(
+        SimpleImputer(strategy="median"),
+        RandomForestClassifier(100, random_state=1, n_jobs=1, **trial.candidate),
+    )
+    assert trial.criterion == pytest.approx(brier_by_scikit_learn(pipeline), abs=1e-15)
+
+
+def test_boosted_trees_are_judged_by_their_trainer() -> None:
+    """The same trials, to the last bit, as by the estimator in every candidate."""
+    model = MODELS["xgboost"]
+
+    def refused(candidate: Any, seed: int) -> Any:
+        raise AssertionError("the estimator was asked")
+
+    by_trainer = tuned(replace(model, estimator=refused), trials=6)
+    assert by_trainer == tuned(replace(model, trainer=None), trials=6)
+
+
+@pytest.mark.parametrize("trouble", ["fit", "margin"])
+def test_an_estimator_that_fails_is_named_without_its_words(trouble: str) -> None:
+    class Failing(LogisticRegression):  # type: ignore[misc]
+        def fit(self, *arguments: Any, **named: Any) -> Any:
+            if trouble == "fit":
+                raise KeyError("37.8125")
+            return super().fit(*arguments, **named)
+
+        def decision_function(self, features: Floats) -> Floats:
+            return np.full(len(features), np.nan)
+
+    model = replace(UNCOMPILED["ridge"], name="mine", estimator=lambda one, seed: Failing())
+    expected = r"models: 'mine' with \{'C': 0\.1\} could not be fitted to \d+ patients \("
+    with pytest.raises(StudyError, match=expected) as caught:
+        tuned(model, trials=1)
+    assert "37.8125" not in str(caught.value)
+
+
+def test_an_estimator_without_weights_is_judged_too() -> None:
+    from heldout.models.own import read_entry
+
+    content = {"estimator": "sklearn.neighbors.KNeighborsClassifier", "settings": {"p": 1}}
+    model = read_entry("knn", content).model
+    assert model is not None
+    even = replace(TRAINING, weights=np.ones(len(TRAINING.answers)))
+    assert 0.1 < tuned(model, training=even).best.criterion < 0.4
+    with pytest.raises(StudyError, match="'knn' learns from patients whose weights differ"):
+        tuned(model)
 
 
 def tuning_of(*criteria: float) -> Tuning:

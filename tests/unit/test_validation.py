@@ -11,14 +11,13 @@ from sklearn.linear_model import LogisticRegression
 
 from heldout.models import MODELS, Model, build_pipeline, predict_patients
 from heldout.record import RunRecord
-from heldout.spec import TuningSpec
+from heldout.spec import RuleSpec, TuningSpec
 from heldout.splits import derive_seed, draw_folds, strata_of
 from heldout.study import evaluate
 from heldout.study.notebook import plan_table
 from heldout.study.units import Unit, evaluate_unit, units_of
 from heldout.tuning import Trial, Tuning
 from heldout.validation import (
-    FittedModel,
     FoldResult,
     TrainingSet,
     choose_model,
@@ -43,12 +42,10 @@ def fold_of(names: Sequence[str], training: TrainingSet = TRAINING) -> FoldResul
     return evaluate_fold(training, UNSEEN.features, test, models(*names), TUNING, n_inner=2, seed=1)
 
 
-def found(name: str, *criteria: float) -> FittedModel:
-    """Return a model whose search found these criteria."""
+def found(name: str, *criteria: float) -> tuple[Model, Tuning]:
+    """Return a model and a search that found these criteria."""
     trials = tuple(Trial(candidate={}, criterion=criterion) for criterion in criteria)
-    return FittedModel(
-        model=MODELS[name], tuning=Tuning(trials=trials), pipeline=None, converged=True
-    )
+    return MODELS[name], Tuning(trials=trials)
 
 
 def test_the_model_with_the_smallest_inner_criterion_is_chosen() -> None:
@@ -188,6 +185,7 @@ def test_the_headline_is_the_prediction_of_the_model_chosen_in_each_fold() -> No
         models=["prevalence", "ridge", "elastic_net", "xgboost"],
         repeats=1,
         trials=2,
+        permutations=0,
     )
     chosen = record.choices[record.choices["chosen"]]
     assert len(set(chosen["model"])) > 1
@@ -247,6 +245,7 @@ def number_record(table: pd.DataFrame, **more: Any) -> RunRecord:
         features=FEATURES,
         kind="number",
         seed=1,
+        permutations=0,
         **(settings | more),
     )
 
@@ -293,12 +292,13 @@ def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
                 "models": ["prevalence", "ridge", "random_forest"],
                 "validation": {"outer": 5, "inner": 4, "repeats": 1},
                 "tuning": {"trials": 2},
+                "inference": {"permutations": 0},
                 "seed": 3,
             },
             outcomes={"week4": "points"},
             severity=None,
             site=None,
-            kind="number",
+            rule=RuleSpec(value="score"),
         )
         for one in (table, table.assign(points=table["points"].where(table.index != "P003", 1e6)))
     )

@@ -38,6 +38,7 @@ def finished(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         "models": ["severity", "ridge", "xgboost"],
         "validation": {"outer": 3, "inner": 3, "repeats": 2},
         "tuning": {"trials": 2},
+        "inference": {"permutations": 0},
     }
     (folder / "experiments").mkdir()
     (folder / "configs").mkdir()

@@ -108,6 +108,25 @@ def refusal(bundle: Path, path: Path, capsys: pytest.CaptureFixture[str]) -> str
     return " ".join(printed.err.split())
 
 
+def test_predictions_are_never_written_over_a_file(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, out = tmp_path / "new.csv", tmp_path / "out.tsv"
+    new_patients(path, COLUMNS)
+    before = path.read_bytes()
+    predict = ["predict", str(ridge_bundle), str(path), "--out"]
+    assert main([*predict, str(path)]) == 1
+    assert "is the very table that is read" in " ".join(capsys.readouterr().err.split())
+    assert path.read_bytes() == before
+    assert main([*predict, str(tmp_path / "out.xlsx")]) == 2
+    assert main([*predict, str(out)]) == 0
+    first = out.read_bytes()
+    assert first.startswith(b"patient\tprobability\n")
+    assert main([*predict, str(out)]) == 1
+    assert "exists already; nothing was written" in " ".join(capsys.readouterr().err.split())
+    assert out.read_bytes() == first
+
+
 def test_a_wrong_checksum_is_named(
     ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,6 +290,7 @@ def test_missing_codes_of_the_study_are_missing_for_the_model_too(
     cohort["table"] = {"file": "data.csv", "missing": ["-99"]}
     cohort["columns"]["bmi"] = {"kind": "number"}
     quick = {"validation": {"repeats": 1}, "tuning": {"trials": 1}, "models": ["ridge"]}
+    quick |= {"inference": {"permutations": 0}}
     study = write_small_study(tmp_path / "study", cohort=cohort, **quick)
     assert main(["run", str(study), "--workers", "1", "--no-mlflow"]) == 0
     bundle, path = tmp_path / "bundle", tmp_path / "new.csv"
@@ -384,6 +404,7 @@ def test_a_study_read_as_items_is_exported_and_scored_as_items(
         models=["ridge"],
         validation={"repeats": 1},
         tuning={"trials": 1},
+        inference={"permutations": 0},
     )
     write_table(tmp_path / "study", rows)
     assert main(["run", str(study), "--workers", "1", "--no-mlflow"]) == 0

@@ -53,7 +53,7 @@ EXPERIMENT_FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "value out of range": (
         lambda e: e["cohort"]["columns"]["bmi"].update(range=[10, 37]),
-        r"column 'bmi': \d+ of 40 values \(rows .*\) lie outside 10..37",
+        r"column 'bmi': \d+ of 40 values \(rows? .*\) lies? outside 10..37",
     ),
     "text in a numeric column": (
         lambda e: e["cohort"]["columns"].update(sex={"kind": "number"}),

@@ -1,6 +1,7 @@
 """`heldout init` on public tables, without any file of ours, and what the draft then does."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from heldout.cli import main
 from heldout.spec import load_experiment
 from heldout.study import plan_study
-from tests.unit.draft.drafts import points, rows_of, trial_rows, write_rows
+from tests.unit.draft.drafts import dated_rows, points, rows_of, trial_rows, write_rows
 
 DATA = Path(__file__).parents[2] / "experiments" / "data"
 
@@ -92,10 +93,104 @@ def test_the_draft_can_be_planned_once_what_it_asks_is_decided(
     assert main(["plan", experiment, *decided]) == 0
 
 
+def test_marks_that_still_stand_are_said_until_they_are_deleted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An untouched draft once gave an AUC of .89, with the healthy controls in it."""
+    shutil.copy(DATA / "nimh_ketamine/data.csv", tmp_path / "mine.csv")
+    study = tmp_path / "s"
+    assert main(["init", str(study), "--data", str(tmp_path / "mine.csv"), "--json"]) == 0
+    decide = json.loads(capsys.readouterr().out)["decide"]
+    experiment = study / "experiments/s.yaml"
+    marked = {}
+    for file in dict.fromkeys(one["file"] for one in decide):
+        lines = (study / file).read_text().splitlines()
+        marked[file] = [n for n, line in enumerate(lines, start=1) if "# DECIDE " in line]
+    assert sum(map(len, marked.values())) == len(decide)
+    assert main(["plan", str(experiment)]) == 0
+    printed = capsys.readouterr()
+    said = " ".join(printed.err.split())
+    assert all(len(line) <= 80 for line in printed.err.splitlines() if str(tmp_path) not in line)
+    cohort = marked["configs/cohort/s.yaml"]
+    assert (
+        f"configs/cohort/s.yaml: {len(cohort)} marks DECIDE still stand (lines "
+        f"{', '.join(map(str, cohort))}). Decide each and delete its mark."
+    ) in said
+    (line,) = marked["experiments/s.yaml"]
+    assert (
+        f"{experiment}: 1 mark DECIDE still stands (line {line}). Decide it and delete the mark."
+    ) in said
+    assert "configs/features/s.yaml: 1 mark DECIDE still stands" in said
+    assert "DECIDE" not in printed.out
+    for file in marked:
+        text = (study / file).read_text()
+        (study / file).write_text(text.replace("# DECIDE ", "# decided "))
+    assert main(["plan", str(experiment)]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_a_mark_in_a_file_that_is_not_used_is_not_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_rows(tmp_path / "t.csv", trial_rows())
+    assert main(["init", str(tmp_path / "s"), "--data", str(data)]) == 0
+    configs = tmp_path / "s/configs/cohort"
+    clean = (configs / "s.yaml").read_text().replace("# DECIDE ", "# ")
+    (configs / "clean.yaml").write_text(clean + "# In a draft, what to DECIDE is marked.\n")
+    capsys.readouterr()
+    experiment = str(tmp_path / "s/experiments/s.yaml")
+    assert main(["plan", experiment, "use.cohort=clean"]) == 0
+    assert "configs/cohort/" not in capsys.readouterr().err
+
+
+def test_a_run_says_which_marks_stand_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import heldout.study
+
+    class Reached(Exception):
+        """The run began."""
+
+    def run_experiment(*_: object, **__: object) -> None:
+        raise Reached
+
+    monkeypatch.setattr(heldout.study, "run_experiment", run_experiment)
+    data = write_rows(tmp_path / "t.csv", trial_rows())
+    assert main(["init", str(tmp_path / "s"), "--data", str(data)]) == 0
+    capsys.readouterr()
+    with pytest.raises(Reached):
+        main(["run", str(tmp_path / "s/experiments/s.yaml")])
+    assert "DECIDE still stand" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_next_command_can_be_pasted_where_a_folder_has_a_blank_in_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_rows(tmp_path / "t.csv", trial_rows())
+    folder = tmp_path / "my study"
+    assert main(["init", str(folder), "--data", str(data)]) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    words = shlex.split(last.removeprefix("Next: heldout "))
+    assert words == ["plan", str(folder / "experiments/my_study.yaml")]
+
+
+def test_a_dated_long_table_is_drafted_and_can_be_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_rows(tmp_path / "t.csv", dated_rows("%d.%m.%Y"))
+    assert main(["init", str(tmp_path / "s"), "--data", str(data)]) == 0
+    out = capsys.readouterr().out
+    assert "40 patients, long: a row a patient and date ('Datum')" in out
+    assert "day 0     first date of each patient" in out
+    assert all(len(line) <= 80 for line in out.splitlines() if str(tmp_path) not in line)
+    assert main(["plan", str(tmp_path / "s/experiments/s.yaml")]) == 0
+
+
 @pytest.mark.slow
 def test_the_draft_can_be_run(tmp_path: Path) -> None:
     data = write_rows(tmp_path / "t.csv", trial_rows(40))
     assert main(["init", str(tmp_path / "s"), "--data", str(data)]) == 0
     few = ["validation.repeats=1", "tuning.trials=2", "models=[prevalence, severity, ridge]"]
+    few += ["inference.permutations=0"]
     experiment = str(tmp_path / "s/experiments/s.yaml")
     assert main(["run", experiment, *few, "--workers", "1", "--no-mlflow"]) == 0

@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from heldout.cli import main
+from heldout.cli.parser import parsed
+from heldout.cli.studies import outcome_text
 from heldout.record import read_record
+from heldout.study import find_record
 from tests.small_study import (
     SECRET_ANSWER,
     experiment_of,
@@ -24,10 +27,11 @@ from tests.small_study import (
 
 CELL = {
     "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
-    "auc_high", "brier", "brier_skill", "p", "p_adjusted", "kind", "r2", "r2_low", "r2_high", "mae",
-    "mae_mean", "spearman", "concordance", "calibration_slope",
+    "auc_high", "brier", "brier_skill", "p", "p_adjusted", "arithmetic", "kind", "r2", "r2_low",
+    "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope",
 }  # fmt: skip
-FIGURES = ("record.json", "predictions.csv", "choices.csv", "trials.csv", "explanations.csv")
+TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
+FIGURES = ("record.json", *(f"{table}.csv" for table in TABLES))
 
 
 def only_record(folder: Path) -> Path:
@@ -59,7 +63,8 @@ def test_json_is_one_object_and_nothing_else(
     path = folder / "experiments" / "small.yaml"
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert set(printed) == {"run_id", "record", "report", "verdict", "cells", "headline"}
+    told = {"run_id", "record", "report", "verdict", "permutation", "cells", "headline", "analysis"}
+    assert set(printed) == told
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]
@@ -174,6 +179,22 @@ def test_the_verdict_comes_first_and_fits_the_terminal(
     lines = [line for line in capsys.readouterr().out.splitlines() if line]
     assert lines[0].startswith(("No evidence", "The 95 % interval"))
     assert max(map(len, [line for line in lines if "mlruns" not in line])) <= 80
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_commands_that_are_hinted_at_work_from_here(
+    finished_study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: bool
+) -> None:
+    """Beside the study lies, as often, its folder, which is called like the experiment."""
+    folder = shutil.copytree(finished_study, tmp_path / "small")
+    monkeypatch.chdir(folder if inside else tmp_path)
+    text = outcome_text(read_record(only_record(folder)), tracked=True)
+    commands = {
+        line.split()[0]: line.split()[2:] for line in text.splitlines() if "heldout" in line
+    }
+    assert commands["Comparison"] == (["ui"] if inside else ["ui", "--folder", "small"])
+    hinted = parsed(commands["Export"])
+    assert find_record(hinted.run, hinted.folder.resolve()).resolve() == only_record(folder)
 
 
 def test_plan_fits_nothing_and_writes_nothing(

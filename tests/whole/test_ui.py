@@ -61,16 +61,22 @@ def test_the_user_interface_shows_the_runs_and_leaves_no_server_behind(
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        told = [process.stdout.readline() for _ in range(5)]
-        assert f"{address}/#/experiments/1/runs" in told[1]
-        assert f"{address}/#/compare-runs?runs=[" in told[3]
-        runs = answer(f"{address}/api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
-        names = {run["info"]["run_name"].partition(" · ")[2] for run in json.loads(runs)["runs"]}
-        assert "headline" in names
-        assert processes_about(str(folder / "mlruns" / "mlflow.db"))
-        process.send_signal(number)
-        assert process.wait(30) == status
-        assert process.stderr.read() == ""
-    assert processes_about(str(folder / "mlruns" / "mlflow.db")) == []
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            told = [process.stdout.readline() for _ in range(5)]
+            assert f"{address}/#/experiments/1/runs" in told[1]
+            assert f"{address}/#/compare-runs?runs=[" in told[3]
+            runs = answer(f"{address}/api/2.0/mlflow/runs/search", {"experiment_ids": ["1"]})
+            names = {
+                run["info"]["run_name"].partition(" · ")[2] for run in json.loads(runs)["runs"]
+            }
+            assert "headline" in names
+            assert processes_about(str(port))
+            process.send_signal(number)
+            assert process.wait(30) == status
+            assert process.stderr.read() == ""
+        finally:
+            # What went wrong is told; a server that is still there would be waited for.
+            process.kill()
+    assert processes_about(str(port)) == []

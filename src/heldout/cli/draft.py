@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,12 +44,16 @@ def draft_text(said: Mapping[str, Any]) -> Iterator[str]:
     days = [
         name if day is None else f"{name} (day {day:g})" for name, day in found["visits"].items()
     ]
+    row = "a row a patient"
+    if found["layout"] == "long":
+        told = f"visit ('{found['visit']}')" if found["visit"] else f"date ('{found['date']}')"
+        row += f" and {told}"
     given = {
-        "table": f"{found['patients']} patients, {found['layout']}: a row a patient"
-        + (f" and visit ('{found['visit']}')" if found["visit"] else ""),
+        "table": f"{found['patients']} patients, {found['layout']}: {row}",
         "patient": found["patient"],
         "site": found["site"] or "none found",
         "visits": ", ".join(days),
+        "day 0": (found["start"] or "first date of each patient") if found["date"] else "",
         "baseline": found["baseline"],
         "ignored": ", ".join(found["ignored_visits"]),
         "missing": ", ".join(found["missing"]),
@@ -65,4 +70,5 @@ def draft_text(said: Mapping[str, Any]) -> Iterator[str]:
     for one in said["decide"]:
         yield wrap(f"  {one['number']}. {one['file']}:{one['line']}", " " * 5)
         yield wrap(f"     {one['text']}", " " * 5)
-    yield from ("", f"Next: heldout plan {shown(Path(said['folder']) / said['experiment'])}")
+    experiment = shown(Path(said["folder"]) / said["experiment"])
+    yield from ("", f"Next: heldout plan {shlex.quote(experiment)}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from heldout.cli import draft, questionnaires, simulate, studies
+from heldout.cli.terminal import complain
 
 __all__ = ["parsed"]
 
@@ -26,16 +29,26 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose messages fit the terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the usage, and leave."""
+        self.print_usage(sys.stderr)
+        complain(f"{self.prog}: error: {message}")
+        self.exit(2)
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="heldout",
         description="Honest prediction of treatment response in small clinical cohorts.",
         epilog="heldout COMMAND --help says more about a command.",
     )
     top.add_argument("--version", action=Version, nargs=0, help="show the version and leave")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = Parser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show tracebacks")
 
     def add(name: str, command: Command, words: str) -> Adder:
@@ -55,7 +68,16 @@ def add_studies(add: AddCommand) -> None:
     arg = add("run", studies.run, "run an experiment, or go on with it")
     arg("experiment", type=Path, help="experiment file")
     arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
-    arg("--workers", type=positive, help="processes; one a core if absent")
+    arg("--workers", type=positive, help="threads or processes; one a core if absent")
+    arg(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="key=a,b",
+        help="run once for each value; several are crossed",
+    )
+    arg("--engine", choices=["local", "dask"], default="local", help="where units of work run")
+    arg("--scheduler", metavar="ADDRESS", help="of a running Dask scheduler")
     arg("--fresh", action="store_true", help="run again what was finished before")
     arg("--no-mlflow", action="store_true", help="do not show the run in MLflow")
     arg("--json", action="store_true", help="print one JSON object and nothing else")
@@ -81,7 +103,7 @@ def add_studies(add: AddCommand) -> None:
     arg = add("predict", studies.predict, "score new patients with an exported folder")
     arg("bundle", type=Path, help="exported folder")
     arg("patients", type=Path, help="CSV file of new patients")
-    arg("--out", type=Path, help="write here instead of the screen")
+    arg("--out", type=Path, metavar="FILE", help="new .csv or .tsv file for them")
 
 
 class Version(argparse.Action):

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import WIDTH, complain, wrap
+from heldout.cli.terminal import WIDTH, complain, new_table, wrap
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from heldout.cli.parser import AddCommand
-    from heldout.instruments import ScoreAudit, Scored
+    from heldout.instruments import Scored
+    from heldout.instruments.audit import TableAudit
     from heldout.spec import InstrumentKey
 
 __all__ = ["add_commands", "instruments", "score"]
+
+TEXT_TABLES = {".csv": ",", ".tsv": "\t"}
+# How many pseudonyms the audit lists on the screen; JSON has all of them.
+MOST_NAMED = 12
 
 
 def add_commands(add: AddCommand) -> None:
@@ -28,22 +36,29 @@ def add_commands(add: AddCommand) -> None:
     arg("instrument", help="as 'heldout instruments' lists it")
     arg("file", type=Path, help="CSV, TSV, XLSX or SAV file with a row of column names")
     arg("--items", metavar="PATTERN", help="columns of the items: q{item}; by name if absent")
-    arg("--patient", metavar="COLUMN", help="column of patients; row numbers if absent")
+    arg(
+        "--patient",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="column of patients; say it again for one of visits; row numbers if absent",
+    )
     arg("--prorate", choices=("none", "80%", "half"), default="none", help="missing items")
     arg("--language", metavar="CODE", help="language version of the form, such as it")
     arg("--higher-is", choices=("worse", "better"), help="where it depends on the version")
     arg("--separator", choices=(",", ";", "tab"), metavar="MARK", help="between cells: , ; tab")
+    arg("--sheet", metavar="NAME", help="of a workbook with several")
     arg("--folder", type=Path, default=Path(), help="the study folder; this one if absent")
-    arg("--out", type=Path, help="write the scores here instead of the screen")
+    arg("--out", type=Path, metavar="FILE", help="new .csv or .tsv file for the scores")
     arg("--json", action="store_true", help="print one JSON object with scores and audit")
 
 
 def instruments(options: argparse.Namespace) -> int:
     """Print the list of questionnaires, or everything about one."""
-    from heldout.instruments import instrument_names, load_key
+    from heldout.instruments import instrument_names
 
     names = [options.name] if options.name else instrument_names(options.folder)
-    keys = {name: load_key(name, options.folder) for name in names}
+    keys = {name: known_key(name, options.folder) for name in names}
     if options.json:
         facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
         print(json.dumps(facts[options.name] if options.name else facts, allow_nan=False))
@@ -52,6 +67,18 @@ def instruments(options: argparse.Namespace) -> int:
     else:
         print(list_text(keys))
     return 0
+
+
+def known_key(name: str, folder: Path) -> InstrumentKey:
+    """Return the key of an instrument; a name that is none is wrong usage."""
+    from heldout.errors import SpecError
+    from heldout.instruments import instrument_names, load_key
+    from heldout.instruments.keys import unknown_instrument
+
+    known = instrument_names(folder)
+    if name not in known:
+        raise SpecError(unknown_instrument("instrument", name, known))
+    return load_key(name, folder)
 
 
 def list_text(keys: dict[str, InstrumentKey]) -> str:
@@ -94,7 +121,11 @@ def key_text(name: str, key: InstrumentKey) -> str:
 
 def key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
     """Return what is true of the whole questionnaire, by a word each."""
+    from heldout.instruments.scoring import answers_by_items
+
     low, high = zip(*key.bounds, strict=True)
+    differ = answers_by_items(key, range(1, key.items + 1)) if len({*key.bounds}) > 1 else {}
+    answers = [f"item{'s' * (len(x) > 1)} {numbered(x)}: {text}" for text, x in differ.items()]
     unknown = [f"{', '.join(map(str, x))} of item {item}" for item, x in key.not_assessed.items()]
     skips = [
         f"where item {numbered(rule.items)} is {rule.equal}, {numbered(rule.zero)} count as 0"
@@ -108,6 +139,7 @@ def key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
         ("Rated by", key.rater),
         ("About", key.window),
         ("Items", f"{key.items}, from {min(low):g} to {max(high):g}"),
+        ("Answers", "; ".join(answers)),
         ("Scores only", key.scores_only),
         ("Reversed", numbered(key.reverse)),
         ("Not asked", "; ".join(skips)),
@@ -139,7 +171,7 @@ def score_sentences(key: InstrumentKey, score: str) -> list[str]:
     return sentences
 
 
-def numbered(items: tuple[int, ...]) -> str:
+def numbered(items: Iterable[int]) -> str:
     """Return item numbers as text, runs of them as ``1-4``.
 
     Examples
@@ -158,94 +190,202 @@ def numbered(items: tuple[int, ...]) -> str:
 
 def score(options: argparse.Namespace) -> int:
     """Print the scores of a table, and on standard error how they came about."""
-    from heldout.cohort import read_table
-    from heldout.instruments import score_items
+    from heldout.instruments.keys import COMMAND
+    from heldout.instruments.table import Asked, score_table
 
-    table, _ = read_table(options.file, str(options.file), separator=options.separator)
-    scored = score_items(
-        table,
+    key = known_key(options.instrument, options.folder)
+    mark = "," if options.out is None else new_table(options.out, options.file)
+    table = opened(options.file, options.separator, options.sheet)
+    asked = Asked(
         instrument=options.instrument,
         columns=options.items,
         prorate=options.prorate,
         language=options.language,
         higher_is=options.higher_is,
-        folder=options.folder,
+        door=COMMAND,
     )
-    word = options.patient or "row"
-    who = [str(row) for row in table.index]
-    if options.patient is not None:
-        who = patients_of(table, options.patient)
+    scored = score_table(table, key, asked)
+    who = patients_of(table, options.patient)
+    repeated = repeated_ids(who)
+    notes = [*scored.notes, *([repeated] if repeated else [])]
+    names = names_of(who, rows=repeated is not None)
+    if repeated or not options.patient:
+        who.insert(len(who.columns), row_name(who), [str(row) for row in table.index])
     if options.json:
-        print(json.dumps(scored_facts(scored, word, who), allow_nan=False))
+        print(json.dumps(scored_facts(scored, who, names, notes), allow_nan=False))
         return 0
-    scores = scored.scores.copy()
-    scores.insert(0, word, who)
-    text = scores.to_csv(index=False, float_format="%.10g")
+    text = who.join(scored.scores).to_csv(index=False, float_format="%.10g", sep=mark)
     if options.out is None:
         print(text, end="")
     else:
         from heldout.record import write_atomically
 
         write_atomically(options.out, text)
-    complain(audit_text(scored))
+    complain(audit_text(scored, names))
+    for note in notes:
+        complain(f"Note: {note}")
     return 0
 
 
-def patients_of(table: Any, column: str) -> list[str]:
-    """Return the pseudonym of every row."""
-    from heldout.errors import InstrumentError, a_few, did_you_mean
+def opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame:
+    """Return a table of any form that can be read, its separator and encoding found out."""
+    from heldout.cohort import read_table
+    from heldout.errors import CohortError
 
-    if column not in table.columns:
-        names = list(table.columns)
-        raise InstrumentError(
-            f"--patient: the table has no column '{column}'. It has: {a_few(names, limit=12)}."
-            f"{did_you_mean(column, names)}"
+    if not path.is_file():
+        what = "is no file" if path.exists() else "there is no such file"
+        raise CohortError(f"{path}: {what}. Check the path; it is relative to {Path.cwd()}.")
+    form: dict[str, Any] = {"sheet": sheet, "separator": separator}
+    usual = TEXT_TABLES.get(path.suffix.lower())
+    if usual is not None:
+        form |= text_form(path, separator, usual)
+    elif separator is not None:
+        raise CohortError(
+            f"--separator: says nothing about {path.suffix} files such as {path}. Leave it out."
         )
-    nameless = table.index[table[column].isna()]
-    if len(nameless):
-        raise InstrumentError(
-            f"column '{column}': rows {a_few(nameless)} name no patient. Fill them in, or leave "
-            "out '--patient'."
+    if sheet is not None and path.suffix.lower() != ".xlsx":
+        raise CohortError(
+            f"--sheet: says nothing about {path.suffix} files such as {path}. Leave it out."
         )
-    return list(table[column])
+    try:
+        table, _ = read_table(path, str(path), **form)
+    except CohortError as error:
+        # The one advice for a cohort file that is left, where a workbook has several sheets.
+        said = str(error).replace("Set 'sheet' beside 'file' to", "Name with --sheet")
+        raise CohortError(said) from None
+    return table
 
 
-def scored_facts(scored: Scored, word: str, who: list[str]) -> dict[str, Any]:
+def text_form(path: Path, separator: str | None, usual: str) -> dict[str, str]:
+    """Return separator and encoding of a text table, or refuse a separator that it has not."""
+    from heldout.cohort.text import MARKS, is_utf8, other_mark
+    from heldout.errors import CohortError
+
+    raw = path.read_bytes()
+    encoding = "utf-8" if is_utf8(raw) else "cp1252"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", raw.decode("latin-1")
+    mark = {"tab": "\t", None: usual}.get(separator, separator)
+    assert mark is not None
+    likely = other_mark(text, mark)
+    if likely is not None and separator is not None:
+        word = "tab" if likely == "\t" else likely
+        raise CohortError(
+            f"{path}: row 1 is separated by {MARKS[likely]}, not by {MARKS[mark]}. Write "
+            f"--separator '{word}', or leave it out."
+        )
+    mark = likely or mark
+    return {"encoding": encoding, "separator": "tab" if mark == "\t" else mark}
+
+
+def patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return what names every row: pseudonyms, and visits where these are asked for."""
+    from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
+
+    names, faults = list(table.columns), []
+    for column in dict.fromkeys(columns):
+        if columns.count(column) > 1:
+            faults.append(
+                f"--patient: names '{column}' {columns.count(column)} times. Once will do."
+            )
+        if column not in names:
+            faults.append(
+                f"--patient: the table has no column '{column}'. It has: "
+                f"{a_few(names, limit=12)}.{did_you_mean(column, names)}"
+            )
+            continue
+        nameless = table.index[table[column].isna()]
+        if len(nameless):
+            faults.append(
+                f"column '{column}': rows {a_few(nameless)} name no patient. Fill them in, or "
+                "leave out '--patient'."
+            )
+    raise_faults(InstrumentError, faults)
+    return table[list(columns)].astype("str")
+
+
+def repeated_ids(who: pd.DataFrame) -> str | None:
+    """Return the note that ids stand several times, so that a score is not one patient's."""
+    if who.empty or not who.duplicated().any():
+        return None
+    times = who.value_counts()
+    several = times[times > 1]
+    also = (
+        "" if len(who.columns) > 1 else ("; with visits, name their column with a second --patient")
+    )
+    return (
+        f"{len(several)} of {len(times)} ids in {' and '.join(who.columns)} stand several times, "
+        f"in {several.sum()} rows. The column '{row_name(who)}' tells them apart: the row of the "
+        f"file{also}."
+    )
+
+
+def row_name(who: pd.DataFrame) -> str:
+    """Return what the column of row numbers is called."""
+    return "file_row" if "row" in who.columns else "row"
+
+
+def names_of(who: pd.DataFrame, *, rows: bool) -> dict[str, str]:
+    """Return what each row is called in an audit: its ids, its number, or both."""
+    ids = [" ".join(one) for one in who.itertuples(index=False)]
+    if not len(who.columns):
+        ids = [str(row) for row in who.index]
+    added = [f" (row {row})" if rows else "" for row in who.index]
+    return {str(row): one + also for row, one, also in zip(who.index, ids, added, strict=True)}
+
+
+def scored_facts(
+    scored: Scored, who: pd.DataFrame, names: Mapping[str, str], notes: Sequence[str]
+) -> dict[str, Any]:
     """Return scores and audit as JSON takes them: None for a score that is missing."""
     import dataclasses
 
-    rows = scored.scores.astype("object").where(scored.scores.notna(), None).to_dict("records")
-    names = dict(zip(map(str, scored.scores.index), who, strict=True))
+    scores = scored.scores.astype("object").where(scored.scores.notna(), None)
     audit = [dataclasses.asdict(one) for one in scored.audit]
     for facts in audit:
-        for list_of in ("prorated", "skipped", "missing"):
+        for list_of in ("prorated", "skipped", "missing", "contradicting"):
             facts[list_of] = [names[row] for row in facts[list_of]]
     return {
         "instrument": scored.key.id,
         "columns": list(scored.columns),
-        "scores": [{word: one} | row for one, row in zip(who, rows, strict=True)],
+        "scores": who.join(scores).to_dict("records"),
         "audit": audit,
+        "notes": list(notes),
     }
 
 
-def audit_text(scored: Scored) -> str:
+def audit_text(scored: Scored, names: Mapping[str, str]) -> str:
     """Return how the scores came about, in a line each."""
     key, columns = scored.key, scored.columns
     lines = [
         f"{key.id}: {len(scored.scores)} rows, items in {columns[0]} to {columns[-1]}; "
         f"reversed: {numbered(key.reverse) or 'none'}; missing items: rule '{scored.audit[0].rule}'"
     ]
-    return "\n".join([*lines, *map(audit_line, scored.audit)])
+    for audit in scored.audit:
+        lines += audit_lines(audit, names)
+    return "\n".join(lines)
 
 
-def audit_line(audit: ScoreAudit) -> str:
-    """Return how one score came about."""
+def audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
+    """Return how one score came about, and whose answers contradict a skip rule."""
+    from heldout.errors import a_few
+
     counts = {
         "scored": audit.scored,
         "of them prorated": len(audit.prorated),
         "missing": len(audit.missing),
         "of them without any answer": audit.unanswered,
         "with items skipped": len(audit.skipped),
+        "contradicting the skip rule": len(audit.contradicting),
     }
     told = [f"{n} {word}" for word, n in counts.items() if n or word in ("scored", "missing")]
-    return f"  {audit.name}: {', '.join(told)}"
+    lines = [f"  {audit.name}: {', '.join(told)}"]
+    if audit.contradicting:
+        who = a_few([names[row] for row in audit.contradicting], MOST_NAMED)
+        lines.append(
+            "    Items that by the key's skip rule were not asked are answered above 0 for: "
+            f"{who}. The score follows the rule; look at the form."
+        )
+    return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +13,27 @@ from heldout.cli.terminal import shown, wrap
 
 if TYPE_CHECKING:
     from heldout.cli.parser import AddCommand
-    from heldout.simulate import SimulatedCohort
+    from heldout.simulate import SimulatedCohort, Simulation
 
 __all__ = ["add_commands", "simulate"]
+
+# As `heldout.simulate` knows them; named here, as the parser starts without numpy.
+CONSTRUCTS = (
+    "mentalization",
+    "psychache",
+    "social_cognition",
+    "suicidality",
+    "rigidity",
+    "depression",
+)
+# What a simulation calls its parts -> the option that says them.
+OPTIONS = {
+    "n_patients": "--patients",
+    "n_sites": "--sites",
+    "seed": "--seed",
+    "effects": "--effect",
+    "name": "--name",
+}
 
 
 def add_commands(add: AddCommand) -> None:
@@ -29,7 +48,8 @@ def add_commands(add: AddCommand) -> None:
         action="append",
         default=[],
         metavar="CONSTRUCT=D",
-        help="how far responders lie above others in a construct, in SD; may be said again",
+        help="how far responders lie above others in a construct, in SD; may be said again for "
+        f"another one. Constructs: {', '.join(CONSTRUCTS)}",
     )
     arg("--dropout", choices=("none", "random", "informative"), default="random")
     arg("--format", choices=("csv", "redcap", "sav", "xlsx"), default="csv")
@@ -51,18 +71,15 @@ def effect(text: str) -> tuple[str, float]:
 
 def simulate(options: argparse.Namespace) -> int:
     """Write the study folder; print what is true in it, and the next command."""
-    from heldout.simulate import Simulation, simulate_cohort, write_cohort
+    from heldout.errors import SpecError, raise_faults
+    from heldout.simulate import simulate_cohort, write_cohort
 
-    simulated = simulate_cohort(
-        Simulation(
-            n_patients=options.patients,
-            n_sites=options.sites,
-            seed=options.seed,
-            effects=dict(options.effect),
-            dropout=options.dropout,
-        )
-    )
-    path = write_cohort(simulated, options.folder, form=options.format, name=options.name)
+    try:
+        simulated = simulate_cohort(asked(options))
+        path = write_cohort(simulated, options.folder, form=options.format, name=options.name)
+    except SpecError as error:
+        raise_faults(SpecError, [as_option(one) for one in error.faults or [str(error)]])
+        raise
     if options.json:
         said = {"experiment": str(path), "truth": asdict(simulated.truth)}
         print(json.dumps(said, allow_nan=False))
@@ -71,25 +88,67 @@ def simulate(options: argparse.Namespace) -> int:
     return 0
 
 
+def asked(options: argparse.Namespace) -> Simulation:
+    """Return what shall be simulated."""
+    from heldout.errors import SpecError, raise_faults
+    from heldout.simulate import Simulation
+
+    constructs = [construct for construct, _ in options.effect]
+    faults = [
+        f"--effect: '{one}' is said {constructs.count(one)} times. Say it once, with one size."
+        for one in dict.fromkeys(constructs)
+        if constructs.count(one) > 1
+    ]
+    raise_faults(SpecError, faults)
+    return Simulation(
+        n_patients=options.patients,
+        n_sites=options.sites,
+        seed=options.seed,
+        effects=dict(options.effect),
+        dropout=options.dropout,
+    )
+
+
+def as_option(fault: str) -> str:
+    """Return a fault of a simulation with the option in the place of the argument.
+
+    Examples
+    --------
+    >>> as_option("n_sites: found 0; required: 1 up to the number of patients.")
+    '--sites: found 0; required: 1 up to the number of patients.'
+    """
+    name, colon, rest = fault.partition(":")
+    return f"{OPTIONS.get(name, name)}{colon}{rest}"
+
+
 def simulated_text(simulated: SimulatedCohort, path: Path) -> str:
     """Return what is said of a new study: its truth in words and figures, where to go on."""
     from heldout.simulate import truth_sentences, truth_table
 
-    rows = truth_table(simulated.spec, simulated.truth)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    table = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    _, *rows = truth_table(simulated.spec, simulated.truth)
     page = path.parent / "data" / path.stem / "README.md"
     return "\n".join(
         [
             "",
-            *map(wrap, truth_sentences(simulated.truth)),
+            *map(wrap, truth_sentences(simulated.truth, together=True)),
             "",
-            *table,
+            *table_lines(rows),
             "",
             f"Table and truth  {shown(page.parent)}",
             f"Next             heldout run {shown(path)}",
         ]
     )
+
+
+def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the truth at every follow-up, under names that leave room for the figures."""
+    names = ("follow-up", "seen", "response", "remission", "MADRS (SD)")
+    areas = ("constructs", "scores", "MADRS")
+    table = [(*names, *areas), *rows]
+    widths = [max(len(row[column]) for row in table) for column in range(len(table[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+    start = sum(widths[: len(names)]) + 2 * len(names)
+    return [f"{'':<{start}}AUC of", *lines]

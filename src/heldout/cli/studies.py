@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from heldout.cli.terminal import Progress, complain, shown, wrap
+from heldout.cli.terminal import Progress, complain, new_table, shown, wrap
+from heldout.errors import SpecError
 
 if TYPE_CHECKING:
     from heldout.inference import Cell
+    from heldout.parallel import Engine
     from heldout.record import RunRecord
+    from heldout.spec import Experiment
 
 __all__ = ["export", "plan", "predict", "report", "run", "ui"]
 
 # What stands above the headlines of each kind of outcome, after the name and the patients.
 HEADLINE_COLUMNS = {
-    "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}Brier skill",
-    "number": f"  {'variance explained':<20}{'95 % interval':<17}mean absolute error",
+    "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}skill",
+    "number": f"  {'explained':<11}{'95 % interval':<15}{'p':<6}{'adjusted':<10}error (mean)",
 }
 
 
@@ -26,35 +32,153 @@ def run(options: argparse.Namespace) -> int:
     from heldout.record import summary
     from heldout.study import run_experiment
 
-    record = run_experiment(
-        options.experiment,
-        overrides=options.overrides,
-        workers=options.workers,
-        fresh=options.fresh,
-        track=not options.no_mlflow,
-        progress=Progress(),
-        say=complain,
-    )
+    if options.sweep:
+        return run_sweep(options)
+    experiment = loaded(options)
+    with Progress() as progress:
+        record = run_experiment(
+            experiment,
+            engine=engine_of(options),
+            fresh=options.fresh,
+            track=not options.no_mlflow,
+            progress=progress,
+            say=complain,
+        )
     if options.json:
-        print(json.dumps(summary(record), allow_nan=False))
+        print(json.dumps(summary(record) | {"analysis": analysis_of(record)}, allow_nan=False))
     else:
         print(outcome_text(record, tracked=not options.no_mlflow))
     return 0
+
+
+def run_sweep(options: argparse.Namespace) -> int:
+    """Run an experiment in several forms, and print them side by side."""
+    from heldout.record import summary
+    from heldout.study import run_experiment
+    from heldout.study.sweep import read_sweeps, sweep_experiment
+
+    engine = engine_of(options)
+    forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
+    records = []
+    for number, fork in enumerate(forks, start=1):
+        complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
+        with Progress() as progress:
+            records.append(
+                run_experiment(
+                    fork.experiment,
+                    engine=engine,
+                    fresh=options.fresh,
+                    track=not options.no_mlflow,
+                    progress=progress,
+                    say=complain,
+                )
+            )
+    named = [" ".join(fork.overrides) for fork in forks]
+    if options.json:
+        forked = [
+            {"fork": name} | summary(record) | {"analysis": analysis_of(record)}
+            for name, record in zip(named, records, strict=True)
+        ]
+        print(json.dumps(forked, allow_nan=False))
+    else:
+        print(sweep_text(named, records, tracked=not options.no_mlflow))
+    return 0
+
+
+def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: bool) -> str:
+    """Return the forks of a sweep side by side, headline by headline."""
+    lines = []
+    for first in records[0].headline:
+        same = [(first.outcome, first.follow_up)]
+        rows = [
+            (name, cell)
+            for name, record in zip(named, records, strict=True)
+            for cell in record.headline
+            if (cell.outcome, cell.follow_up) in same
+        ]
+        lines += ["", wrap(f"{first.outcome} {first.follow_up}"), ""]
+        for name, cell in rows:
+            lines += [wrap(f"  {name}", "    "), f"  {headline_line(cell)[22:]}"]
+    shared = len({record.folds_digest for record in records}) == 1
+    lines += [
+        "",
+        wrap(
+            "All forks share their folds: differences are those of the forks, not of the splits."
+            if shared
+            else "The forks do not share their folds: part of any difference is that of the splits."
+        ),
+        wrap(
+            f"{len(records)} forks are {len(records)} looks at the same patients; the best of them "
+            "is not an estimate, and no p is adjusted for having tried the others."
+        ),
+    ]
+    lines += [wrap(words) for words in [counted(records[-1])] if words]
+    lines += ["", "Comparison  heldout ui"] if tracked else []
+    return "\n".join(lines)
+
+
+def analysis_of(record: RunRecord) -> int:
+    """Return which analysis of its data a record is, by the study's ledger."""
+    from heldout.study.ledger import count_analyses
+
+    assert record.folder is not None
+    return count_analyses(record, record.folder.parents[3])
+
+
+def counted(record: RunRecord) -> str:
+    """Return how often these data were analysed, in words; nothing for the first time."""
+    number = analysis_of(record)
+    if number == 1:
+        return ""
+    return (
+        f"This is analysis {number} of these data in this study (mlruns/ledger.jsonl). What is "
+        "found after looking so often needs other patients to confirm it."
+    )
+
+
+def engine_of(options: argparse.Namespace) -> Engine:
+    """Return where units shall run, or say which options do not go together."""
+    from heldout.parallel import Engine
+
+    if options.engine == "dask" and options.scheduler is None:
+        raise SpecError(
+            "--engine dask: needs --scheduler ADDRESS, such as tcp://localhost:8786. Start one "
+            "with: dask scheduler."
+        )
+    if options.engine != "dask" and options.scheduler is not None:
+        raise SpecError("--scheduler: is for --engine dask only. Add it, or leave this out.")
+    return Engine(workers=options.workers, name=options.engine, scheduler=options.scheduler)
+
+
+def loaded(options: argparse.Namespace) -> Experiment:
+    """Return the experiment that is asked for; say which marks of a draft still stand."""
+    from heldout.spec import load_experiment
+    from heldout.spec.marks import standing_marks
+
+    experiment = load_experiment(options.experiment, options.overrides)
+    for message in standing_marks(options.experiment, experiment):
+        complain(message)
+    return experiment
 
 
 def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     """Return what a run says when it ends: verdict, headline, where to look."""
     lines = ["", wrap(record.verdict.sentences[0]), ""]
     lines += [wrap(sentence) for sentence in record.verdict.sentences[1:]]
+    lines += [wrap(words) for words in [counted(record)] if words]
     for kind, columns in HEADLINE_COLUMNS.items():
         cells = [cell for cell in record.headline if cell.kind == kind]
-        lines += ["", f"{'headline':<26}{'n':>5}{columns}"] if cells else []
+        lines += ["", f"{'headline':<22}{'n':>5}{columns}"] if cells else []
         lines += map(headline_line, cells)
     assert record.folder is not None
     lines += ["", f"Report      {shown(record.folder / 'report.html')}"]
     lines += [f"Record      {shown(record.folder)}"]
-    lines += ["Comparison  heldout ui"] if tracked else []
-    lines += [f"Export      heldout export {record.name} --to DIR"]
+    study = record.folder.resolve().parents[3]
+    here = study == Path.cwd()
+    folder = "" if here else f" --folder {quote(shown(study))}"
+    run = record.name if here else quote(shown(record.folder))
+    lines += [f"Comparison  heldout ui{folder}"] if tracked else []
+    lines += [f"Export      heldout export {run} --to DIR"]
     return "\n".join(lines)
 
 
@@ -63,24 +187,32 @@ def headline_line(cell: Cell) -> str:
     from heldout.inference import area, percent
 
     events = f"{cell.events:>8}" if cell.kind == "class" else ""
-    start = f"{cell.outcome + ' ' + cell.follow_up:<26}{cell.n:>5}{events}  "
+    start = f"{cell.outcome + ' ' + cell.follow_up:<22}{cell.n:>5}{events}  "
     if cell.status != "evaluated":
         return f"{start}not evaluated"
     if cell.kind == "number":
         interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
-        shares = f"{percent(cell.r2) + ' %':<20}{interval:<17}"
-        return f"{start}{shares}{cell.mae:.3g} (mean: {cell.mae_mean:.3g})"
+        shares = f"{percent(cell.r2) + ' %':<11}{interval:<15}{chances(cell)}"
+        return f"{start}{shares}{cell.mae:.3g} ({cell.mae_mean:.3g})"
     interval = f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}"
-    return f"{start}{area(cell.auc or 0):<5}{interval:<15}{cell.brier_skill:+.2f}"
+    return f"{start}{area(cell.auc or 0):<5}{interval:<15}{chances(cell)}{cell.brier_skill:+.2f}"
+
+
+def chances(cell: Cell) -> str:
+    """Return a cell's p and its adjusted p, as wide as their columns."""
+    from heldout.inference import probability
+
+    if cell.p is None:
+        return f"{'-':<6}{'-':<10}"
+    return f"{probability(cell.p):<6}{probability(cell.p_adjusted):<10}"
 
 
 def plan(options: argparse.Namespace) -> int:
     """Print the composed experiment and the facts of its design."""
-    from heldout.spec import load_experiment
     from heldout.study import plan_study
     from heldout.study.facts import render_plan
 
-    experiment = load_experiment(options.experiment, options.overrides)
+    experiment = loaded(options)
     print(render_plan(experiment, plan_study(experiment)))
     return 0
 
@@ -131,7 +263,8 @@ def predict(options: argparse.Namespace) -> int:
     """Print, or write, the probabilities of new patients."""
     from heldout.export import predict_file
 
-    text = predict_file(options.bundle, options.patients).to_csv(index=False)
+    mark = "," if options.out is None else new_table(options.out, options.patients)
+    text = predict_file(options.bundle, options.patients).to_csv(index=False, sep=mark)
     if options.out is None:
         print(text, end="")
     else:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
-__all__ = ["Progress", "complain", "shown", "wrap"]
+from heldout.errors import SpecError, StudyError
+
+__all__ = ["Progress", "complain", "new_table", "shown", "wrap"]
 
 WIDTH = 80
 # Seconds between lines of progress where the terminal cannot rewrite one.
 LINE_EVERY = 10.0
+# Below these, too little was seen for an estimate: share of the folds, seconds between them.
+LEAST_SHARE, LEAST_SECONDS = 0.05, 5.0
 
 
 def complain(text: str) -> None:
@@ -30,31 +37,115 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+def new_table(out: Path, read: Path) -> str:
+    """Return the mark between the cells of a table to be written, or refuse to write it.
+
+    Parameters
+    ----------
+    out : Path
+        Where it shall be written; what is there already is never written over.
+    read : Path
+        The table that it is made of.
+
+    Returns
+    -------
+    str
+        Comma or tab.
+    """
+    marks = {".csv": ",", ".tsv": "\t"}
+    if out.suffix.lower() not in marks:
+        raise SpecError(
+            f"--out: '{out}' does not end in {' or '.join(marks)}, and nothing else can be "
+            "written. Give the file such a name."
+        )
+    if out.exists() or out.is_symlink():
+        what = "is the very table that is read" if same_file(out, read) else "exists already"
+        raise StudyError(f"--out: {out} {what}; nothing was written. Name another file.")
+    return marks[out.suffix.lower()]
+
+
+def same_file(one: Path, other: Path) -> bool:
+    """Return whether two paths lead to one file."""
+    return one.exists() and other.exists() and one.samefile(other)
+
+
 class Progress:
-    """Tell on standard error how far the work is; rewrite the line where that is possible."""
+    """Tell on standard error how far the work is; rewrite the line where that is possible.
+
+    As a context it also tells while no unit ends. One after the other it can be told of several
+    kinds of units.
+    """
 
     def __init__(self) -> None:
-        self.started, self.before, self.told = time.monotonic(), None, 0.0
+        self.lock, self.ended = threading.Lock(), threading.Event()
+        self.what, self.told = "", 0.0
+        self.before = self.done = self.total = 0
+        # When the first unit ended and how many had by then, and when the last one did.
+        self.first, self.first_done, self.last = 0.0, 0, 0.0
 
-    before: int | None
+    def __enter__(self) -> Self:
+        threading.Thread(target=self.keep_telling, daemon=True).start()
+        return self
 
-    def __call__(self, done: int, total: int) -> None:
-        """Tell that `done` of `total` units are finished."""
-        now = time.monotonic()
-        if self.before is None:
-            self.before = done
-            already = f", {done} of them done before" if done else ""
-            complain(f"Evaluating {total} outer folds{already} ...")
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with self.lock:
+            self.ended.set()
+
+    def keep_telling(self) -> None:
+        """Tell again and again, until the work ends."""
+        while not self.ended.wait(LINE_EVERY / 10):
+            with self.lock:
+                if not self.ended.is_set():
+                    self.tell(time.monotonic())
+
+    def __call__(self, done: int, total: int, what: str = "outer folds") -> None:
+        """Tell that `done` of `total` units of a kind are finished."""
+        with self.lock:
+            now = time.monotonic()
+            if what != self.what:
+                self.what, self.told, self.before, self.first = what, now, done, 0.0
+                already = f", {done} of them done before" if done else ""
+                complain(f"Evaluating {total} {what}{already} ...")
+            elif done > self.before:
+                if not self.first:
+                    self.first, self.first_done = now, done
+                self.last = now
+            self.done, self.total = done, total
+            if done == total and sys.stderr.isatty():
+                print(f"\r{'':<{WIDTH - 1}}\r", end="", file=sys.stderr, flush=True)
+            self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """Say how far the work is, unless that was said just now."""
         live = sys.stderr.isatty()
-        if done == total and live:
-            print(f"\r{'':<60}\r", end="", file=sys.stderr, flush=True)
-        if done in (self.before, total) or (not live and now - self.told < LINE_EVERY):
+        just_now = self.done == self.before if live else now - self.told < LINE_EVERY
+        if self.done == self.total or just_now:
             return
         self.told = now
-        left = (now - self.started) / (done - self.before) * (total - done)
-        text = f"  {done} of {total} folds, about {minutes(left)} left"
+        left = self.left(now)
+        about = "" if left is None else f", about {minutes(left)} left"
+        text = f"  {self.done} of {self.total} {self.what.rpartition(' ')[2]}{about}"
         end = "" if live else "\n"
-        print(f"\r{text:<60}" if live else text, end=end, file=sys.stderr, flush=True)
+        print(f"\r{text:<{WIDTH - 1}}" if live else text, end=end, file=sys.stderr, flush=True)
+
+    def left(self, now: float) -> float | None:
+        """Return the seconds left, or None as long as nobody can know.
+
+        What comes before the first unit's end, starting workers above all, comes only once.
+        """
+        if not self.first:
+            return None
+        seen, units = self.last - self.first, self.done - self.first_done
+        share = (self.done - self.before) / (self.total - self.before)
+        if share < LEAST_SHARE or seen < LEAST_SECONDS:
+            return None
+        left = seen / units * (self.total - self.done) - (now - self.last)
+        return left if left > 0 else None
 
 
 def minutes(seconds: float) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 from heldout.cohort.rows import Tables
 from heldout.cohort.sources import Source, patterns_of, table_of
-from heldout.cohort.tables import names_numbers
+from heldout.cohort.words import names_answers, names_numbers
 from heldout.errors import a_few, did_you_mean
 from heldout.spec import CohortSpec, Experiment
 from heldout.spec.instrument import TOTAL_SCORE
 from heldout.spec.places import KeyPath
 
-__all__ = ["column_faults", "declaration_faults", "undeclared_visits"]
+__all__ = ["column_faults", "declaration_faults", "read_twice", "undeclared_visits"]
 
 
 def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
@@ -46,7 +46,58 @@ def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[st
             )
         if TOTAL_SCORE in (declared.scores or {}) and declared.column is not None:
             faults.append(f"{where}: the total stands in 'column' and in 'scores'. Remove one.")
+    faults += key_columns(experiment, sources)
     return faults + two_visits(experiment, sources) + undated(experiment)
+
+
+def key_columns(experiment: Experiment, sources: list[Source]) -> list[str]:
+    """Return faults for columns of patients, visits or sites that also hold what was measured.
+
+    What stands in them is named in messages, so it may be no answer.
+    """
+    spec, faults = experiment.cohort, []
+    read = {(source.table, source.column): source.declared for source in reversed(sources)}
+    for name in (None, *spec.tables):
+        table = table_of(spec, name)
+        path: KeyPath = ("cohort", "table") if name is None else ("cohort", "tables", name)
+        own = (*path, "patient")
+        wanted = [
+            (own if table.patient else ("cohort", "patient"), table.patient or spec.patient),
+            ((*path, "visit"), table.visit),
+        ]
+        if name is None and spec.site is not None:
+            declared = spec.columns.get(read.get((None, spec.site), ""))
+            if declared is not None and declared.kind != "category":
+                wanted.append((("cohort", "site"), spec.site))
+        for where, column in wanted:
+            if column is not None and (name, column) in read:
+                faults.append(
+                    f"{experiment.where(*where)}: table column '{column}' is also read as "
+                    f"'{read[name, column]}'. What names patients, visits or sites is no measure; "
+                    f"write the column of {where[-1]}s here, or remove the other declaration."
+                )
+    return faults
+
+
+def read_twice(spec: CohortSpec, sources: list[Source]) -> list[str]:
+    """Return sentences about table columns that are read as two values of one visit."""
+    readers: dict[tuple[str | None, str, str], list[Source]] = {}
+    for source in sources:
+        readers.setdefault((source.table, source.column, source.visit), []).append(source)
+    found: dict[tuple[str | None, str, str], dict[str, None]] = {}
+    for (table, column, visit), several in readers.items():
+        if len(several) > 1:
+            names = " and as ".join(dict.fromkeys(f"'{source.name}'" for source in several))
+            found.setdefault((table, names, visit), {})[column] = None
+    words = []
+    for (table, names, visit), columns in found.items():
+        many = len(columns) > 1
+        words.append(
+            f"{table_of(spec, table).file}: column{'s' * many} {a_few(map(repr, columns))} "
+            f"{'are' if many else 'is'} read as {names} at {visit}"
+            f"{' twice' if ' and ' not in names else ''}."
+        )
+    return words
 
 
 def undated(experiment: Experiment) -> list[str]:
@@ -142,20 +193,30 @@ def column_faults(experiment: Experiment, tables: Tables, sources: list[Source])
         if rows.spec.start not in first:
             wanted.append((name, rows.spec.start, (*rows.path, "start")))
     faults: dict[str, None] = {}
+    told: dict[str | None, bool] = {}
     for table, column, path in wanted:
         columns = list(tables[table].texts.columns)
         if column is not None and column not in columns:
             called = "the table" if len(tables) == 1 else f"the table {tables[table].file}"
-            faults[f"{experiment.where(*path)}: {missing_column(called, column, columns)}"] = None
+            if table not in told:
+                cells = tables[table].texts.fillna("").to_numpy().tolist()
+                told[table] = names_answers(columns, cells)
+            words = missing_column(called, column, columns, told=told[table])
+            faults[f"{experiment.where(*path)}: {words}"] = None
     return list(faults)
 
 
-def missing_column(called: str, column: str, columns: list[str]) -> str:
-    """Return the words for a column that a table does not have."""
-    if names_numbers(columns):
+def missing_column(called: str, column: str, columns: list[str], *, told: bool) -> str:
+    """Return the words for a column that a table does not have; a row of answers is not told."""
+    if told:
+        looks = (
+            f"and some of its {len(columns)} columns are named by numbers"
+            if names_numbers(columns)
+            else f"and row 1 of its {len(columns)} columns reads like the rows below it"
+        )
         return (
-            f"{called} has no column '{column}', and some of its {len(columns)} columns are named "
-            "by numbers. Row 1 must hold the names of the columns; add or correct them."
+            f"{called} has no column '{column}', {looks}. Row 1 must hold the names of the "
+            "columns; add or correct them."
         )
     listed = a_few(columns, limit=12)
     return f"{called} has no column '{column}'. It has: {listed}.{did_you_mean(column, columns)}"

@@ -21,7 +21,16 @@ CHECKS = {
     "HO013": ("Rows in no visit's window", "Every row lies in the window of a visit."),
     "HO014": (
         "Visits that do not fit their day",
-        "Every row's day lies in the window of the visit it names.",
+        "Every row's day lies in the window of the visit it names, or, where that has none, "
+        "nearer to it than to any other visit.",
+    ),
+    "HO025": (
+        "Baseline measured after the baseline day",
+        "No row that counts as baseline lies after the baseline day.",
+    ),
+    "HO026": (
+        "Columns that are read twice",
+        "No column of a table is read as two values of a visit.",
     ),
 }
 
@@ -73,6 +82,8 @@ APPLIES_TO = {
     "HO012": "No table puts rows to visits by their day.",
     "HO013": "No table puts rows to visits by their day.",
     "HO014": "No table has both a visit and its day.",
+    "HO025": "No table says on which day a row was measured.",
+    "HO026": "",
 }
 
 
@@ -81,4 +92,11 @@ def applicable(spec: CohortSpec) -> dict[str, bool]:
     timed = [table for table in (spec.table, *spec.tables.values()) if table.day or table.date]
     by_day = any(table.visit is None for table in timed)
     both = any(table.visit is not None for table in timed)
-    return {"HO011": bool(spec.tables), "HO012": by_day, "HO013": by_day, "HO014": both}
+    return {
+        "HO011": bool(spec.tables),
+        "HO012": by_day,
+        "HO013": by_day,
+        "HO014": both,
+        "HO025": bool(timed),
+        "HO026": True,
+    }

@@ -8,18 +8,28 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.declarations import column_faults, declaration_faults, undeclared_visits
+from heldout.cohort.coding import suspicious
+from heldout.cohort.declarations import (
+    column_faults,
+    declaration_faults,
+    read_twice,
+    undeclared_visits,
+)
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
-from heldout.cohort.noticing import Notice, findings_of
+from heldout.cohort.noticing import Notice, findings_of, noticed_of
 from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
-from heldout.cohort.values import read_values
+from heldout.cohort.values import read_values, unread
 from heldout.cohort.visits import Placement, changing, place_rows
+from heldout.cohort.words import how_many, missing_hint
 from heldout.errors import CohortError, raise_faults
 from heldout.findings import Finding
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
 
 __all__ = ["Cohort", "include_patients", "read_cohort"]
+
+# With fewer patients, nearly each may be alone at a site.
+FEWEST_FOR_SITES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +55,11 @@ class Cohort:
         Scores that the tables hold beside the items they are made of, in the form of
         `values`; to be compared, never used.
     findings : tuple of Finding
-        Checks of reading, HO011 to HO014, such as rows equally near to two visits.
+        Checks of reading, HO011 to HO014, HO025 and HO026, such as rows equally near to two
+        visits.
+    noticed : tuple of Notice
+        What was suspicious about values while their rows were known; told by the check of the
+        data whose code it bears.
     unused : int
         Columns of the tables that no declared column reads.
     data_fingerprint : str
@@ -61,6 +75,7 @@ class Cohort:
     data_fingerprint: str
     reported: pd.DataFrame = field(default_factory=pd.DataFrame)
     findings: tuple[Finding, ...] = ()
+    noticed: tuple[Notice, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -133,8 +148,9 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
     raise_faults(CohortError, faults)
 
     tables, placed, noticed, faults = place_tables(experiment, tables, sources)
-    sheet, more = values_of(experiment, keys, tables, sources)
-    raise_faults(CohortError, faults + more + site_faults(spec, tables[None]))
+    noticed += [Notice(code="HO026", text=text, who=()) for text in read_twice(spec, sources)]
+    sheet, coded, more = values_of(experiment, keys, tables, sources)
+    raise_faults(CohortError, faults + more + site_faults(experiment, tables[None]))
     values, faults = by_patient(spec, sheet, sources, tables, placed)
     raise_faults(CohortError, faults)
     beside = reported_beside_items(spec, keys, sources)
@@ -146,6 +162,7 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
         flow=(FlowStep(label="In the table", n=len(values)),),
         sources=tuple(source for source in sources if source not in beside),
         findings=findings_of(spec, noticed),
+        noticed=tuple(coded),
         unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
         data_fingerprint=digest,
     )
@@ -204,9 +221,10 @@ def place_tables(
         each = dict.fromkeys(
             source.column for source in own if spec.columns[source.declared].by_visit
         )
-        kept[name], found = without_repeats(rows, list(dict.fromkeys(one.column for one in own)))
+        read = list(dict.fromkeys(one.column for one in own))
+        kept[name], found = without_repeats(rows, read)
         faults += found + id_faults(kept[name])
-        placed[name] = place_rows(experiment, kept[name], kept[None], list(each))
+        placed[name] = place_rows(experiment, kept[name], kept[None], read, list(each))
         faults += placed[name].faults
     noticed, found = join_tables(kept)
     noticed += [one for placement in placed.values() for one in placement.noticed]
@@ -218,9 +236,10 @@ def values_of(
     keys: Mapping[str, InstrumentKey],
     tables: Tables,
     sources: list[Source],
-) -> tuple[dict[tuple[str, str], pd.Series], list[str]]:
-    """Return the values of every table column as declared, and all faults in them."""
+) -> tuple[dict[tuple[str, str], pd.Series], list[Notice], list[str]]:
+    """Return the values of every table column as declared, what is odd, and all faults in them."""
     sheet: dict[tuple[str, str], pd.Series] = {}
+    noticed: list[Notice] = []
     faults: list[str] = []
     for source in sources:
         if (source.name, source.column) in sheet:
@@ -231,14 +250,30 @@ def values_of(
             rows.texts, source, declared, key=key, decimal=rows.spec.decimal
         )
         sheet[source.name, source.column] = values
+        texts = rows.texts[source.column]
         where = experiment.where("cohort", "columns", source.declared)
-        remedy = f". Correct the table, or what {where} declares."
+        hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
+        remedy = f". Correct the table, or what {where} declares.{hint}"
         faults += [
             f"{rows.file}, column '{source.column}': {fault}"
             + ("" if fault.endswith(".") else remedy)
             for fault in found
         ]
-    return sheet, faults
+        labels = rows.texts.attrs.get("levels", {}).get(source.column, {})
+        odd = suspicious(
+            texts,
+            values,
+            labels,
+            source=source,
+            declared=declared,
+            key=key,
+            decimal=rows.spec.decimal,
+        )
+        noticed += [
+            noticed_of("HO023", f"{rows.file}, column {text}", rows.ids[which])
+            for text, which in odd
+        ]
+    return sheet, noticed, faults
 
 
 def by_patient(
@@ -282,17 +317,28 @@ def of_patients(
     if late.any():
         faults.append(
             f"{rows.file}, column '{source.column}': stands only in rows after "
-            f"'{source.visit}' for {int(late.sum())} patients. A value of the patient must be "
-            f"known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
+            f"'{source.visit}' for {how_many(int(late.sum()), 'patient')}. A value of the patient "
+            f"must be known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
         )
     return known, faults
 
 
-def site_faults(spec: CohortSpec, rows: Rows) -> list[str]:
-    """Return the fault of patients who stand at several sites in a long table."""
-    if spec.site is None or rows.spec.layout == "wide":
+def site_faults(experiment: Experiment, rows: Rows) -> list[str]:
+    """Return the faults of sites that change within a patient, or that are none.
+
+    Sites are named where one is not expected, so a column of answers must not pass for them.
+    """
+    column = experiment.cohort.site
+    if column is None:
         return []
-    return changing(rows, spec.site, rows.texts[spec.site])
+    texts, n_patients = rows.texts[column], rows.ids.nunique()
+    if n_patients >= FEWEST_FOR_SITES and 2 * texts.nunique() > n_patients:
+        return [
+            f"{experiment.where('cohort', 'site')}: table column '{column}' has {texts.nunique()} "
+            f"different texts among {n_patients} patients, and sites have several patients each. "
+            "Write the column that names the sites, or remove 'site'."
+        ]
+    return [] if rows.spec.layout == "wide" else changing(rows, column, texts)
 
 
 def sites_of(spec: CohortSpec, rows: Rows, patients: list[str]) -> tuple[str, ...] | None:

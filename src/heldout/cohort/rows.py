@@ -8,15 +8,26 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from heldout.cohort.cells import plain_code
 from heldout.cohort.noticing import Notice
 from heldout.cohort.tables import file_in_study, read_table
+from heldout.cohort.words import at_rows, how_many, shown_ids
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec import Experiment, TableSpec
 from heldout.spec.places import KeyPath
 
-__all__ = ["Rows", "Tables", "id_faults", "join_tables", "read_tables", "without_repeats"]
+__all__ = [
+    "Rows",
+    "Tables",
+    "id_faults",
+    "instance_faults",
+    "join_tables",
+    "read_tables",
+    "without_repeats",
+]
 
 REPEATED, EVENT = "redcap_repeat_instrument", "redcap_event_name"
+INSTANCE = "redcap_repeat_instance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,30 +133,92 @@ def without_repeats(rows: Rows, read: list[str]) -> tuple[Rows, list[str]]:
     held = [column for column in read if rows.texts.loc[repeated, column].notna().any()]
     faults = []
     if held:
-        faults.append(
-            f"{rows.file}: {int(repeated.sum())} rows (rows {a_few(repeated.index[repeated])}) are "
-            f"of a repeating instrument and hold {a_few(map(repr, held))}. Which repeat counts is "
-            "not declared; export from REDCap without repeating instruments, or remove these "
-            "columns."
-        )
+        faults.append(repeat_fault(rows, repeated, "instrument", held))
     return replace(rows, texts=rows.texts[~repeated]), faults
+
+
+def instance_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
+    """Return the fault of REDCap's repeating events, whose rows do not complete each other.
+
+    Parameters
+    ----------
+    rows : Rows
+        A table of named visits.
+    who : Series
+        Patient and visit of each row; missing where the visit is ignored.
+    read : list of str
+        The table's columns that are read.
+
+    Returns
+    -------
+    list of str
+        One if a patient's rows of an event are of different instances and hold something.
+    """
+    if INSTANCE not in rows.texts.columns:
+        return []
+    several = rows.texts[INSTANCE].fillna("").groupby(who).transform("nunique") > 1
+    held = [column for column in read if rows.texts.loc[several, column].notna().any()]
+    return [repeat_fault(rows, several, "event", held)] if held else []
+
+
+def repeat_fault(rows: Rows, repeated: pd.Series, unit: str, held: list[str]) -> str:
+    """Return the fault of rows of which it is not declared which one counts."""
+    one = int(repeated.sum()) == 1
+    remedy = "or remove these columns" if unit == "instrument" else "or keep the rows of one repeat"
+    return (
+        f"{rows.file}: {how_many(int(repeated.sum()), 'row')} ({at_rows(repeated.index[repeated])})"
+        f" {'is' if one else 'are'} of a repeating {unit} and {'holds' if one else 'hold'} "
+        f"{a_few(map(repr, held))}. Which repeat counts is not declared; export from REDCap "
+        f"without repeating {unit}s, {remedy}."
+    )
 
 
 def id_faults(rows: Rows) -> list[str]:
     """Return the faults of a table's pseudonyms."""
     ids, faults = rows.ids, []
-    if ids.isna().any():
-        at = a_few(ids.index[ids.isna()])
+    lacking = ids.isna()
+    if lacking.any():
+        have, it = ("has", "it") if lacking.sum() == 1 else ("have", "them")
         faults.append(
-            f"{rows.file}: rows {at} have no patient in '{rows.patient}'. Add or drop them."
+            f"{rows.file}: {at_rows(ids.index[lacking])} {have} no patient in '{rows.patient}'. "
+            f"Add or drop {it}."
         )
     odd = ids.str.contains(r"[\x00-\x1f\x7f]", na=False)
     if odd.any():
+        have = "has" if odd.sum() == 1 else "have"
         faults.append(
-            f"{rows.file}: rows {a_few(ids.index[odd])} have a control character, such as a line "
+            f"{rows.file}: {at_rows(ids.index[odd])} {have} a control character, such as a line "
             f"break, in '{rows.patient}'. Remove it."
         )
-    return faults
+    return faults + spelling_faults(rows)
+
+
+def spelling_faults(rows: Rows) -> list[str]:
+    """Return the fault of pseudonyms that are one and the same, written in several ways.
+
+    Read as they stand, a patient would be two: one with a baseline, one with a follow-up.
+    """
+    counts = rows.ids.value_counts()
+    spelled: dict[str, list[str]] = {}
+    for name in sorted(counts.index):
+        spelled.setdefault(plain_id(name), []).append(name)
+    groups = [sorted(names, key=lambda name: -counts[name]) for names in spelled.values()]
+    groups = [names for names in groups if len(names) > 1]
+    if not groups:
+        return []
+    rare = {name for names in groups for name in names[1:]}
+    at = at_rows(rows.ids.index[rows.ids.isin(rare)])
+    shown = shown_ids(rows.ids, [" and ".join(sorted(names)) for names in groups])
+    each = " each" if len(groups) > 1 else ""
+    said = f"{shown} ({at}) are{each} one pseudonym"
+    if shown is None:
+        be = "is" if len(groups) == 1 else "are"
+        said = f"{how_many(len(groups), 'pseudonym')} ({at}) {be}"
+    return [
+        f"{rows.file}, column '{rows.patient}': {said} written in several ways (zeros lost where "
+        "ids were read as numbers, '.0' added, or other capitals), and would be several patients. "
+        "Make the column text, and write each pseudonym in one way."
+    ]
 
 
 def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
@@ -165,7 +238,7 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
     """
     first = tables[None]
     patients = set(first.ids.dropna())
-    plain = {plain_id(patient): patient for patient in patients}
+    plain = {plain_id(patient): patient for patient in sorted(patients)}
     noticed: list[Notice] = []
     faults: list[str] = []
     for rows in tables.values():
@@ -173,25 +246,42 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
         strange = sorted(there - patients)
         alike = {one: plain[plain_id(one)] for one in strange if plain_id(one) in plain}
         if alike:
-            faults.append(
-                f"{rows.file}, column '{rows.patient}': patients {a_few(alike)} are not in "
-                f"{first.file}, but {a_few(alike.values())} are: ids with leading zeros read as "
-                "numbers. Make the column text in both tables, and restore the zeros."
-            )
+            faults.append(alike_fault(rows, first, alike))
         elif strange and len(strange) == len(there):
             faults.append(
                 f"{rows.file}, column '{rows.patient}': none of its {len(there)} patients is in "
                 f"{first.file}. Check the columns of patients ('patient') of both tables."
             )
         elif strange:
+            be = "is" if len(strange) == 1 else "are"
             text = (
-                f"{rows.file}: {len(strange)} of {len(there)} patients are not in {first.file} and "
-                "are left out."
+                f"{rows.file}: {len(strange)} of {len(there)} patients {be} not in {first.file} "
+                f"and {be} left out."
             )
             noticed.append(Notice(code="HO011", text=text, who=tuple(strange)))
     return noticed, faults
 
 
+def alike_fault(rows: Rows, first: Rows, alike: Mapping[str, str]) -> str:
+    """Return the fault of pseudonyms of a further table that the first one spells otherwise."""
+    one = len(alike) == 1
+    cause = "ids with leading zeros read as numbers. Make the column text in both tables, and "
+    cause += "restore the zeros."
+    if all(name.casefold() == meant.casefold() for name, meant in alike.items()):
+        cause = "the same ids with other capitals. Write each in one way in both tables."
+    return (
+        f"{rows.file}, column '{rows.patient}': patient{'s' * (not one)} {a_few(alike)} "
+        f"{'is' if one else 'are'} not in {first.file}, but {a_few(alike.values())} "
+        f"{'is' if one else 'are'}: {cause}"
+    )
+
+
 def plain_id(text: str) -> str:
-    """Return a pseudonym as it looks once it was read as a number and written again."""
-    return text.removesuffix(".0").lstrip("0")
+    """Return a pseudonym without what is lost or added on its way through programs.
+
+    Examples
+    --------
+    >>> plain_id("007"), plain_id("7.0"), plain_id("P007")
+    ('7', '7', 'p007')
+    """
+    return plain_code(text).lstrip("0").casefold()

@@ -9,14 +9,15 @@ from typing import Literal
 
 import pandas as pd
 
-from heldout.cohort.cells import Grid, is_number
+from heldout.cohort.cells import Grid
 from heldout.cohort.spss import read_spss
 from heldout.cohort.text import read_text
+from heldout.cohort.words import at_rows, names_answers
 from heldout.cohort.workbook import read_workbook
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec.cohort import NOT_OBSERVED
 
-__all__ = ["file_in_study", "names_numbers", "read_table"]
+__all__ = ["file_in_study", "read_table"]
 
 # Ending of a file -> what may be said of it beside `file`, apart from the decimal mark.
 ENDINGS = {
@@ -172,27 +173,16 @@ def shape_faults(header: list[str], body: list[tuple[int, list[str]]]) -> list[s
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
     if twice:
         at = a_few(number for number, name in enumerate(header, start=1) if name in twice)
-        names = "a name" if names_numbers(header) else a_few(map(repr, twice))
+        told = names_answers(header, [row for _, row in body])
+        names = "a name" if told else a_few(map(repr, twice))
         faults.append(f"{names} stands twice in row 1 (columns {at}). Rename or remove one.")
     if "" in header:
         faults.append(f"column {header.index('') + 1} has no name. Name it or remove it.")
     ragged = [number for number, row in body if len(row) != len(header)]
     if ragged:
+        do = "does" if len(ragged) == 1 else "do"
         faults.append(
-            f"{len(ragged)} of {len(body)} rows do not have {len(header)} cells "
-            f"(rows {a_few(ragged)}). Check separators and quotes."
+            f"{len(ragged)} of {len(body)} rows {do} not have {len(header)} cells "
+            f"({at_rows(ragged)}). Check separators and quotes."
         )
     return faults
-
-
-def names_numbers(header: list[str]) -> bool:
-    """Return whether some column is named by a number, as where the row of names is missing.
-
-    Such names may be a patient's answers, so messages do not repeat them.
-
-    Examples
-    --------
-    >>> names_numbers(["id", "age"]), names_numbers(["P01", "34"])
-    (False, True)
-    """
-    return any(is_number(name) for name in header)

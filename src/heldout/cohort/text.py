@@ -64,6 +64,13 @@ def decoded(raw: bytes, shown: str, encoding: str) -> str:
     raw = raw.removeprefix(BOM_UTF8)
     called = "UTF-8" if encoding == "utf-8" else encoding
     text, wrong = "", raw.find(b"\0")
+    if wrong >= 0 and raw.count(b"\0") < len(raw) / 10:
+        # UTF-16 has one beside nearly every letter; a few are a damage, or made by a program.
+        line = raw[:wrong].count(b"\n") + 1
+        raise CohortError(
+            f"{shown}: line {line} holds a NUL byte (a character with the code 0), which no text "
+            "has. Delete it there, and look whether the file is damaged."
+        )
     remedy = "Save the table as CSV (UTF-8)."
     try:
         text = raw.decode(encoding)

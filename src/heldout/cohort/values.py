@@ -8,14 +8,16 @@ import pandas as pd
 
 from heldout.cohort.cells import numbers_of
 from heldout.cohort.sources import TOTAL, Source
+from heldout.cohort.words import at_rows
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 
-__all__ = ["counted", "read_values"]
+__all__ = ["counted", "read_values", "unread"]
 
 # Beyond this, sums of squares leave the range of floating point numbers.
 LARGEST = 1e15
 MARKS = {".": "a decimal point", ",": "a decimal comma"}
+BE = ("is", "are")
 
 
 def read_values(
@@ -60,11 +62,19 @@ def read_values(
     faults = mark_faults(texts, no_number, decimal)
     if no_number.any() and not faults:
         form = f"{MARKS[decimal]}, no unit"
-        faults.append(f"{counted(no_number, texts)} are not numbers ({form})")
-    for wrong, words in misfits(numbers, source, declared, key):
+        words = counted(no_number, texts, "is not a number", "are not numbers")
+        faults.append(f"{words} ({form})")
+    for wrong, verbs, words in misfits(numbers, source, declared, key):
         if wrong.any():
-            faults.append(f"{counted(wrong, texts)} {words}")
+            faults.append(f"{counted(wrong, texts, *verbs)} {words}")
     return numbers, faults
+
+
+def unread(texts: pd.Series, values: pd.Series, declared: ColumnSpec) -> pd.Series:
+    """Return the cells of a column that are not what it declares: no numbers, no levels."""
+    if declared.kind == "category":
+        return texts[texts.notna() & ~texts.isin(list(declared.levels or {}))]
+    return texts[texts.notna() & values.isna()]
 
 
 def mark_faults(texts: pd.Series, no_number: pd.Series, decimal: str) -> list[str]:
@@ -75,23 +85,28 @@ def mark_faults(texts: pd.Series, no_number: pd.Series, decimal: str) -> list[st
     if not other_way.any():
         return []
     as_declared = texts.str.contains(decimal, regex=False, na=False) & ~no_number
+    found = counted(other_way, texts, "has", "have")
     if as_declared.any():
-        rows = a_few(as_declared.index[as_declared])
+        rows = at_rows(as_declared.index[as_declared])
+        have = "has" if as_declared.sum() == 1 else "have"
         return [
-            f"{counted(other_way, texts)} have {MARKS[other]}, and {int(as_declared.sum())} (rows "
-            f"{rows}) have {MARKS[decimal]}. Write all numbers of the table with one mark, and "
-            "declare it with 'decimal' beside 'file'."
+            f"{found} {MARKS[other]}, and {int(as_declared.sum())} ({rows}) {have} "
+            f"{MARKS[decimal]}. Write all numbers of the table with one mark, and declare it with "
+            "'decimal' beside 'file'."
         ]
     return [
-        f"{counted(other_way, texts)} have {MARKS[other]}, and 'decimal' is '{decimal}'. Set "
+        f"{found} {MARKS[other]}, and 'decimal' is '{decimal}'. Set "
         f"'decimal: \"{other}\"' beside 'file', or correct the table."
     ]
 
 
 def misfits(
     numbers: pd.Series, source: Source, declared: ColumnSpec, key: InstrumentKey | None
-) -> Iterator[tuple[pd.Series, str]]:
-    """Yield which numbers cannot be, and why: out of range, or no answer of the form."""
+) -> Iterator[tuple[pd.Series, tuple[str, str], str]]:
+    """Yield which numbers cannot be, and why: out of range, or no answer of the form.
+
+    The verb stands apart, for one and for several.
+    """
     observed = numbers.notna()
     bounds = declared.range
     if key is not None and source.item != TOTAL:
@@ -99,15 +114,16 @@ def misfits(
         observed &= ~numbers.isin(key.not_assessed.get(source.item, ()))
         answers = key.allowed.get(source.item)
         if answers is not None:
-            yield observed & ~numbers.isin(answers), f"are not among the answers {listed(answers)}"
+            yield observed & ~numbers.isin(answers), BE, f"not among the answers {listed(answers)}"
             return
         fraction = observed & numbers.between(*bounds) & (numbers % 1 != 0)
-        yield fraction, "are not whole numbers, as answers to an item are"
+        verbs = ("is not a whole number,", "are not whole numbers,")
+        yield fraction, verbs, "as answers to an item are"
     elif key is not None:
         bounds = key.scores[source.score].range
     if bounds is not None:
         low, high = (f"{bound:g}" for bound in bounds)
-        yield observed & ~numbers.between(*bounds), f"lie outside {low}..{high}"
+        yield observed & ~numbers.between(*bounds), ("lies", "lie"), f"outside {low}..{high}"
 
 
 def listed(answers: tuple[int, ...]) -> str:
@@ -120,7 +136,7 @@ def level_faults(texts: pd.Series, levels: list[str], labelled: list[str]) -> li
     unknown = texts.notna() & ~texts.isin(levels)
     if not unknown.any():
         return []
-    fault = f"{counted(unknown, texts)} are not among the levels {', '.join(levels)}"
+    fault = f"{counted(unknown, texts, *BE)} not among the levels {', '.join(levels)}"
     if labelled:
         strange = int((unknown & ~texts.isin(labelled)).sum())
         fault += f" ({strange} not among the file's value labels either, which are of codes "
@@ -128,7 +144,8 @@ def level_faults(texts: pd.Series, levels: list[str], labelled: list[str]) -> li
     return [fault]
 
 
-def counted(wrong: pd.Series, texts: pd.Series) -> str:
-    """Return how many of the observed values are wrong, and in which rows."""
+def counted(wrong: pd.Series, texts: pd.Series, one: str, many: str) -> str:
+    """Return how many of the observed values are wrong, in which rows, and what they do."""
     rows = [int(row) for row in wrong.index[wrong]]
-    return f"{len(rows)} of {int(texts.notna().sum())} values (rows {a_few(rows)})"
+    verb = one if len(rows) == 1 else many
+    return f"{len(rows)} of {int(texts.notna().sum())} values ({at_rows(rows)}) {verb}"

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.cells import days_since_1, numbers_of, plain_code
+from heldout.cohort.cells import days_since_1, is_number, numbers_of, plain_code
 from heldout.cohort.noticing import Notice, noticed_of
-from heldout.cohort.rows import Rows
+from heldout.cohort.rows import Rows, instance_faults
 from heldout.cohort.values import counted
+from heldout.cohort.words import at_rows, how_many, missing_hint, shown_ids
 from heldout.errors import a_few
 from heldout.spec import CohortSpec, Experiment
 
@@ -46,7 +47,9 @@ class Placement:
     noticed: list[Notice] = field(default_factory=list)
 
 
-def place_rows(experiment: Experiment, rows: Rows, first: Rows, read: list[str]) -> Placement:
+def place_rows(
+    experiment: Experiment, rows: Rows, first: Rows, read: list[str], each: list[str]
+) -> Placement:
     """Return the visit of every row of a table.
 
     Parameters
@@ -58,8 +61,9 @@ def place_rows(experiment: Experiment, rows: Rows, first: Rows, read: list[str])
     first : Rows
         The first table; it may hold the patients' start.
     read : list of str
-        The table's columns with one value a visit. A row without any of them competes for
-        no visit.
+        The table's columns that are read.
+    each : list of str
+        Those of them with one value a visit. A row without any of these competes for no visit.
 
     Returns
     -------
@@ -76,15 +80,17 @@ def place_rows(experiment: Experiment, rows: Rows, first: Rows, read: list[str])
         if not rows.complementary:
             faults += twice_faults(rows, who, "a patient and visit")
         else:
-            faults += clash_faults(rows, who, read)
-        noticed, found = misdated(spec, rows, visits, own)
+            # Of repeats it is not known which counts, so they need not agree either.
+            faults += instance_faults(rows, who, read) or clash_faults(rows, who, each)
+        holds = rows.texts[read].notna().any(axis=1)
+        noticed, found = misdated(spec, rows, visits.where(holds), own)
         return Placement(
             visits=visits, days=planned(spec, visits), faults=faults + found, noticed=noticed
         )
     faults += window_faults(experiment)
     if faults:
         return Placement(visits=pd.Series(index=own.index, dtype="object"), days=own, faults=faults)
-    holds = rows.texts[read].notna().any(axis=1)
+    holds = rows.texts[each].notna().any(axis=1)
     who = (rows.ids + " on day " + own.map("{:g}".format)).where(holds)
     faults += twice_faults(rows, who, "a patient and day")
     visits, noticed = nearest_visits(spec, rows, own.where(holds))
@@ -104,9 +110,14 @@ def twice_faults(rows: Rows, who: pd.Series, unit: str) -> list[str]:
     twice = who.notna() & who.duplicated(keep=False)
     if not twice.any():
         return []
+    shown = shown_ids(rows.ids, sorted(set(who[twice])), recurring=float(twice.mean()))
+    at = at_rows(who.index[twice])
+    remedy = f"One row {unit} is required; merge or remove the others."
+    if shown is not None:
+        return [f"{rows.file}: patient {shown} stands more than once ({at}). {remedy}"]
     return [
-        f"{rows.file}: patient {a_few(sorted(set(who[twice])))} stands more than once (rows "
-        f"{a_few(who.index[twice])}). One row {unit} is required; merge or remove the others."
+        f"{rows.file}, column '{rows.patient}': {int(twice.sum())} rows ({at}) are of patients who "
+        f"stand more than once. {remedy[:-1]}, or write the column of pseudonyms under 'patient'."
     ]
 
 
@@ -117,10 +128,16 @@ def clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     if not columns:
         return []
     names = list(several.index[several.any(axis=1)])
+    shown = shown_ids(rows.ids, names)
+    called = (
+        f"patient {shown} has"
+        if shown
+        else f"{how_many(len(names), 'patient has', 'patients have')}"
+    )
     return [
-        f"{rows.file}: patient {a_few(names)} has several rows (rows "
-        f"{a_few(who.index[who.isin(names)])}) that hold {a_few(map(repr, columns))}. One value a "
-        "patient and visit is required; remove the others."
+        f"{rows.file}: {called} several rows ({at_rows(who.index[who.isin(names)])}) that hold "
+        f"{a_few(map(repr, columns))}. One value a patient and visit is required; remove the "
+        "others."
     ]
 
 
@@ -138,15 +155,39 @@ def named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series, 
             f"{place}: visits {', '.join(alike)} are declared with one code. Give each its own."
         )
     if raw.isna().any():
-        at = a_few(raw.index[raw.isna()])
-        faults.append(f"{place}: rows {at} have no visit. Add it or drop them.")
-    unknown = sorted(set(raw[visits.isna()].dropna()) - set(map(plain_code, spec.ignore_visits)))
-    if unknown:
-        faults.append(
-            f"{place}: visit {a_few(map(repr, unknown))} is not declared. Declared: "
-            f"{', '.join(codes)}. Declare it or list it under 'ignore_visits'."
-        )
+        faults.append(f"{place}: {lack(raw.index[raw.isna()])} no visit. Add it or drop the row.")
+    strange = raw[visits.isna()].dropna()
+    strange = strange[~strange.isin(list(map(plain_code, spec.ignore_visits)))]
+    if len(strange):
+        known = f"Declared: {', '.join(codes)}."
+        words = undeclared_words(strange, known, some_known=bool(visits.notna().any()))
+        faults.append(f"{place}: {words}")
     return visits, faults
+
+
+def undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> str:
+    """Return the words for visits that are not declared; what may be answers is not named.
+
+    A wrong column under 'visit' holds answers. A visit is no number here, and is met in several
+    rows, or stands beside others that are declared.
+    """
+    names = sorted(set(strange))
+    if not any(map(is_number, names)) and (some_known or len(strange) >= 2 * len(names)):
+        one, it = len(names) == 1, "it" if len(names) == 1 else "them"
+        return (
+            f"visit{'s' * (not one)} {a_few(map(repr, names))} {'is' if one else 'are'} not "
+            f"declared. {known} Declare {it} or list {it} under 'ignore_visits'."
+        )
+    return (
+        f"{how_many(len(strange), 'row names', 'rows name')} {how_many(len(names), 'visit')} "
+        f"({at_rows(strange.index)}) not declared. {known} Declare the codes or list them under "
+        "'ignore_visits', or write the column that names the visit under 'visit'."
+    )
+
+
+def lack(rows: pd.Index) -> str:
+    """Return some rows and the verb for what they do not have."""
+    return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
 
 
 def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
@@ -157,14 +198,15 @@ def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
         return pd.Series(np.nan, index=texts.index), []
     place, faults = f"{rows.file}, column '{column}'", []
     if table.visit is None and texts[column].isna().any():
-        at = a_few(texts.index[texts[column].isna()])
-        faults.append(f"{place}: rows {at} have no {'day' if table.day else 'date'}. Add it.")
+        words = lack(texts.index[texts[column].isna()])
+        faults.append(f"{place}: {words} no {'day' if table.day else 'date'}. Add it.")
     if table.day is not None:
         days = numbers_of(texts[column], table.decimal)
         wrong = texts[column].notna() & days.isna()
         if wrong.any():
-            remedy = "Write the days from baseline as numbers."
-            faults.append(f"{place}: {counted(wrong, texts[column])} are not numbers. {remedy}")
+            words = counted(wrong, texts[column], "is not a number", "are not numbers")
+            hint = missing_hint(texts[column][wrong], table.missing, rows.name)
+            faults.append(f"{place}: {words}. Write the days from baseline as numbers.{hint}")
         return days, faults
     dates, found = dates_of(rows, column, table.date_format)
     holder = rows if table.start in texts.columns else first
@@ -172,9 +214,11 @@ def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
     begun = rows.ids.map(starts)
     lacking = sorted(set(rows.ids[dates.notna() & begun.isna() & rows.ids.notna()]))
     if lacking and not more:
+        shown = shown_ids(rows.ids, lacking)
         more = [
-            f"{holder.file}, column '{table.start}': {len(lacking)} patients have no start date "
-            f"({a_few(lacking)}). Days are counted from it; add it."
+            f"{holder.file}, column '{table.start}': "
+            f"{how_many(len(lacking), 'patient has', 'patients have')} no start date"
+            f"{f' ({shown})' if shown else ''}. Days are counted from it; add it."
         ]
     return dates - begun, faults + found + more
 
@@ -186,10 +230,12 @@ def dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list
     wrong = texts.notna() & dates.isna()
     if not wrong.any():
         return dates, []
+    found = counted(wrong, texts, "is not a date", "are not dates")
+    hint = missing_hint(texts[wrong], rows.spec.missing, rows.name)
     return dates, [
-        f"{rows.file}, column '{column}': {counted(wrong, texts)} are not dates written as "
-        f"{date_format}. Correct them, or set 'date_format' beside 'file' (dates of workbooks and "
-        "SPSS are read as %Y-%m-%d)."
+        f"{rows.file}, column '{column}': {found} written as {date_format}. Correct them, or set "
+        "'date_format' beside 'file' (dates of workbooks and SPSS are read as %Y-%m-%d)."
+        f"{hint}"
     ]
 
 
@@ -205,9 +251,9 @@ def changing(rows: Rows, column: str, values: pd.Series) -> list[str]:
     if not n_patients:
         return []
     return [
-        f"{rows.file}, column '{column}': changes within {n_patients} patients. A value of "
-        "the patient must be the same in all rows; correct the table, or declare a column of the "
-        "visits with 'by_visit: true'."
+        f"{rows.file}, column '{column}': changes within {how_many(n_patients, 'patient')}. A "
+        "value of the patient must be the same in all rows; correct the table, or declare a "
+        "column of the visits with 'by_visit: true'."
     ]
 
 
@@ -217,8 +263,11 @@ def window_faults(experiment: Experiment) -> list[str]:
     without = [name for name, visit in visits.items() if visit.window is None]
     if not without:
         return []
+    have = "visit{} {} {} no".format(
+        *(("", a_few(without), "has") if len(without) == 1 else ("s", a_few(without), "have"))
+    )
     return [
-        f"{experiment.where('cohort', 'visits', without[0])}: visits {a_few(without)} have no "
+        f"{experiment.where('cohort', 'visits', without[0])}: {have} "
         "'window', and rows are put to visits by their day. Give each visit the days before and "
         "after that still count, such as 'window: 3'."
     ]
@@ -244,35 +293,71 @@ def nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
 def nearest_visits(spec: CohortSpec, rows: Rows, days: pd.Series) -> tuple[pd.Series, list[Notice]]:
     """Return the visit of each row, one row a patient and visit, and what was noticed."""
     found = nearest(spec, days).assign(patient=rows.ids, day=days)
-    inside = found[found["visit"].notna()].sort_values(["gap", "day"], kind="stable")
+    # What was measured after the baseline day stands for baseline only where nothing else does.
+    found["late"] = after_baseline(spec, found["visit"], days)
+    inside = found[found["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
     aside = inside.duplicated(["patient", "visit"])
-    equal = inside.duplicated(["patient", "visit", "gap"], keep=False)
-    chosen = inside.index[~aside]
     noticed, texts = [], []
     both = sorted(found.index[found["tied"]])
     if both:
+        lie, count = ("lies", "counts") if len(both) == 1 else ("lie", "count")
         texts.append(
-            f"{len(both)} rows lie equally near to two visits and count for the earlier one (rows "
-            f"{a_few(both)})"
+            f"{how_many(len(both), 'row')} {lie} equally near to two visits and {count} for the "
+            f"earlier one ({at_rows(both)})"
         )
     if aside.any():
-        at = sorted(inside.index[aside])
-        ties = int((equal & aside).sum())
-        texts.append(
-            f"{len(at)} rows are set aside, because another row of the patient is nearer to the "
-            f"visit, or as near and earlier ({ties} times) (rows {a_few(at)})"
-        )
+        texts.append(aside_words(inside, aside))
     if texts:
         meant = [*both, *inside.index[aside]]
         noticed.append(noticed_of("HO012", f"{rows.file}: {'; '.join(texts)}.", rows.ids[meant]))
     outside = found.index[days.notna() & found["visit"].isna()]
     if len(outside):
+        lie, be = ("lies", "is") if len(outside) == 1 else ("lie", "are")
         text = (
-            f"{rows.file}: {len(outside)} of {int(days.notna().sum())} rows lie in no visit's "
-            f"window and are not used (rows {a_few(outside)})."
+            f"{rows.file}: {len(outside)} of {int(days.notna().sum())} rows {lie} in no visit's "
+            f"window and {be} not used ({at_rows(outside)})."
         )
         noticed.append(noticed_of("HO013", text, rows.ids[outside]))
-    return found["visit"].where(found.index.isin(chosen)), noticed
+    visits = found["visit"].where(found.index.isin(inside.index[~aside]))
+    return visits, noticed + late_baselines(spec, rows, visits, days)
+
+
+def aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
+    """Return how many rows give way to another one of the patient and visit, and why."""
+    at = sorted(inside.index[aside])
+    first = inside.groupby(["patient", "visit"])[["late", "gap"]].transform("first")
+    ties = aside & (inside["gap"] == first["gap"]) & (inside["late"] == first["late"])
+    late = aside & inside["late"] & ~first["late"].astype(bool)
+    words = (
+        f"{how_many(len(at), 'row is', 'rows are')} set aside, because another row of the patient "
+        f"is nearer to the visit, or as near and earlier ({how_many(int(ties.sum()), 'time')})"
+    )
+    if late.any():
+        n = how_many(int(late.sum()), "time")
+        words += f", or not after the baseline day, which counts first ({n})"
+    return f"{words} ({at_rows(at)})"
+
+
+def after_baseline(spec: CohortSpec, visits: pd.Series, days: pd.Series) -> pd.Series:
+    """Return which rows count as baseline and lie after the baseline day."""
+    late: pd.Series = (visits == spec.baseline) & (days > spec.visits[spec.baseline].day)
+    return late
+
+
+def late_baselines(
+    spec: CohortSpec, rows: Rows, visits: pd.Series, days: pd.Series
+) -> list[Notice]:
+    """Return what is noticed of rows that count as baseline after the baseline day."""
+    late = after_baseline(spec, visits, days)
+    if not late.any():
+        return []
+    n, at = int(late.sum()), late.index[late]
+    text = (
+        f"{rows.file}: {how_many(n, 'row counts', 'rows count')} as baseline '{spec.baseline}' and "
+        f"{'lies' if n == 1 else 'lie'} after the baseline day ({at_rows(at)}), so what "
+        f"{'it holds' if n == 1 else 'they hold'} was not measured before treatment."
+    )
+    return [noticed_of("HO025", text, rows.ids[at])]
 
 
 def misdated(
@@ -281,28 +366,60 @@ def misdated(
     """Return what was noticed of days that do not fit the visit they are named for, and faults."""
     windows = {name: visit.window for name, visit in spec.visits.items()}
     due, window = planned(spec, visits), visits.map(windows).astype("float64")
-    outside = (days - due).abs() > window
-    early = (days < 0) & (due > 0) & (outside | window.isna())
-    outside &= ~early
-    if not outside.any():
-        return [], negative_faults(rows, early)
-    dated = days.notna() & visits.notna()
-    text = (
-        f"{rows.file}: in {int(outside.sum())} of {int(dated.sum())} rows the day lies outside the "
-        f"window of the visit the row names (rows {a_few(outside.index[outside])}). The name of "
-        "the visit decides."
-    )
-    return [noticed_of("HO014", text, rows.ids[outside])], negative_faults(rows, early)
+    gap, alone = (days - due).abs(), window.isna()
+    gaps = pd.DataFrame({name: (days - one.day).abs() for name, one in spec.visits.items()})
+    least = gaps.min(axis=1)
+    beyond, nearer = gap > window, alone & (gap > least)
+    early = (days < 0) & (due > 0) & (beyond | alone)
+    faults = negative_faults(rows, early) + future_faults(spec, rows, due, days)
+    noticed = late_baselines(spec, rows, visits, days)
+    dated = int((days.notna() & visits.notna()).sum())
+    texts, odd = [], (beyond | nearer) & ~early
+    for which, where in (
+        (beyond & ~early, "lies outside the window of the visit the row names"),
+        (nearer & ~early, "lies nearer to another visit than to the one the row names"),
+    ):
+        if which.any():
+            at = at_rows(which.index[which])
+            texts.append(f"in {int(which.sum())} of {dated} rows the day {where} ({at})")
+    if texts:
+        text = f"{rows.file}: {'; '.join(texts)}. The name of the visit decides."
+        noticed.append(noticed_of("HO014", text, rows.ids[odd]))
+    return noticed, faults
+
+
+def future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series) -> list[str]:
+    """Return the fault of rows named for baseline whose day is later than the first follow-up's.
+
+    Their values would be features, and the outcome may have been known by then.
+    """
+    begin = spec.visits[spec.baseline].day
+    later = {visit.day: name for name, visit in spec.visits.items() if visit.day > begin}
+    if not later:
+        return []
+    first = min(later)
+    future = (due <= begin) & (days > first)
+    if not future.any():
+        return []
+    name, lie = ("names", "lies") if future.sum() == 1 else ("name", "lie")
+    return [
+        f"{rows.file}, column '{rows.spec.day or rows.spec.date}': "
+        f"{how_many(int(future.sum()), 'row')} ({at_rows(future.index[future])}) {name} baseline, "
+        f"or a visit before it, and {lie} after the day of '{later[first]}'. What is known at "
+        "baseline is no later than the first follow-up; correct the day, the visit or the start."
+    ]
 
 
 def negative_faults(rows: Rows, early: pd.Series) -> list[str]:
     """Return the fault of rows before the patient's start that belong to no visit there."""
     if not early.any():
         return []
-    column = rows.spec.day or rows.spec.date
+    n, column = int(early.sum()), rows.spec.day or rows.spec.date
+    have, fit, days = (
+        ("has", "fits", "a negative day") if n == 1 else ("have", "fit", "negative days")
+    )
     return [
-        f"{rows.file}, column '{column}': {int(early.sum())} rows (rows "
-        f"{a_few(early.index[early])}) have negative days, before the patient's start, and fit no "
-        "visit there. Correct dates whose day and month were exchanged, or the start; or declare "
-        "a visit with that day."
+        f"{rows.file}, column '{column}': {how_many(n, 'row')} ({at_rows(early.index[early])}) "
+        f"{have} {days}, before the patient's start, and {fit} no visit there. Correct dates whose "
+        "day and month were exchanged, or the start; or declare a visit with that day."
     ]

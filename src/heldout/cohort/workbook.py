@@ -9,6 +9,7 @@ import zipfile
 from typing import Any
 
 from heldout.cohort.cells import Grid, cell_text
+from heldout.cohort.words import how_many
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
 
 __all__ = ["read_workbook"]
@@ -74,8 +75,9 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
         faults.append(f"{place}: cells {a_few(merged)} are merged. Unmerge them and fill each.")
     if unsaved:
         faults.append(
-            f"{place}: {len(unsaved)} cells ({a_few(unsaved)}) hold a formula without its value. "
-            "Open the workbook in a spreadsheet program and save it, or paste the values."
+            f"{place}: {how_many(len(unsaved), 'cell')} ({a_few(unsaved)}) "
+            f"hold{'s' * (len(unsaved) == 1)} a formula without its value. Open the workbook in a "
+            "spreadsheet program and save it, or paste the values."
         )
     raise_faults(CohortError, faults)
     return Grid(rows=rows)

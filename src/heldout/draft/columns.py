@@ -9,18 +9,22 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from heldout.cohort.cells import numbers_of
+from heldout.draft.dates import DATE
+from heldout.draft.faults import plan_stops
 from heldout.draft.layout import Layout
-from heldout.draft.names import LATE_WORDS, name_of, words_of
+from heldout.draft.names import CONTROLS, LATE_WORDS, name_of, words_of
 from heldout.draft.tables import Opened
 from heldout.errors import a_few
+from heldout.spec import ColumnSpec
 
 __all__ = ["ColumnGuess", "plain_column"]
 
 MOST_LEVELS, LONGEST_CODE = 8, 20
 SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
 SEX = {"m": "male", "f": "female", "w": "female"}
-CONTROLS = frozenset(("hc", "hv", "control", "controls", "healthy", "ctrl"))
-DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}")
+# Codes that say nothing without a label, and those of one letter that do.
+UNSAID = re.compile(r"[+-]?\d+([.,]0+)?|[A-Za-z]")
+SAID = frozenset("ynj")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,12 @@ class ColumnGuess:
         The key.
     levels : dict
         Code of a category -> label.
-    doubt : str
-        What a person must decide about it; empty if nothing.
+    controls : tuple of str
+        Codes of a category that may be of people who are no patients.
+    partly : int
+        Patients for whom some of the items, and not all, are missing at a visit.
+    doubts : tuple of str
+        What a person must decide about it.
     late : bool
         Whether its name sounds like something known after treatment only.
     constant : bool
@@ -62,7 +70,9 @@ class ColumnGuess:
     scores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     instrument: str | None = None
     levels: Mapping[str, str] = field(default_factory=dict)
-    doubt: str = ""
+    controls: tuple[str, ...] = ()
+    partly: int = 0
+    doubts: tuple[str, ...] = ()
     late: bool = False
     constant: bool = False
 
@@ -97,19 +107,43 @@ def plain_column(
     share = numbers.notna().mean()
     if are_codes(texts, patients) and (share < 1 or texts.nunique() == 2 or labels):
         codes = sorted(texts.unique())
-        controls = sorted(CONTROLS & {code.casefold() for code in codes})
+        levels = {code: labels.get(code) or label_of(code, words) for code in codes}
         return replace(
             guess,
             kind="category",
-            levels={code: labels.get(code) or label_of(code, words) for code in codes},
+            levels=levels,
             why=f"{len(codes)} codes, each of several patients",
-            doubt=f"{a_few(controls)} may be healthy controls; leave them out with 'include'"
-            if controls
-            else "",
+            controls=tuple(code for code in codes if is_control(code, levels[code])),
+            doubts=unsaid(stem.replace("{visit}", ""), levels),
         )
     if share > 0.9:
-        return replace(guess, kind="number", why="numbers" if share == 1 else "numbers, mostly")
+        number = ColumnSpec(kind="number")
+        return replace(
+            guess,
+            kind="number",
+            why="numbers" if share == 1 else "numbers, mostly",
+            doubts=plan_stops(opened, at.values(), number),
+        )
     return guess
+
+
+def unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the question what codes mean that say it neither themselves nor by a label."""
+    codes = [
+        code
+        for code, label in levels.items()
+        if code == label and UNSAID.fullmatch(code) and code.casefold() not in SAID
+    ]
+    if not codes:
+        return ()
+    listed = a_few(codes[:-1], MOST_LEVELS) + " and " + codes[-1] if codes[1:] else codes[0]
+    ask = f"what do codes {listed} of '{stem}' mean? Write it behind them under 'levels'."
+    return (ask if codes[1:] else ask.replace("codes", "code", 1),)
+
+
+def is_control(code: str, label: str) -> bool:
+    """Return whether a code may be of people who are no patients."""
+    return bool((words_of(code) | words_of(label)) & CONTROLS)
 
 
 def are_codes(texts: pd.Series, patients: pd.Series) -> bool:
@@ -122,12 +156,10 @@ def are_codes(texts: pd.Series, patients: pd.Series) -> bool:
 
 
 def at_baseline(at: Mapping[str, str], cells: pd.DataFrame, layout: Layout) -> pd.Series:
-    """Return a column's texts at the first visit, or wherever its visit is not told."""
-    first = layout.visits[0]
+    """Return a column's texts at baseline, or wherever its visit is not told."""
+    first = layout.baseline
     texts = cells[at.get(first.name) or next(iter(at.values()))]
-    if layout.visit is None or first.name not in at:
-        return texts
-    return texts[cells[layout.visit] == first.text]
+    return layout.at(texts, first) if first.name in at else texts
 
 
 def label_of(code: str, words: set[str]) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import inf
+from typing import TypeVar
 
 import pandas as pd
 
+from heldout.draft.dates import DATE, FEW, Dated, find_dates
 from heldout.draft.names import (
     PATIENT_NAMES,
     SITE_NAMES,
@@ -19,7 +21,7 @@ from heldout.draft.names import (
     visit_in,
     visit_text,
 )
-from heldout.errors import CohortError
+from heldout.errors import CohortError, a_few
 
 __all__ = ["Layout", "Series", "VisitGuess", "find_layout"]
 
@@ -27,6 +29,7 @@ __all__ = ["Layout", "Series", "VisitGuess", "find_layout"]
 # where a name tells no visit.
 Series = dict[str, dict[str, str]]
 Parsed = tuple[str, VisitText]
+Cells = TypeVar("Cells", pd.Series, pd.DataFrame)
 UNITS_OF_COLUMNS = {"week": "w", "wk": "w", "month": "m", "day": "d", "avisitdy": "d"}
 MOST_VISITS = 30
 # Where a series has follow-ups only, the column of its bare name is its baseline.
@@ -35,11 +38,12 @@ BASELINE = VisitText(text="baseline", day=0.0, rank=0.0, called="baseline")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisitGuess:
-    """One visit: its name, what the table writes, and the days if the text says them."""
+    """One visit: its name, what the table writes, the days if the text says them, a window."""
 
     name: str
     text: str
     day: float | None
+    window: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Layout:
     Attributes
     ----------
     patient, site, visit : str or None
-        Source columns; `visit` of a long table only.
+        Source columns; `visit` of a long table only, where one names the visits.
     named : bool
         Whether the patients' column is named so; otherwise it is a guess from its values.
     visits : tuple of VisitGuess
@@ -60,6 +64,10 @@ class Layout:
         Columns that were seen at ignored visits only.
     series : dict
         Every other column, in the order of its name.
+    dated : Dated or None
+        Of a long table whose rows are put to visits by their dates.
+    rows : Series or None
+        Of a long table: the text of each row's visit; missing in rows of none.
     """
 
     patient: str
@@ -70,6 +78,22 @@ class Layout:
     ignored: tuple[str, ...]
     unused: tuple[str, ...]
     series: Series
+    dated: Dated | None = None
+    rows: pd.Series | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def long(self) -> bool:
+        """Whether a patient has a row for each visit."""
+        return self.rows is not None
+
+    @property
+    def baseline(self) -> VisitGuess:
+        """The visit at day 0, or the first one."""
+        return next((visit for visit in self.visits if visit.day == 0), self.visits[0])
+
+    def at(self, texts: Cells, visit: VisitGuess) -> Cells:
+        """Return what columns hold in the rows of a visit; everything in a wide table."""
+        return texts if self.rows is None else texts[self.rows == visit.text]
 
 
 def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None) -> Layout:
@@ -95,19 +119,20 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None
     columns = sorted(map(str, cells.columns), key=lambda name: (name.casefold(), name))
     cells = cells[columns]
     patient, named = find_patient(cells)
-    visit = find_visit(cells, patient) if cells[patient].duplicated().any() else None
-    if visit is not None and cells[visit].nunique() > MOST_VISITS:
-        raise CohortError(
-            f"Column '{visit}' holds {cells[visit].nunique()} different entries, more than visits "
-            "can be. Give the table a column 'visit' that names the planned visit of each row."
-        )
+    visit, dated = find_visits(cells, patient)
     site = find_site(cells, patient)
-    rest = cells.drop(columns=[column for column in (patient, site, visit) if column])
-    if visit is None:
+    keys = (patient, site, visit, *((dated.column, dated.start) if dated else ()))
+    rest = cells.drop(columns=[column for column in keys if column])
+    rows = dated.visits if dated else cells[visit] if visit else None
+    if rows is None:
         texts, series = wide_series(rest, counted)
     else:
-        texts, series = long_series(rest, cells[patient], cells[visit])
+        texts = planned_texts(dated) if dated else named_texts(rows)
+        series = long_series(rest, cells[patient], rows)
     visits, ignored = in_time(texts)
+    if dated:
+        windows = {name: window for name, (_, window) in dated.planned.items()}
+        visits = {key: replace(one, window=windows[one.text]) for key, one in visits.items()}
     known = {key: guess.name for key, guess in visits.items()} | {"": ""}
     kept = {
         stem: {known[key]: column for key, column in at.items() if key in known}
@@ -123,6 +148,8 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None
         ignored=tuple(ignored),
         unused=tuple(sorted(unused)),
         series={stem: at for stem, at in kept.items() if at},
+        dated=dated,
+        rows=rows,
     )
 
 
@@ -148,12 +175,47 @@ def find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
     return guessed[0], False
 
 
-def find_visit(cells: pd.DataFrame, patient: str) -> str:
-    """Return the column that names the visits of a table with several rows a patient."""
+def find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated | None]:
+    """Return what tells the visits of a patient apart in a long table: a column, or dates."""
+    several = cells[patient].duplicated(keep=False)
+    if not several.any():
+        return None, None
+    n_patients, twice = cells[patient].nunique(), sorted(set(cells.loc[several, patient]))
+    # Of so few, a date or a month may tell the rows apart by chance.
+    by_chance = len(twice) <= FEW * n_patients
+    visit = None if by_chance else find_visit(cells, patient)
+    if visit is not None:
+        if cells[visit].nunique() > MOST_VISITS:
+            raise CohortError(
+                f"Column '{visit}' holds {cells[visit].nunique()} different entries, more than "
+                "visits can be. Give the table a column 'visit' that names the planned visit of "
+                "each row."
+            )
+        return visit, None
+    dated, why = (None, "") if by_chance else find_dates(cells, patient)
+    if dated is not None:
+        return None, dated
+    found = f"Column '{patient}' names {n_patients} patients in {len(cells)} rows"
+    if len(twice) * 2 < n_patients:
+        raise CohortError(
+            f"{found}: patient {a_few(twice)} stands more than once (rows "
+            f"{a_few(cells.index[several])}). One row a patient is required; merge or remove the "
+            "others. Or, if the rows are visits, give the table a column 'visit'."
+        )
+    raise CohortError(
+        f"{found}, and no column tells the visits of a patient apart.{why} Give the table a column "
+        "'visit' (or week, day, month, redcap_event_name) with a value in every row, once a "
+        "patient."
+    )
+
+
+def find_visit(cells: pd.DataFrame, patient: str) -> str | None:
+    """Return the column that names the visits of a table with several rows a patient, or None."""
 
     def parts_rows(name: str) -> bool:
         pair = cells[[patient, name]]
-        return bool(pair[name].notna().all() and not pair.duplicated().any())
+        alone = pair[name].notna().all() and not pair.duplicated().any()
+        return bool(alone and not pair[name].str.fullmatch(DATE).all())
 
     called = {
         squeezed(name): name for name in map(str, cells) if name != patient and parts_rows(name)
@@ -165,11 +227,7 @@ def find_visit(cells: pd.DataFrame, patient: str) -> str:
         texts = cells[name].unique()
         if len(texts) <= MOST_VISITS and all(visit_text(text) for text in texts):
             return name
-    raise CohortError(
-        f"Column '{patient}' names {cells[patient].nunique()} patients in {len(cells)} rows, and "
-        "no column tells the visits of a patient apart. Give the table a column 'visit' (or week, "
-        "day, month, redcap_event_name) with a value in every row, once a patient."
-    )
+    return None
 
 
 def find_site(cells: pd.DataFrame, patient: str) -> str | None:
@@ -215,21 +273,32 @@ def wide_series(
     return texts, series
 
 
-def long_series(
-    cells: pd.DataFrame, patients: pd.Series, visits: pd.Series
-) -> tuple[dict[str, list[VisitText]], Series]:
-    """Return the visits of a long table, and its columns; the changing ones by visit."""
-    unit = UNITS_OF_COLUMNS.get(squeezed(str(visits.name)), "v")
+def named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
+    """Return the visits that a long table's column names."""
+    unit = UNITS_OF_COLUMNS.get(squeezed(str(rows.name)), "v")
     texts = {}
-    for rank, text in enumerate(sorted(visits.unique())):
+    for rank, text in enumerate(sorted(rows.unique())):
         unknown = VisitText(text=text, day=None, rank=1e4 + rank, called=text)
         texts[text] = [visit_text(text, unit=unit) or unknown]
+    return texts
+
+
+def planned_texts(dated: Dated) -> dict[str, list[VisitText]]:
+    """Return the visits that a long table's dates propose."""
+    return {
+        name: [VisitText(text=name, day=day, rank=day, called=name)]
+        for name, (day, _) in dated.planned.items()
+    }
+
+
+def long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> Series:
+    """Return the columns of a long table; the changing ones by visit."""
     series = Series()
     for name in map(str, cells):
         changing = cells[name].groupby(patients).nunique().max() > 1
-        seen = sorted(visits[cells[name].notna()].unique())
+        seen = sorted(rows[cells[name].notna()].dropna().unique())
         series[name] = dict.fromkeys(seen, name) if changing else {"": name}
-    return texts, series
+    return series
 
 
 def in_time(texts: Mapping[str, list[VisitText]]) -> tuple[dict[str, VisitGuess], list[str]]:

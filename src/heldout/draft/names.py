@@ -11,12 +11,16 @@ from dataclasses import dataclass
 
 __all__ = [
     "BASELINE_WORDS",
+    "CONTROLS",
+    "DATE_NAMES",
     "FAMILIES",
     "LATE_WORDS",
     "PATIENT_NAMES",
     "SITE_NAMES",
+    "START_NAMES",
     "VISIT_NAMES",
     "VisitText",
+    "many",
     "name_of",
     "squeezed",
     "visit_in",
@@ -37,6 +41,44 @@ SITE_NAMES = re.compile(
 VISIT_NAMES = (
     *("redcapeventname", "visit", "visitname", "avisit", "visitnum", "avisitn", "event"),
     *("timepoint", "occasion", "wave", "session", "time", "week", "wk", "month", "day", "avisitdy"),
+)
+# Of the date of a row, the most usual; and what stands in names of a patient's day 0.
+DATE_NAMES = frozenset(
+    [
+        "date",
+        "datum",
+        "visitdate",
+        "dateofvisit",
+        "visdate",
+        "assessmentdate",
+        "dateofassessment",
+        "besuchsdatum",
+        "untersuchungsdatum",
+        "erhebungsdatum",
+        "testdatum",
+        "data",
+        "datavisita",
+    ]
+)
+START_NAMES = ("start", "begin", "first", "baseline", "erst", "dose", "random", "inclu", "einschl")
+# Words in codes, or in their labels, of people who are no patients.
+CONTROLS = frozenset(
+    [
+        "hc",
+        "hv",
+        "ctrl",
+        "control",
+        "controls",
+        "healthy",
+        "kontrolle",
+        "kontrollen",
+        "kontrollgruppe",
+        "gesund",
+        "gesunde",
+        "controllo",
+        "controlli",
+        "sani",
+    ]
 )
 # The instrument's family -> how columns call it; the first known key of a family is assumed.
 FAMILIES = {
@@ -153,6 +195,11 @@ def words_of(name: str) -> set[str]:
     return set(re.findall(r"[a-z]+", parted.casefold())) | set(
         re.findall(r"[a-z]+", name.casefold())
     )
+
+
+def many(number: int, word: str) -> str:
+    """Return a count with its word: ``1 patient``, ``2 patients``."""
+    return f"{number} {word}" + ("" if number == 1 else "s")
 
 
 def name_of(text: str, taken: set[str] | None = None) -> str:

@@ -7,21 +7,34 @@ from dataclasses import replace
 
 import pandas as pd
 
+from heldout.cohort.cells import numbers_of
 from heldout.draft.columns import ColumnGuess
+from heldout.draft.faults import item_stops, plan_stops
 from heldout.draft.layout import Layout, Series, VisitGuess
 from heldout.draft.names import BASELINE_WORDS, name_of, squeezed, words_of
-from heldout.draft.scales import Keys, family_of, fitting_score, item_bases, named_keys
+from heldout.draft.scales import (
+    Keys,
+    family_of,
+    fitting_scores,
+    item_bases,
+    named_keys,
+    nearly_all,
+)
+from heldout.draft.tables import Opened
 from heldout.errors import a_few
+from heldout.spec import ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
 __all__ = ["items_of", "merged", "most_likely", "scores_of", "with_baseline"]
 
+# Visit -> column.
+Places = Mapping[str, str]
 # Clinician scales before self-report; then anything that measures depression.
 RANK = ("madrs", "hamd", "qids", "bdi", "phq")
 
 
 def items_of(
-    series: Series, numbers: Mapping[str, pd.Series], keys: Keys, left_out: dict[str, str]
+    series: Series, opened: Opened, layout: Layout, keys: Keys, left_out: dict[str, str]
 ) -> Iterator[ColumnGuess]:
     """Yield every complete set of items, and take its columns out of the series."""
     for base, stems in sorted(item_bases(series).items(), key=lambda one: (-len(one[1]), one[0])):
@@ -32,24 +45,105 @@ def items_of(
         name = next((one for one in names if keys[one].items == len(found)), names[0])
         if len(found) * 2 <= keys[name].items:
             continue
-        at = [series.pop(stem) for stem in stems.values()]
-        columns = [column for places in at for column in places.values()]
-        visits = set(at[0]).intersection(*at[1:])
-        patterns = {visit: item_pattern([one[visit] for one in at]) for visit in visits}
+        given = [(int(text), series.pop(stem)) for text, stem in stems.items()]
+        columns = [column for _, places in given for column in places.values()]
+        at = at_visits(dict(given), opened, layout)
+        visits = set(at[1]).intersection(*at.values())
+        patterns = {visit: item_pattern([one[visit] for one in at.values()]) for visit in visits}
         fault = unread_items(name, found, patterns, keys)
         if fault:
             left_out |= dict.fromkeys(columns, fault)
             continue
-        low, high = min(keys[name].bounds)[0], max(high for _, high in keys[name].bounds)
-        outside = any(not numbers[one].dropna().between(low, high).all() for one in columns)
+        lacking, unread = lacking_items(name, at, visits, layout)
+        left_out |= unread
+        read = [(item, one[visit]) for item, one in sorted(at.items()) for visit in sorted(visits)]
         yield ColumnGuess(
             name=name_of(name),
             kind="instrument",
             instrument=name,
             items=patterns,
             why=f"called like {keys[name].name}, and all {len(found)} items are there",
-            doubt=f"answers outside {low:g}..{high:g}: another coding?" if outside else "",
+            partly=partly_answered(at, visits, opened, layout, keys[name]),
+            doubts=(*lacking, *item_stops(opened, read, keys[name])),
         )
+
+
+def at_visits(given: Mapping[int, Places], opened: Opened, layout: Layout) -> dict[int, Places]:
+    """Return the visits and columns of each item.
+
+    In a long table an item that everybody answers alike is at the visits of the others, too.
+    """
+    measured = {visit for places in given.values() for visit in places} - {""}
+    if not layout.long or not measured:
+        return dict(given)
+    return {
+        item: {
+            visit.name: places[""]
+            for visit in layout.visits
+            if visit.name in measured and layout.at(opened.cells[places[""]], visit).notna().any()
+        }
+        if "" in places
+        else places
+        for item, places in given.items()
+    }
+
+
+def lacking_items(
+    name: str, at: Mapping[int, Places], visits: set[str], layout: Layout
+) -> tuple[list[str], dict[str, str]]:
+    """Return what is to be decided where some items are lacking, and columns not read for it."""
+    doubts: list[str] = []
+    unread: dict[str, str] = {}
+    for visit in layout.visits:
+        there = {item: places[visit.name] for item, places in at.items() if visit.name in places}
+        lacking = sorted(set(at) - set(there))
+        if visit.name in visits or not there:
+            continue
+        base = max(item_bases(there.values()).items(), key=lambda one: len(one[1]))[0]
+        named = a_few(f"'{base.replace('{item}', str(item))}'" for item in lacking)
+        if layout.long:
+            doubts.append(
+                f"at {visit.text}, {name} is left out: nobody has a value of {named} there. Add "
+                "the values if it was asked; if it was not, delete this mark."
+            )
+            continue
+        why = f"items of {name} at {visit.text}, where others are lacking"
+        unread |= dict.fromkeys(there.values(), why)
+        doubts.append(
+            f"at {visit.text}, {name} is left out: the table has no column {named}. Add it (blank "
+            "if it was not asked), or delete this mark."
+        )
+    return doubts, unread
+
+
+def partly_answered(
+    at: Mapping[int, Places], visits: set[str], opened: Opened, layout: Layout, key: InstrumentKey
+) -> int:
+    """Return how many patients lack single items that prorating may fill in."""
+    if not key.prorate or not key.scored or "suicid" in key.construct_:
+        return 0
+    dated = {visit.name: visit for visit in layout.visits}
+    who: set[str] = set()
+    for name in visits:
+        answered = pd.DataFrame(
+            {
+                item: is_answered(opened, places[name], key.not_assessed.get(item, ()))
+                for item, places in at.items()
+                if item not in key.suicidality
+            }
+        )
+        rows = layout.at(answered, dated[name]) if name in dated else answered
+        partly = rows.any(axis=1) & ~rows.all(axis=1)
+        who |= set(opened.cells.loc[partly.index[partly], layout.patient])
+    return len(who)
+
+
+def is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> pd.Series:
+    """Return which cells of an item hold an answer."""
+    texts = opened.cells[column]
+    if not not_assessed:
+        return texts.notna()
+    return texts.notna() & ~numbers_of(texts, opened.spec.decimal).isin(not_assessed)
 
 
 def unread_items(name: str, found: list[int], patterns: Mapping[str, str], keys: Keys) -> str:
@@ -59,7 +153,9 @@ def unread_items(name: str, found: list[int], patterns: Mapping[str, str], keys:
         return f"look like items of {name}, which has {key.items}; found {len(found)}"
     if key.scores_only is not None:
         return f"items of {name}, whose key scores none: {key.scores_only}"
-    if not patterns or "" in patterns.values():
+    if not patterns:
+        return f"items of {name}, of which no visit has all {key.items}"
+    if "" in patterns.values():
         return f"items of {name} that no pattern names; rename them {name}_1 to {name}_{key.items}"
     return ""
 
@@ -73,35 +169,41 @@ def item_pattern(columns: list[str]) -> str:
 
 
 def scores_of(
-    series: Series, numbers: Mapping[str, pd.Series], keys: Keys
+    series: Series, opened: Opened, numbers: Mapping[str, pd.Series], keys: Keys
 ) -> Iterator[ColumnGuess]:
     """Yield every column that is a score by its name and its values, and take it out."""
     for stem, at in list(series.items()):
         names, rest = named_keys(stem, keys)
         if not names or not at:
             continue
-        values = pd.concat([numbers[column] for column in at.values()]).dropna()
-        fit = fitting_score(names, rest, values, keys) if len(values) else None
-        if fit is None:
+        values = pd.concat([numbers[column] for column in dict.fromkeys(at.values())]).dropna()
+        fit = fitting_scores(names, rest, values, keys)
+        if not fit:
             continue
-        name, score = fit
-        others = [one for one in names if one != name and fitting_score([one], rest, values, keys)]
+        (name, score), others = fit[0], [one for one, _ in fit[1:]]
         del series[stem]
+        called, spec = stem.replace("{visit}", ""), ColumnSpec(instrument="x")
+        also = f"'{called}' is taken as {name}; name and values also fit {a_few(others)}"
         yield ColumnGuess(
-            name=name_of(stem.replace("{visit}", "")),
+            name=name_of(called),
             kind="instrument",
             instrument=name,
             at=at if score == TOTAL_SCORE else {},
             scores={} if score == TOTAL_SCORE else {score: at},
-            why=called_like(name, score, keys),
-            doubt=f"taken as {name}; name and values also fit {a_few(others)}" if others else "",
+            why=called_like(name, score, values, keys),
+            doubts=(
+                *((also,) if others else ()),
+                *plan_stops(opened, at.values(), spec, keys[name], score),
+            ),
         )
 
 
-def called_like(name: str, score: str, keys: Keys) -> str:
+def called_like(name: str, score: str, values: pd.Series, keys: Keys) -> str:
     """Return the evidence for a score: its name and its range."""
     low, high = keys[name].scores[score].range
-    return f"called like {keys[name].name}, and all values lie in {low:g}..{high:g}"
+    wrong = int((~values.between(low, high)).sum())
+    share = f"all but {wrong} of {len(values)} values" if wrong else "all values"
+    return f"called like {keys[name].name}, and {share} lie in {low:g}..{high:g}"
 
 
 def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
@@ -119,7 +221,7 @@ def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
                 one,
                 at={**one.at, **guess.at},
                 scores={**one.scores, **guess.scores},
-                doubt=one.doubt or guess.doubt,
+                doubts=tuple(dict.fromkeys((*one.doubts, *guess.doubts))),
             )
         else:
             other = name_of(guess.name, set(found))
@@ -144,32 +246,35 @@ def with_baseline(
     layout: Layout,
     outcome: ColumnGuess | None,
     series: Series,
-    numbers: Mapping[str, pd.Series],
-    keys: Keys,
+    opened: Opened,
+    key: InstrumentKey | None,
 ) -> tuple[Layout, ColumnGuess | None, dict[str, str]]:
     """Return layout and outcome with a first visit that is baseline, and what is doubtful."""
     visits, doubts = layout.visits, dict[str, str]()
-    start = visits[0] if visits and visits[0].day == 0 else None
-    if outcome is not None and (start is None or start.name not in outcome.visits):
-        low, high = keys[outcome.instrument or ""].scores[TOTAL_SCORE].range
+    start = next((visit for visit in visits if visit.day == 0), None)
+    if outcome is not None and key is not None and (not start or start.name not in outcome.visits):
         hinted = [
             (stem, at[""])
             for stem, at in series.items()
-            if set(at) == {""}
-            and ({squeezed(stem), *words_of(stem)} & set(BASELINE_WORDS) or stem.endswith("0"))
-            and numbers[at[""]].notna().any()
-            and numbers[at[""]].dropna().between(low, high).all()
+            if set(at) == {""} and may_be_baseline(stem, at[""], opened, key)
         ]
         if len(hinted) == 1 and outcome.at:
             (stem, column) = hinted[0]
             del series[stem]
+            low, high = key.scores[TOTAL_SCORE].range
             new = start or VisitGuess(name="baseline", text="baseline", day=0.0)
             visits = visits if start else (new, *visits)
+            stops = plan_stops(opened, [column], ColumnSpec(instrument="x"), key)
             outcome = replace(
                 outcome,
                 at={new.name: column, **outcome.at},
-                doubt=f"'{column}' is taken for its baseline, because it is named so and lies in "
-                f"{low:g}..{high:g}; make sure",
+                doubts=(
+                    f"'{column}' is taken for the baseline of {outcome.name}, because it is named "
+                    f"so and {'nearly all' if stops else 'all'} its values lie in {low:g}.."
+                    f"{high:g}; make sure",
+                    *stops,
+                    *outcome.doubts,
+                ),
             )
             return replace(layout, visits=visits), outcome, doubts
     if start is None:
@@ -178,3 +283,12 @@ def with_baseline(
         if len(visits) > 1:
             doubts["baseline"] = f"'{first.text}' is the first visit found; is it baseline?"
     return replace(layout, visits=visits), outcome, doubts
+
+
+def may_be_baseline(stem: str, column: str, opened: Opened, key: InstrumentKey) -> bool:
+    """Return whether a column is called as a baseline and its values are as of the total."""
+    if not ({squeezed(stem), *words_of(stem)} & set(BASELINE_WORDS) or stem.endswith("0")):
+        return False
+    numbers = numbers_of(opened.cells[column], opened.spec.decimal).dropna()
+    inside = numbers.between(*key.scores[TOTAL_SCORE].range)
+    return len(numbers) > 0 and nearly_all(inside)

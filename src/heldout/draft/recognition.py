@@ -14,6 +14,7 @@ from heldout.draft.names import name_of
 from heldout.draft.questionnaires import items_of, merged, most_likely, scores_of, with_baseline
 from heldout.draft.scales import Keys, counted_visits, named_keys
 from heldout.draft.tables import Opened
+from heldout.spec.instrument import TOTAL_SCORE
 
 __all__ = ["Recognised", "recognise"]
 
@@ -87,10 +88,11 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
     numbers = {str(name): numbers_of(cells[name], decimal) for name in cells}
     series = dict(layout.series)
     left_out = dict.fromkeys(layout.unused, "seen only at visits of which nothing tells the day")
-    instruments = list(items_of(series, numbers, keys, left_out))
-    instruments = merged([*instruments, *scores_of(series, numbers, keys)])
+    instruments = list(items_of(series, opened, layout, keys, left_out))
+    instruments = merged([*instruments, *scores_of(series, opened, numbers, keys)])
     outcome = most_likely(instruments, keys)
-    layout, found, doubts = with_baseline(layout, outcome, series, numbers, keys)
+    key = keys[outcome.instrument or ""] if outcome else None
+    layout, found, doubts = with_baseline(layout, outcome, series, opened, key)
     instruments = [found if one is outcome and found else one for one in instruments]
     plain: list[ColumnGuess] = []
     for stem, at in series.items():
@@ -99,13 +101,13 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
             left_out |= dict.fromkeys(at.values(), guess)
             continue
         name = name_of(guess.name, {one.name for one in (*instruments, *plain)})
-        plain.append(replace(guess, name=name, doubt=misfit(stem, guess, keys)))
+        plain.append(replace(guess, name=name, doubts=misfit(stem, guess, numbers, keys)))
     instruments.sort(key=lambda one: (one is not found, one.name))
     plain.sort(key=lambda one: (one.kind == "text", one.name))
     return Recognised(
         opened=opened,
         layout=layout,
-        baseline=layout.visits[0].name,
+        baseline=layout.baseline.name,
         columns=(*instruments, *plain),
         outcome=found,
         observed=counts(found, cells, layout),
@@ -114,12 +116,21 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
     )
 
 
-def misfit(stem: str, guess: ColumnGuess, keys: Keys) -> str:
-    """Return the doubt about a number that is called as a score and cannot be it."""
+def misfit(
+    stem: str, guess: ColumnGuess, numbers: Mapping[str, pd.Series], keys: Keys
+) -> tuple[str, ...]:
+    """Return the doubts about a column, and that about one called as a score that it is not."""
     names, rest = named_keys(stem, keys)
-    if names and not rest and guess.kind == "number":
-        return f"called like {names[0]}, but not all values lie in its range"
-    return guess.doubt
+    if not names or rest or guess.kind != "number" or not keys[names[0]].has_total:
+        return guess.doubts
+    low, high = keys[names[0]].scores[TOTAL_SCORE].range
+    values = pd.concat([numbers[column] for column in dict.fromkeys(guess.at.values())]).dropna()
+    outside = int((~values.between(low, high)).sum())
+    return (
+        f"'{stem.replace('{visit}', '')}' is called like {names[0]}, but {outside} of "
+        f"{len(values)} values lie outside {low:g}..{high:g}; it is declared as a plain number.",
+        *guess.doubts,
+    )
 
 
 def counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) -> dict[str, int]:
@@ -131,6 +142,6 @@ def counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) -> 
         column = outcome.at.get(visit.name) or outcome.items.get(visit.name, "")
         texts = cells.get(column.replace("{item}", "1"))
         if texts is not None:
-            rows = texts if layout.visit is None else texts[cells[layout.visit] == visit.text]
-            found[visit.name] = int(rows.notna().sum())
+            seen = layout.at(texts, visit).dropna()
+            found[visit.name] = int(cells.loc[seen.index, layout.patient].nunique())
     return found

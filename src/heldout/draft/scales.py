@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 import pandas as pd
 
 from heldout.cohort.cells import numbers_of
+from heldout.draft.dates import FEW
 from heldout.draft.names import (
     FAMILIES,
     TOTAL,
@@ -17,10 +18,21 @@ from heldout.draft.names import (
     visit_text,
 )
 from heldout.spec import InstrumentKey
+from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["Keys", "counted_visits", "fitting_score", "item_bases", "named_keys"]
+__all__ = [
+    "Keys",
+    "counted_visits",
+    "family_of",
+    "fitting_scores",
+    "item_bases",
+    "named_keys",
+    "nearly_all",
+]
 
 Keys = Mapping[str, InstrumentKey]
+# Of at least as many values, one outside of the range is an error of typing.
+ENOUGH = 10
 VERSION = r"(\d{1,2}|bech|ii)?"
 VERSIONS = {"bech": "6", "ii": "2"}
 # Words that say nothing about which scale it is.
@@ -75,10 +87,10 @@ def versions(members: list[str], version: str, keys: Keys) -> list[str]:
     return sorted(fit, key=lambda name: (name != "hamd17", -keys[name].items, name))
 
 
-def fitting_score(
+def fitting_scores(
     names: list[str], rest: str, values: pd.Series, keys: Keys
-) -> tuple[str, str] | None:
-    """Return the key and the score that a column can be, by its values' range, or None.
+) -> list[tuple[str, str]]:
+    """Return the keys and scores that a column can be, by its values' range, the likeliest first.
 
     Parameters
     ----------
@@ -93,17 +105,38 @@ def fitting_score(
 
     Returns
     -------
-    tuple of str, or None
+    list of (str, str)
+        Those whose range holds all values; if there are none, those whose range holds nearly
+        all: an error of typing does not make another scale of a column with a clear name.
     """
-    for name in names:
-        scores = keys[name].scores
-        wanted = [one for one in scores if rest and squeezed(one).startswith(rest)]
-        score = wanted[0] if len(wanted) == 1 else "total"
-        if score not in scores or (rest and len(wanted) != 1):
-            continue
-        if len(values) and values.between(*scores[score].range).all():
-            return name, score
-    return None
+    meant = [(name, score) for name in names if (score := meant_score(name, rest, keys))]
+    inside = {one: values.between(*keys[one[0]].scores[one[1]].range) for one in meant}
+    if values.empty:
+        return []
+    return [one for one in meant if inside[one].all()] or [
+        one for one in meant if nearly_all(inside[one])
+    ]
+
+
+def meant_score(name: str, rest: str, keys: Keys) -> str | None:
+    """Return the score of a key that a column's name means: its total, or what `rest` begins."""
+    scores = keys[name].scores
+    if not rest:
+        return TOTAL_SCORE if TOTAL_SCORE in scores else None
+    wanted = [one for one in scores if squeezed(one).startswith(rest)]
+    return wanted[0] if len(wanted) == 1 else None
+
+
+def nearly_all(inside: pd.Series) -> bool:
+    """Return whether so few values lie outside that they are errors of typing.
+
+    Examples
+    --------
+    >>> nearly_all(pd.Series([True] * 19 + [False])), nearly_all(pd.Series([True, False]))
+    (True, False)
+    """
+    outside = int((~inside).sum())
+    return outside == 0 or (len(inside) >= ENOUGH and outside <= max(1, FEW * len(inside)))
 
 
 def counted_visits(

@@ -16,6 +16,8 @@ from heldout.draft.files import (
     feature_lines,
     reasons,
     rendered,
+    start_name,
+    starts_file,
 )
 from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised, recognise
@@ -105,6 +107,8 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
             number = len(decisions) + 1
             decisions.append(Decision(number=number, file=file, line=line, text=text))
     contents[table] = data.read_bytes()
+    if found.layout.dated and not found.layout.dated.start:
+        contents[starts_file(table)] = starts_text(found)
     write_folder(folder, contents)
     return Draft(
         folder=folder,
@@ -113,6 +117,17 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
         found=found,
         decisions=tuple(decisions),
     )
+
+
+def starts_text(found: Recognised) -> str:
+    """Return the table of each patient's site and first date."""
+    layout, cells = found.layout, found.opened.cells
+    assert layout.dated is not None
+    starts = layout.dated.starts.rename(start_name(found)).rename_axis(layout.patient).reset_index()
+    if layout.site:
+        sites = cells.groupby(layout.patient)[layout.site].first()
+        starts.insert(1, layout.site, starts[layout.patient].map(sites))
+    return str(starts.to_csv(index=False))
 
 
 def write_folder(folder: Path, contents: dict[str, str | bytes]) -> None:
@@ -151,10 +166,12 @@ def summary(draft: Draft) -> dict[str, Any]:
         "files": list(draft.files),
         "recognised": {
             "patients": int(found.opened.cells[layout.patient].nunique()),
-            "layout": "long" if layout.visit else "wide",
+            "layout": "long" if layout.long else "wide",
             "patient": layout.patient,
             "site": layout.site,
             "visit": layout.visit,
+            "date": layout.dated.column if layout.dated else None,
+            "start": layout.dated.start if layout.dated else None,
             "visits": {visit.name: visit.day for visit in layout.visits},
             "ignored_visits": list(layout.ignored),
             "baseline": found.baseline,

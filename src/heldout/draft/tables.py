@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,8 @@ import pandas as pd
 
 from heldout.cohort.cells import is_number, numbers_of
 from heldout.cohort.tables import read_table
-from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, squeezed
-from heldout.errors import CohortError
+from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, many, squeezed
+from heldout.errors import CohortError, a_few
 from heldout.spec import TableSpec
 
 __all__ = ["Opened", "open_table"]
@@ -51,13 +51,13 @@ class Opened:
         Texts, missing where not observed.
     spec : TableSpec
         How it was read; the file is the bare name.
-    doubtful : tuple of str
-        Numbers that look like missing codes in some columns and like values in others.
+    doubts : tuple of str
+        What a person must decide about numbers that may mean 'not observed'.
     """
 
     cells: pd.DataFrame
     spec: TableSpec
-    doubtful: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
 
 def open_table(path: Path, sheet: str | None = None) -> Opened:
@@ -87,12 +87,14 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
             f"{path.name}: most of its {cells.shape[1]} columns are named by numbers, so row 1 "
             "seems to be a patient's. Row 1 must hold the names of the columns; add it."
         )
-    codes, doubtful = missing_codes(cells, spec.decimal)
+    found = missing_codes(cells, spec.decimal)
+    codes = [code for code, apart in found.items() if all(apart.values())]
+    doubts = tuple(code_doubts(cells, found))
     if codes:
         listed = (*MISSING, *(code for code in codes if code not in MISSING))
         spec = spec.model_copy(update={"missing": listed})
         cells = read(path, spec)
-    return Opened(cells=cells, spec=spec, doubtful=tuple(doubtful))
+    return Opened(cells=cells, spec=spec, doubts=doubts)
 
 
 def read(path: Path, spec: TableSpec) -> pd.DataFrame:
@@ -133,24 +135,59 @@ def text_form(path: Path) -> Iterable[tuple[str, str]]:
         yield "decimal", ","
 
 
-def missing_codes(cells: pd.DataFrame, decimal: str) -> tuple[list[str], list[str]]:
-    """Return texts that mean 'not observed' in every column, and those that do in some only."""
-    found: dict[str, set[bool]] = {}
-    for name in cells:
+def missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, bool]]:
+    """Return texts that may mean 'not observed', and in which columns they do.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        Texts.
+    decimal : str
+        The decimal mark.
+
+    Returns
+    -------
+    dict
+        Text, sorted -> column -> whether it means that there, and is no value like others.
+    """
+    found: dict[str, dict[str, bool]] = {}
+    for name in sorted(map(str, cells)):
         texts = cells[name].dropna()
         numbers = numbers_of(texts, decimal)
         for text in texts[texts.str.casefold().isin(MISSING_WORDS)].unique():
-            found.setdefault(text, set()).add(True)
+            found.setdefault(text, {})[name] = True
         suspect = numbers.isin(MISSING_NUMBERS)
         others = numbers[~suspect].dropna()
         if len(others) * 2 < len(texts) or others.nunique() < 2:
             continue
-        called = squeezed(str(name))
+        called = squeezed(name)
         named = called in (*PATIENT_NAMES, *VISIT_NAMES) or SITE_NAMES.fullmatch(called)
         for code in texts[suspect].unique():
             value = float(numbers[texts == code].iloc[0])
             # Far from everything else: below zero where nothing is, or half as high again.
             apart = others.min() >= 0 if value < 0 else others.max() * 1.5 < value
-            found.setdefault(code, set()).add(bool(apart) and not named)
-    codes = sorted(code for code, apart in found.items() if apart == {True})
-    return codes, sorted(code for code, apart in found.items() if apart == {True, False})
+            found.setdefault(code, {})[name] = bool(apart) and not named
+    return dict(sorted(found.items()))
+
+
+def code_doubts(cells: pd.DataFrame, found: Mapping[str, Mapping[str, bool]]) -> Iterator[str]:
+    """Yield the question about every number that may mean 'not observed'; words say it."""
+    for code, apart in found.items():
+        if not is_number(code):
+            continue
+        missing = [name for name, one in apart.items() if one]
+        values = [name for name, one in apart.items() if not one]
+        if missing and values:
+            yield (
+                f"{code} looks like 'not observed' in {a_few(map(repr, missing))} and like a value "
+                f"in {a_few(map(repr, values))}. Blank the cells that mean 'not observed', or add "
+                "the code to 'missing'."
+            )
+        elif missing:
+            where = cells.apply(lambda texts, code=code: texts == code)
+            columns, rows = where.columns[where.any()], where.index[where.any(axis=1)]
+            yield (
+                f"{code} is read as 'not observed' in {many(int(where.sum().sum()), 'cell')} of "
+                f"{a_few(map(repr, sorted(columns)))} (rows {a_few(rows)}). If it is a value, or "
+                "an error of typing, take it out of 'missing' and correct the table."
+            )

@@ -10,12 +10,14 @@ import hashlib
 import json
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from heldout.errors import ExportError
@@ -29,6 +31,9 @@ from heldout.validation import FittedModel
 
 __all__ = ["predict_file", "write_bundle"]
 
+# Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
+# processes, kernel ridge, and label propagation.
+ROWS = ("_fit_X", "support_vectors_", "X_train_", "X_fit_", "X_")
 LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
 
 
@@ -66,13 +71,14 @@ def write_bundle(
     Raises
     ------
     ExportError
-        If the folder exists or cannot be written, or the model holds a type that is not on the
-        list of trusted ones.
+        If the folder exists or cannot be written, or the model keeps rows of patients, tells
+        scores only, or holds a type that is not on the list of trusted ones.
     """
     import skops.io
 
     if folder.exists():
         raise ExportError(f"{folder}: exists already. Give a new folder, or remove this one.")
+    refuse_model(fitted)
     pipeline, composition = taken_apart(fitted.pipeline, matrix)
     model = skops.io.dumps(pipeline)
     types = sorted(skops.io.get_untrusted_types(data=model))
@@ -103,6 +109,41 @@ def write_bundle(
     sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]
     contents["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
     return write_folder(contents, folder)
+
+
+def refuse_model(fitted: FittedModel) -> None:
+    """Refuse a model that keeps rows of patients, or whose scores only a study can read."""
+    name, estimator = fitted.model.name, fitted.pipeline[-1]
+    keeper = next(keepers_in(estimator, set()), None)
+    if keeper is not None:
+        raise ExportError(
+            f"'{name}' keeps rows of the training patients to predict from ({keeper}), and no row "
+            "of a patient may leave in a bundle. Export another model."
+        )
+    if fitted.model.margin == "score":
+        raise ExportError(
+            f"'{name}' gives scores, which become probabilities by a sigmoid that no bundle holds. "
+            "Export another model."
+        )
+
+
+def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
+    """Yield where an estimator, or one that it is made of, keeps rows it was fitted to."""
+    if id(part) in seen or isinstance(part, type | ModuleType):
+        return
+    seen.add(id(part))
+    if isinstance(part, dict):
+        inside = list(part.values())
+    elif isinstance(part, list | tuple) or (isinstance(part, np.ndarray) and part.dtype == object):
+        inside = list(part)
+    else:
+        held = getattr(part, "__dict__", {})
+        yield from (
+            f"{name} of {type(part).__name__}" for name in ROWS if np.size(held.get(name, ())) > 1
+        )
+        inside = list(held.values())
+    for one in inside:
+        yield from keepers_in(one, seen)
 
 
 def write_folder(contents: dict[str, bytes], folder: Path) -> Path:

@@ -7,21 +7,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.inference import Cell, area, derive_verdict, render_verdict
+from heldout.inference import (
+    Cell,
+    PermutationTest,
+    area,
+    derive_verdict,
+    percent,
+    probability,
+    render_verdict,
+)
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
 
 __all__ = ["render_card"]
 
 CARD_HEAD = {
-    "class": (
-        "| held-out estimate | AUC | 95 % interval | Brier | Brier skill |",
-        "|---|---|---|---|---|",
-    ),
+    "class": ("held-out estimate", "AUC", "95 % interval", "Brier", "Brier skill"),
     "number": (
-        "| held-out estimate | variance explained | 95 % interval | mean absolute error | of the "
-        "training mean |",
-        "|---|---|---|---|---|",
+        "held-out estimate",
+        "variance explained",
+        "95 % interval",
+        "mean absolute error",
+        "of the training mean",
     ),
 }
 
@@ -61,7 +68,7 @@ def render_card(
     lines = [
         f"# {plain(outcome.label)} at {outcome.follow_up}",
         "",
-        render_verdict(derive_verdict([cells["headline"]], cells["headline"])),
+        verdict_of(record.permutation, outcome, cells["headline"]),
         "",
         "## Intended use",
         "",
@@ -75,12 +82,12 @@ def render_card(
         "",
         "## How well it does",
         "",
-        *CARD_HEAD[outcome.kind],
-        card_row("the procedure that chose it", cells["headline"]),
-        card_row("this kind of model alone", cells["model"]),
+        *estimate_table(outcome, cells),
         "",
         "The first row is the estimate to quote."
         + (" Probabilities are uncalibrated scores." if outcome.kind == "class" else ""),
+        *arithmetic_lines(cells["headline"]),
+        *reading_lines(record.permutation, outcome),
         "",
         "## Inputs",
         "",
@@ -107,6 +114,52 @@ def render_card(
         "",
     ]
     return "\n".join(lines)
+
+
+def verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
+    """Return what the headline allows to say; only a primary one stands on its own p."""
+    named = headline if outcome.primary or test is None else None
+    return render_verdict(derive_verdict([headline], named, test))
+
+
+def estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[str]:
+    """Return the held-out figures as a table; with p if a permutation test was made."""
+    tested = cells["headline"].p is not None
+    head = [*CARD_HEAD[outcome.kind], *(["p", "p, adjusted"] if tested else [])]
+    return [
+        f"| {' | '.join(head)} |",
+        "|---" * len(head) + "|",
+        card_row("the procedure that chose it", cells["headline"]),
+        card_row("this kind of model alone", cells["model"]),
+    ]
+
+
+def arithmetic_lines(cell: Cell) -> list[str]:
+    """Return what the baseline score alone gives where the outcome is computed from it."""
+    if cell.arithmetic is None:
+        return []
+    gives = (
+        f"explains {percent(cell.arithmetic)} % of the variance"
+        if cell.kind == "number"
+        else f"gives an AUC of {area(cell.arithmetic)}"
+    )
+    return [
+        "",
+        f"The outcome is computed from the baseline score: arithmetic alone {gives}, and chance "
+        "lies there.",
+    ]
+
+
+def reading_lines(test: PermutationTest | None, outcome: OutcomeFacts) -> list[str]:
+    """Return how to read the p."""
+    if test is None:
+        return []
+    named = " This outcome was named as primary beforehand; its own p counts."
+    return [
+        "",
+        f"p is of {test.permutations} permutations of the whole study; adjusted, of having looked "
+        f"at all its outcomes, follow-ups and models.{named if outcome.primary else ''}",
+    ]
 
 
 def plain(text: str) -> str:
@@ -160,12 +213,20 @@ def card_row(name: str, cell: Cell) -> str:
     if cell.kind == "number":
         return (
             f"| {name} | {cell.r2 or 0:.2f} | {cell.r2_low or 0:.2f} to {cell.r2_high or 0:.2f} | "
-            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |"
+            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |{p_columns(cell)}"
         )
     return (
         f"| {name} | {area(cell.auc or 0)} | {area(cell.auc_low or 0)} to "
         f"{area(cell.auc_high or 0)} | {cell.brier:.3f} | {cell.brier_skill:+.2f} |"
+        f"{p_columns(cell)}"
     )
+
+
+def p_columns(cell: Cell) -> str:
+    """Return a cell's p and its adjusted p as the last columns of its row."""
+    if cell.p is None:
+        return ""
+    return f" {probability(cell.p)} | {probability(cell.p_adjusted)} |"
 
 
 def input_row(column: FeatureColumn) -> str:

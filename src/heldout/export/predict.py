@@ -55,6 +55,7 @@ FORMAT = 2
 FIRST_ROW = 2
 LARGEST = 1e15
 ROUNDING = 1e-9
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
@@ -201,10 +202,34 @@ def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[st
     ragged = [number for number, line in numbered if len(line) != len(header)]
     if ragged:
         raise Refused(f"{path}: rows {few(ragged)} do not have {len(header)} cells.")
-    return [
+    rows = [
         (number, dict(zip(header, (cell.strip() for cell in line), strict=True)))
         for number, line in numbered[1:]
     ]
+    check_names(path, rows, schema["patient"])
+    return rows
+
+
+def check_names(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> None:
+    """Refuse patients who stand twice, and names that are no text."""
+    where: dict[str, list[int]] = {}
+    for number, row in rows:
+        if row.get(column):
+            where.setdefault(row[column], []).append(number)
+    faults = []
+    odd = [number for name, found in where.items() if CONTROL.search(name) for number in found]
+    if odd:
+        faults.append(
+            f"{path}: column '{column}' holds a control character, such as a NUL or a line break: "
+            f"rows {few(sorted(odd))}. Remove it."
+        )
+    twice = [number for found in where.values() if len(found) > 1 for number in found]
+    if twice:
+        faults.append(
+            f"{path}: column '{column}' names a patient more than once: rows {few(sorted(twice))}. "
+            "One row a patient is required; remove the others."
+        )
+    refuse(faults)
 
 
 def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:

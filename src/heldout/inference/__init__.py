@@ -11,20 +11,34 @@ from heldout.inference.intervals import (
     r_squared_interval,
     score_interval,
 )
-from heldout.inference.verdict import Verdict, area, derive_verdict, percent, render_verdict
+from heldout.inference.permutation import PermutationTest, p_values, stop_after
+from heldout.inference.verdict import (
+    LEVEL,
+    Verdict,
+    area,
+    derive_verdict,
+    percent,
+    probability,
+    render_verdict,
+)
 
 __all__ = [
+    "LEVEL",
     "VARIANCE_FACTOR",
     "Cell",
     "HeldOut",
     "HeldOutNumbers",
+    "PermutationTest",
     "Verdict",
     "area",
     "chance_range",
     "derive_verdict",
+    "p_values",
     "percent",
+    "probability",
     "r_squared_interval",
     "render_verdict",
     "score_cell",
     "score_interval",
+    "stop_after",
 ]

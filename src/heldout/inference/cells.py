@@ -36,6 +36,10 @@ class Cell:
     `reason` says why it was declined. `fold_auc` holds the AUC of each fold, repeat by repeat:
     their spread is that of the splits and says nothing about other patients.
 
+    `p` is of the cell alone, `p_adjusted` of having looked at all cells. `arithmetic` is the AUC,
+    or the variance explained, that the baseline score has by arithmetic alone where the outcome is
+    computed from it: chance is there, not at .50.
+
     Of a number (`kind` ``number``) the figures are those of `heldout.metrics`: `r2` is the
     variance explained out of fold with its interval, `mae` and its reference `mae_mean`, what the
     training mean reaches, are in the number's unit, `concordance` has chance at .50. It has no
@@ -56,6 +60,7 @@ class Cell:
     brier_skill: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    arithmetic: float | None = None
     fold_auc: tuple[float, ...] = ()
     kind: Kind = "class"
     r2: float | None = None

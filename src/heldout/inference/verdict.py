@@ -7,8 +7,12 @@ from dataclasses import dataclass, field
 
 from heldout.inference.cells import Cell
 from heldout.inference.intervals import chance_range
+from heldout.inference.permutation import PermutationTest
 
-__all__ = ["Verdict", "area", "derive_verdict", "percent", "render_verdict"]
+__all__ = ["LEVEL", "Verdict", "area", "derive_verdict", "percent", "probability", "render_verdict"]
+
+# Of the permutation test.
+LEVEL = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +22,10 @@ class Verdict:
     Attributes
     ----------
     level : str
-        ``no_evidence``: the interval of the primary headline, or of every headline if none is
-        primary, does not lie above chance. ``untested``: it does, but no permutation test was
-        made.
+        ``evidence``: the permutation test found something: the primary headline by its own p, or
+        any headline by its p adjusted for all cells. ``no_evidence``: it did not; or, without a
+        test, the interval of the primary headline, or of every headline if none is primary, does
+        not lie above chance. ``untested``: it does, but no permutation test was made.
     sentences : tuple of str
         The words, one sentence each; the first one is the verdict.
     numbers : mapping of str to float
@@ -53,7 +58,9 @@ def area(value: float) -> str:
     return f"{value:.2f}".removeprefix("0")
 
 
-def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
+def derive_verdict(
+    headline: Sequence[Cell], primary: Cell | None, test: PermutationTest | None = None
+) -> Verdict:
     """Return what the headline of each follow-up allows to say.
 
     Parameters
@@ -62,12 +69,16 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
         The model-choosing procedure at every outcome and follow-up; at least one evaluated.
     primary : Cell or None
         The one named beforehand, if it was evaluated.
+    test : PermutationTest or None
+        The one behind the cells' p, if it was made.
 
     Returns
     -------
     Verdict
     """
     evaluated = [cell for cell in headline if cell.status == "evaluated"]
+    if test is not None:
+        return tested_verdict(headline, evaluated, primary, test)
     above = [cell for cell in evaluated if cell.margin_low > 0]
     lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
     deciding = [cell for cell in above if primary is None or cell is primary]
@@ -80,6 +91,98 @@ def derive_verdict(headline: Sequence[Cell], primary: Cell | None) -> Verdict:
     declined = [cell.reason for cell in headline if cell.reason]
     reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
     return Verdict(level=level, sentences=(*words, reach, *declined), numbers=numbers)
+
+
+def tested_verdict(
+    headline: Sequence[Cell],
+    evaluated: Sequence[Cell],
+    primary: Cell | None,
+    test: PermutationTest,
+) -> Verdict:
+    """Return what a permutation test allows to say."""
+    found = [cell for cell in evaluated if (cell.p_adjusted or 0) <= LEVEL]
+    named = primary is not None and (primary.p or 0) <= LEVEL
+    best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
+    lead = primary or best
+    words = []
+    if named:
+        assert primary is not None
+        words.append(f"Evidence that baseline predicts {spoken(primary)}: {with_p(primary)}.")
+    elif primary is None and found:
+        words.append(f"Evidence that baseline predicts {spoken(best)}: {with_p(best)}.")
+    else:
+        words.append(f"No evidence that baseline predicts {spoken(lead)}: {with_p(lead)}.")
+    others = [cell for cell in found if cell is not (primary if primary else best)]
+    if others:
+        listed_ = "; ".join(f"{spoken(cell)}: {with_p(cell)}" for cell in others)
+        words.append(f"Adjusted for all {len(evaluated)} headlines and every model: {listed_}.")
+    words.append(made(test))
+    reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
+    declined = [cell.reason for cell in headline if cell.reason]
+    evidence = named or bool(found)
+    return Verdict(
+        level="evidence" if evidence else "no_evidence",
+        sentences=(*words, reach, *declined),
+        numbers=numbers | {"p": lead.p or 0.0, "p_adjusted": lead.p_adjusted or 0.0},
+    )
+
+
+def with_p(cell: Cell) -> str:
+    """Return a cell's figure with what chance gives, its interval and its p."""
+    if cell.kind == "number":
+        chance = "the mean alone explains 0"
+        if cell.arithmetic is not None:
+            chance = (
+                f"arithmetic with the baseline score alone explains {percent(cell.arithmetic)} %"
+            )
+        start = (
+            f"out of fold, the model explains {explained(cell)} of the variance (95 % interval "
+            f"{explained_interval(cell)}; {chance})"
+        )
+    else:
+        chance = "chance is .50"
+        if cell.arithmetic is not None:
+            chance = f"arithmetic with the baseline score alone gives {area(cell.arithmetic)}"
+        start = (
+            f"the AUC for patients held out is {area(cell.auc or 0)} (95 % interval "
+            f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}; {chance})"
+        )
+    return f"{start}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
+
+
+def probability(p: float | None) -> str:
+    """Return a p as it is printed: two digits, more where it is small, never 0.
+
+    Parameters
+    ----------
+    p : float or None
+        In (0, 1]; None counts as 1.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> probability(0.043), probability(0.00012), probability(0.2), probability(1.0)
+    ('.043', '.0001', '.20', '1.00')
+    """
+    value = 1.0 if p is None else p
+    digits = 2 if value >= 0.1 else 3 if value >= 0.001 else 4 if value >= 0.0001 else 6
+    return f"{value:.{digits}f}".removeprefix("0")
+
+
+def made(test: PermutationTest) -> str:
+    """Return how the test was made, and what looking for the best would find in noise."""
+    how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
+    early = ", stopped early" if test.stopped else ""
+    words = f"The test made {test.permutations} permutations ({how}{early})."
+    if test.best_mean is None or test.best_high is None:
+        return words
+    return (
+        f"{words} In them the best AUC of all models and follow-ups was {area(test.best_mean)} on "
+        f"average, and {area(test.best_high)} or more in 1 of 20."
+    )
 
 
 def reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from heldout.instruments.scoring import (
 )
 from heldout.spec import InstrumentKey
 
-__all__ = ["ScoreAudit", "audit_of", "audit_scores"]
+__all__ = ["ScoreAudit", "TableAudit", "audit_of", "audit_scores", "audit_table", "contradictions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +48,8 @@ class ScoreAudit:
     unanswered : int
         Patients without any answer; they count as missing too.
     prorated, skipped, missing : tuple of str
-        Pseudonyms: scored with a part filled in; with an item set to 0 by a skip rule;
-        without a score.
+        Pseudonyms: scored with a part filled in; with an item left open that counts as 0 by a
+        skip rule; without a score.
     """
 
     name: str
@@ -69,6 +69,20 @@ class ScoreAudit:
     prorated: tuple[str, ...]
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableAudit(ScoreAudit):
+    """How one score of a table was made of items, and whose answers a skip rule contradicts.
+
+    Attributes
+    ----------
+    contradicting : tuple of str
+        Pseudonyms of who answered above 0 what by a skip rule was not asked. The rule says
+        whether the answer counts; the score follows it.
+    """
+
+    contradicting: tuple[str, ...]
 
 
 def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[ScoreAudit, ...]:
@@ -141,9 +155,6 @@ def audit_of(
     """
     score, items = result.score, key.items_of(result.score)
     columns = [item - 1 for item in items]
-    skipped = np.zeros(len(answers.values), dtype=np.bool_)
-    if answers.skipped is not None:
-        skipped |= answers.skipped[:, columns].any(axis=1)
     zeroed = {item for skip in key.skip for item in skip.zero}
     direction = key.scores[score].higher_is
 
@@ -162,10 +173,73 @@ def audit_of(
         method=key.scores[score].method,
         rule=result.rule,
         higher_is=(higher_is or direction) if direction == "declared" else direction,
-        n=len(skipped),
+        n=len(answers.values),
         scored=int((~np.isnan(result.values)).sum()),
         unanswered=int(np.isnan(answers.values[:, columns]).all(axis=1).sum()),
         prorated=who(result.prorated),
-        skipped=who(skipped),
+        skipped=who(touched(answers.skipped, items, len(answers.values))),
         missing=who(np.isnan(result.values)),
     )
+
+
+def audit_table(
+    key: InstrumentKey,
+    answers: Answers,
+    result: ScoredItems,
+    *,
+    patients: Sequence[object],
+    higher_is: str | None = None,
+) -> TableAudit:
+    """Return how one score of a table was made.
+
+    Parameters
+    ----------
+    key, answers, result, patients, higher_is
+        As in `audit_of`.
+
+    Returns
+    -------
+    TableAudit
+    """
+    audit = audit_of(
+        key, answers, result, name=result.score, patients=patients, higher_is=higher_is
+    )
+    rows = touched(answers.contradicting, audit.items, audit.n)
+    return TableAudit(
+        **{one.name: getattr(audit, one.name) for one in fields(audit)},
+        contradicting=tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist()),
+    )
+
+
+def touched(
+    flags: NDArray[np.bool_] | None, items: Sequence[int], n_patients: int
+) -> NDArray[np.bool_]:
+    """Return who has a flag at one of some items; nobody if the key knows no such flag."""
+    if flags is None:
+        return np.zeros(n_patients, dtype=np.bool_)
+    return np.asarray(flags[:, [item - 1 for item in items]].any(axis=1))
+
+
+def contradictions(
+    cohort: Cohort, keys: Mapping[str, InstrumentKey]
+) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield whose answers contradict the skip rules of a questionnaire.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With its items.
+    keys : mapping of str to InstrumentKey
+        The keys of its instruments.
+
+    Yields
+    ------
+    tuple of str, str and tuple of str
+        Declared column, visit and pseudonyms, wherever there is somebody.
+    """
+    for column, key, visit in itemised(cohort, keys):
+        answers = read_answers(key, items_at(cohort, key, column, visit))
+        rows = touched(answers.contradicting, range(1, key.items + 1), len(cohort.patients))
+        if rows.any():
+            who = tuple(cohort.patients[row] for row in np.flatnonzero(rows).tolist())
+            yield column, visit, who

@@ -2,17 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
 
-from heldout.errors import InstrumentError, did_you_mean, raise_faults, unknown_name
+from heldout.errors import InstrumentError, did_you_mean, raise_faults
 from heldout.spec import ColumnSpec, Experiment, InstrumentKey, read_instrument_key
 
-__all__ = ["instrument_names", "items_refused", "load_key", "load_keys"]
+__all__ = [
+    "CALL",
+    "COMMAND",
+    "FILE",
+    "Door",
+    "direction_faults",
+    "instrument_names",
+    "items_refused",
+    "language_notes",
+    "load_key",
+    "load_keys",
+    "unknown_instrument",
+]
 
 SHIPPED = "files"
 OWN = ("configs", "instruments")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What to do about a fault, in the words of where the questionnaire was asked for.
+
+    Attributes
+    ----------
+    prorate, direction, no_direction, columns : str
+        To leave items missing; to state what higher means; not to state it; to say where the
+        items are.
+    """
+
+    prorate: str
+    direction: str
+    no_direction: str
+    columns: str = ""
+
+
+FILE = Door(
+    prorate="Write 'prorate: none'",
+    direction="write 'higher_is: worse' or 'higher_is: better'",
+    no_direction="Remove 'higher_is'",
+)
+CALL = Door(
+    prorate="Pass prorate='none'",
+    direction="pass higher_is='worse' or higher_is='better'",
+    no_direction="Leave out higher_is",
+    columns="with a pattern such as 'q{item}' or a list of columns",
+)
+COMMAND = Door(
+    prorate="Leave out --prorate",
+    direction="write --higher-is worse or --higher-is better",
+    no_direction="Leave out --higher-is",
+    columns="with --items and a pattern such as 'q{item}'",
+)
 
 
 def key_files(folder: Path) -> dict[str, Path]:
@@ -64,8 +113,34 @@ def load_key(name: str, folder: Path) -> InstrumentKey:
     """
     known = key_files(folder)
     if name not in known:
-        raise InstrumentError(unknown_name("instrument", "instrument", name, sorted(known)))
+        raise InstrumentError(unknown_instrument("instrument", name, known))
     return read_instrument_key(known[name])
+
+
+def unknown_instrument(where: str, name: str, known: Iterable[str]) -> str:
+    """Return the message for a name that no instrument has; capitals do not hide the meant one.
+
+    Parameters
+    ----------
+    where : str
+        Place, as the author wrote it.
+    name : str
+        What was found.
+    known : iterable of str
+        From `instrument_names`.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> unknown_instrument("instrument", "RFQ8", ["phq9", "rfq8"])
+    "instrument: 'RFQ8' is no known instrument. Known: phq9, rfq8. Did you mean 'rfq8'?"
+    """
+    names = sorted(known)
+    guess = did_you_mean(name.casefold(), names)
+    return f"{where}: '{name}' is no known instrument. Known: {', '.join(names)}.{guess}"
 
 
 def load_keys(experiment: Experiment) -> dict[str, InstrumentKey]:
@@ -95,11 +170,8 @@ def load_keys(experiment: Experiment) -> dict[str, InstrumentKey]:
         if column.instrument is not None
     }
     faults = [
-        unknown_name(
-            experiment.where("cohort", "columns", name, "instrument"),
-            "instrument",
-            instrument,
-            sorted(known),
+        unknown_instrument(
+            experiment.where("cohort", "columns", name, "instrument"), instrument, known
         )
         for name, instrument in wanted.items()
         if instrument not in known
@@ -139,20 +211,26 @@ def declaration_faults(declared: ColumnSpec, key: InstrumentKey) -> Iterator[str
     yield from direction_faults(key, given, declared.higher_is)
 
 
-def direction_faults(key: InstrumentKey, scores: set[str], higher_is: str | None) -> Iterator[str]:
+def direction_faults(
+    key: InstrumentKey, scores: set[str], higher_is: str | None, door: Door = FILE
+) -> Iterator[str]:
     """Yield the fault of a direction that is not stated, or stated against the key."""
     open_ones = [name for name in key.scores if key.scores[name].higher_is == "declared"]
     if higher_is is None and scores & set(open_ones):
         yield (
             f"whether a higher {key.id} is worse or better depends on the version. Look at the "
-            "form used and write 'higher_is: worse' or 'higher_is: better'."
+            f"form used and {door.direction}."
         )
     if higher_is is not None and not open_ones:
-        yield f"the key of {key.id} says what higher means. Remove 'higher_is'."
+        yield f"the key of {key.id} says what higher means. {door.no_direction}."
 
 
 def items_refused(
-    key: InstrumentKey, *, prorate: str = "none", language: str | None = None
+    key: InstrumentKey,
+    *,
+    prorate: str = "none",
+    language: str | None = None,
+    door: Door = FILE,
 ) -> Iterator[str]:
     """Yield why a key does not score items in the way that is asked for.
 
@@ -164,6 +242,8 @@ def items_refused(
         ``none``, ``80%`` or ``half``.
     language : str, optional
         Version of the form.
+    door : Door
+        Where it is asked for.
 
     Yields
     ------
@@ -179,11 +259,34 @@ def items_refused(
         )
     if prorate != "none" and not key.prorate:
         yield (
-            f"{key.id} is never prorated: a missing item of it may not be filled in. Write "
-            "'prorate: none'."
+            f"{key.id} is never prorated: a missing item of it may not be filled in. "
+            f"{door.prorate}."
         )
-    if language in key.differs_in:
+    for other, how in key.differs_in.items():
+        if language is not None and language.casefold() == other.casefold():
+            yield (
+                f"the version '{language}' of {key.id} is scored in another way: {how}. Give its "
+                f"scores, or {own}."
+            )
+
+
+def language_notes(key: InstrumentKey, language: str | None) -> Iterator[str]:
+    """Yield what is not known of the language version that was used.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    language : str, optional
+        Version of the form; one that the key knows to differ is refused elsewhere.
+
+    Yields
+    ------
+    str
+        A sentence.
+    """
+    if language is not None and language.casefold() != key.language.casefold():
         yield (
-            f"the version '{language}' of {key.id} is scored in another way: "
-            f"{key.differs_in[language]}. Give its scores, or {own}."
+            f"the key of {key.id} was published for the version '{key.language}'. That "
+            f"'{language}' is scored in the same way was not verified; look at the form used."
         )

@@ -7,7 +7,7 @@ is filled in unless the study asks for it, and then with what the same person an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from heldout.cohort import Cohort
 from heldout.errors import InstrumentError, raise_faults
-from heldout.instruments.keys import items_refused
+from heldout.instruments.keys import CALL, items_refused
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
@@ -24,6 +24,7 @@ __all__ = [
     "PRORATING",
     "Answers",
     "ScoredItems",
+    "answers_by_items",
     "answers_text",
     "itemised",
     "items_at",
@@ -50,15 +51,19 @@ class Answers:
     Attributes
     ----------
     values : array of shape (n_patients, n_items)
-        After reversal; NaN where not answered, 0 where skipped.
-    not_assessed, skipped : array of bool of shape (n_patients, n_items), or None
-        Items coded as not assessed, and those that a skip rule sets to 0; None if the key
-        knows no such thing.
+        After reversal; NaN where not answered, 0 where a skip rule says so.
+    not_assessed, zeroed, skipped, contradicting : array of bool, as `values`, or None
+        Items coded as not assessed; those that a skip rule sets to 0; those of them that were
+        left open; those that a skip rule says were not asked, and that were answered above 0,
+        before and after reversal, whether that counts or not. None if the key knows no such
+        thing.
     """
 
     values: Floats
     not_assessed: Flags | None
-    skipped: Flags | None
+    zeroed: Flags | None = None
+    skipped: Flags | None = None
+    contradicting: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +115,7 @@ def score_array(
     >>> score_array(madrs, np.full((1, 10), 2.0))["total"]
     array([20.])
     """
-    raise_faults(InstrumentError, list(items_refused(key, prorate=prorate)))
+    raise_faults(InstrumentError, list(items_refused(key, prorate=prorate, door=CALL)))
     answers = read_answers(key, np.asarray(items, dtype=np.float64))
     return {
         score: score_column(key, answers, score, prorate=prorate).values for score in key.scored
@@ -139,28 +144,42 @@ def read_answers(key: InstrumentKey, items: Floats) -> Answers:
         assert unknown is not None
         unknown[:, item - 1] = np.isin(values[:, item - 1], codes)
         values[unknown[:, item - 1], item - 1] = np.nan
-    skipped = skipped_items(key, values)
+    zeroed, unasked = skipped_items(key, values) if key.skip else (None, None)
     for item in key.reverse:
         low, high = key.bounds[item - 1]
         np.subtract(low + high, values[:, item - 1], out=values[:, item - 1])
-    if skipped is not None:
-        values[skipped] = 0.0
-    return Answers(values=values, not_assessed=unknown, skipped=skipped)
+    if zeroed is None or unasked is None:
+        return Answers(values=values, not_assessed=unknown)
+    with np.errstate(invalid="ignore"):
+        # A reversed item that answers 0, or counts 0, is what an unasked one may look like.
+        contradicting = unasked & (items > 0) & (values > 0)
+    skipped = zeroed & np.isnan(values)
+    values[zeroed] = 0.0
+    return Answers(
+        values=values,
+        not_assessed=unknown,
+        zeroed=zeroed,
+        skipped=skipped,
+        contradicting=contradicting,
+    )
 
 
-def skipped_items(key: InstrumentKey, values: Floats) -> Flags | None:
-    """Return the items that skip rules set to 0, each rule after the ones before it."""
-    if not key.skip:
-        return None
-    skipped = np.zeros(values.shape, dtype=np.bool_, order="F")
+def skipped_items(key: InstrumentKey, values: Floats) -> tuple[Flags, Flags]:
+    """Return the items that skip rules set to 0, and all that they say were not asked.
+
+    Each rule comes after the ones before it.
+    """
+    zeroed = np.zeros(values.shape, dtype=np.bool_, order="F")
+    unasked = zeroed.copy(order="F")
     for rule in key.skip:
         asked = [item - 1 for item in rule.items]
-        seen = np.where(skipped[:, asked], 0.0, values[:, asked])
+        seen = np.where(zeroed[:, asked], 0.0, values[:, asked])
         met = (seen == rule.equal).all(axis=1)
         for item in rule.zero:
             blank = rule.also_answered or np.isnan(values[:, item - 1])
-            skipped[:, item - 1] |= met & blank
-    return skipped
+            zeroed[:, item - 1] |= met & blank
+            unasked[:, item - 1] |= met
+    return zeroed, unasked
 
 
 def score_parts(
@@ -190,8 +209,8 @@ def score_parts(
         table = key.recode_of(score, item)
         if table is not None:
             columns[item] = recoded(columns[item], table)
-            if answers.skipped is not None:
-                columns[item][answers.skipped[:, item - 1]] = 0.0
+            if answers.zeroed is not None:
+                columns[item][answers.zeroed[:, item - 1]] = 0.0
     counts = {item: key.counts_of(score, item) for item in items}
     groups = key.scores[score].domains or tuple((item,) for item in items)
     bounds = [
@@ -335,6 +354,14 @@ def itemised(
 def score_name(column: str, score: str) -> str:
     """Return what experiments call a score of a declared column."""
     return column if score == TOTAL_SCORE else f"{column}.{score}"
+
+
+def answers_by_items(key: InstrumentKey, items: Iterable[int]) -> dict[str, list[int]]:
+    """Return the answers that items can have, in words, with the items that can have them."""
+    found: dict[str, list[int]] = {}
+    for item in items:
+        found.setdefault(answers_text(key, item), []).append(item)
+    return found
 
 
 def answers_text(key: InstrumentKey, item: int) -> str:

@@ -12,25 +12,33 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
-from heldout.instruments.audit import ScoreAudit, audit_of
-from heldout.instruments.keys import direction_faults, items_refused, load_key
+from heldout.instruments.audit import TableAudit, audit_table
+from heldout.instruments.keys import (
+    CALL,
+    Door,
+    direction_faults,
+    items_refused,
+    language_notes,
+    load_key,
+)
 from heldout.instruments.scoring import (
     PRORATING,
     Answers,
     ScoredItems,
-    answers_text,
+    answers_by_items,
     read_answers,
     score_column,
     wrong_answers,
 )
 from heldout.spec import InstrumentKey
 
-__all__ = ["Scored", "score_items"]
+__all__ = ["Asked", "Scored", "score_items", "score_table"]
 
 Floats = NDArray[np.float64]
 
-ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped"])
+ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped", "contradicting"])
 SCORE_STATES = pd.Index(["scored", "prorated", "missing"])
+MOST_LISTED, FEW_ROWS = 12, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,22 +49,38 @@ class Scored:
     ----------
     scores : DataFrame of shape (n_rows, n_scores)
         With the table's index; NaN where there is no score.
-    audit : tuple of ScoreAudit
+    audit : tuple of TableAudit
         One a score, with the index's labels for pseudonyms.
     states : DataFrame of shape (n_rows, n_items + n_scores)
-        What became of each item (``answered``, ``missing``, ``not assessed``, ``skipped``),
-        by its number, and of each score (``scored``, ``prorated``, ``missing``), by its name.
+        What became of each item (``answered``, ``missing``, ``not assessed``, ``skipped``,
+        ``contradicting``: answered where a skip rule says that it was not asked), by its number,
+        and of each score (``scored``, ``prorated``, ``missing``), by its name.
     columns : tuple of str
         The column each item was read from.
     key : InstrumentKey
         What was followed.
+    notes : tuple of str
+        What is not known of the scores, such as whether the language version fits the key.
     """
 
     scores: pd.DataFrame
-    audit: tuple[ScoreAudit, ...]
+    audit: tuple[TableAudit, ...]
     states: pd.DataFrame
     columns: tuple[str, ...]
     key: InstrumentKey
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is asked of a table: as in `score_items`, and the words for what is wrong with it."""
+
+    instrument: str
+    columns: str | Sequence[str] | None = None
+    prorate: str = "none"
+    language: str | None = None
+    higher_is: str | None = None
+    door: Door = CALL
 
 
 def score_items(
@@ -110,13 +134,44 @@ def score_items(
     a    7.0
     b   14.0
     """
-    key = load_key(instrument, folder or Path())
-    faults = list(items_refused(key, prorate=prorate, language=language))
-    faults += direction_faults(key, set(key.scored), higher_is)
+    asked = Asked(
+        instrument=instrument,
+        columns=columns,
+        prorate=prorate,
+        language=language,
+        higher_is=higher_is,
+    )
+    return score_table(table, load_key(instrument, folder or Path()), asked)
+
+
+def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored:
+    """Return the scores of a questionnaire whose items stand in a table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row a patient, or a patient and visit. It is not changed.
+    key : InstrumentKey
+        The instrument's key.
+    asked : Asked
+        Where the items are and what is done about them.
+
+    Returns
+    -------
+    Scored
+
+    Raises
+    ------
+    InstrumentError
+        As in `score_items`.
+    """
+    prorate, language, higher_is = asked.prorate, asked.language, asked.higher_is
+    faults = list(items_refused(key, prorate=prorate, language=language, door=asked.door))
+    faults += direction_faults(key, set(key.scored), higher_is, asked.door)
     if prorate not in PRORATING:
         faults.append(f"prorate '{prorate}' is no known rule. Known: {', '.join(PRORATING)}.")
     raise_faults(InstrumentError, faults)
-    places, faults = item_places(table, key, instrument, columns)
+    places, faults = item_places(table, key, asked)
     raise_faults(InstrumentError, faults)
     names = tuple(str(table.columns[place]) for place in places)
     items, faults = item_values(table, key, places, names)
@@ -126,29 +181,21 @@ def score_items(
     return Scored(
         scores=pd.DataFrame({one.score: one.values for one in results}, index=table.index),
         audit=tuple(
-            audit_of(
-                key,
-                answers,
-                one,
-                name=one.score,
-                patients=list(table.index),
-                higher_is=higher_is,
-            )
+            audit_table(key, answers, one, patients=list(table.index), higher_is=higher_is)
             for one in results
         ),
         states=states_of(key, answers, results, table.index),
         columns=names,
         key=key,
+        notes=tuple(language_notes(key, language)),
     )
 
 
 def item_places(
-    table: pd.DataFrame,
-    key: InstrumentKey,
-    instrument: str,
-    columns: str | Sequence[str] | None,
+    table: pd.DataFrame, key: InstrumentKey, asked: Asked
 ) -> tuple[list[int], list[str]]:
     """Return the position of each item's column, and the faults in finding them."""
+    columns, instrument = asked.columns, asked.instrument
     names = [str(name) for name in table.columns]
     if columns is not None and not isinstance(columns, str):
         return listed_places(names, key, list(columns))
@@ -177,7 +224,7 @@ def item_places(
         faults.append(
             f"{key.id} has {key.items} items; the table has no column for item {a_few(lacking)} "
             f"(looked for '{first}' and the like). It has: {a_few(names, limit=12)}. Rename them, "
-            f"or say where they are with a pattern such as 'q{{item}}' or a list of columns."
+            f"or say where they are {asked.door.columns}."
         )
     return [found[item][0] for item in sorted(found)], faults
 
@@ -207,7 +254,7 @@ def item_values(
 ) -> tuple[Floats, list[str]]:
     """Return the items as numbers, and the faults in the answers."""
     items = np.empty((len(table), len(places)), order="F")
-    faults = []
+    no_number = np.zeros(items.shape, dtype=np.bool_, order="F")
     for number, place in enumerate(places):
         column = table.iloc[:, place]
         if not pd.api.types.is_numeric_dtype(column):
@@ -215,22 +262,53 @@ def item_values(
             column = column.mask(column == "")
         numbers = pd.to_numeric(column, errors="coerce")
         items[:, number] = numbers.to_numpy(dtype=np.float64, na_value=np.nan)
-        no_number = column.notna().to_numpy() & np.isnan(items[:, number])
-        if no_number.any():
-            faults.append(f"{told(table, names[number], no_number)} are not numbers.")
+        no_number[:, number] = column.notna().to_numpy() & np.isnan(items[:, number])
     wrong = wrong_answers(key, items)
-    faults += [
-        f"{told(table, names[number], wrong[:, number])} are none of "
-        f"{answers_text(key, number + 1)}. Correct them, or leave them empty."
-        for number in np.flatnonzero(wrong.any(axis=0)).tolist()
-    ]
+    faults = []
+    if no_number.any():
+        text = told(table, key, names, no_number, "not numeric")
+        faults.append(f"{text}. Correct what is wrong, or leave it empty.")
+    if wrong.any():
+        allowed = answers_by_items(key, (np.flatnonzero(wrong.any(axis=0)) + 1).tolist())
+        listed = [f"{answers} (item {a_few(which)})" for answers, which in allowed.items()]
+        required = next(iter(allowed)) if len(allowed) == 1 else "; ".join(listed)
+        text = told(table, key, names, wrong, f"none of {required}")
+        hint = "" if no_number.any() else shift_hint(key, items)
+        faults.append(f"{text}. Correct what is wrong, or leave it empty.{hint}")
     return items, faults
 
 
-def told(table: pd.DataFrame, name: str, rows: NDArray[np.bool_]) -> str:
-    """Return which column, how many of its values, and in which rows."""
-    where = np.flatnonzero(rows)
-    return f"column '{name}': {len(where)} values (rows {a_few(table.index[where])})"
+def told(
+    table: pd.DataFrame,
+    key: InstrumentKey,
+    names: Sequence[str],
+    flags: NDArray[np.bool_],
+    what: str,
+) -> str:
+    """Return how many values are what they may not be, and which columns and rows they are in."""
+
+    def place(number: int, limit: int = 5) -> str:
+        rows = table.index[flags[:, number]]
+        return f"row{'s' * (len(rows) > 1)} {a_few(rows, limit)}"
+
+    count, numbers = int(flags.sum()), np.flatnonzero(flags.any(axis=0)).tolist()
+    values = f"{count} value{'s' * (count > 1)}"
+    wrong = f"{'is' if count == 1 else 'are'} {what}"
+    if len(numbers) == 1:
+        return f"column '{names[numbers[0]]}': {values} ({place(numbers[0])}) {wrong}"
+    listed = a_few([f"'{names[one]}' ({place(one, FEW_ROWS)})" for one in numbers], MOST_LISTED)
+    return f"{key.id}: {values} in {len(numbers)} of {key.items} items {wrong}: {listed}"
+
+
+def shift_hint(key: InstrumentKey, items: Floats) -> str:
+    """Return a question where every answer fits a scale that begins one lower or higher."""
+    for shift, do in ((1, "add 1 to"), (-1, "take 1 off")):
+        if not wrong_answers(key, items + shift).any():
+            return (
+                f" All answers fit a scale shifted by one: coded from {key.item_min - shift}, "
+                f"where the key counts from {key.item_min}? Then {do} every item."
+            )
+    return ""
 
 
 def states_of(
@@ -242,6 +320,8 @@ def states_of(
         codes[answers.not_assessed] = 2
     if answers.skipped is not None:
         codes[answers.skipped] = 3
+    if answers.contradicting is not None:
+        codes[answers.contradicting] = 4
     items = {
         str(item): pd.Categorical.from_codes(codes[:, item - 1], ITEM_STATES)
         for item in range(1, key.items + 1)

@@ -2,26 +2,33 @@
 
 Adding a model is a function for either kind of outcome and one entry in `MODELS`; the
 contract tests run by themselves. Estimators are scikit-learn's or XGBoost's own, so that a
-fitted model loads without this package.
+fitted model loads without this package. Whoever has another estimator names it in an entry of
+``configs/models/``; see docs/models.md.
 """
 
-from heldout.models.catalogue import MODELS, check_models
+from heldout.models.catalogue import MODELS
 from heldout.models.definition import (
     Candidate,
     Choice,
+    Kernel,
     Kind,
     Model,
     Real,
     Whole,
     build_pipeline,
     build_preparation,
+    fitting_weights,
+    middle,
+    models_for,
     predict_patients,
 )
+from heldout.models.named import check_models, models_of
 
 __all__ = [
     "MODELS",
     "Candidate",
     "Choice",
+    "Kernel",
     "Kind",
     "Model",
     "Real",
@@ -29,5 +36,9 @@ __all__ = [
     "build_pipeline",
     "build_preparation",
     "check_models",
+    "fitting_weights",
+    "middle",
+    "models_for",
+    "models_of",
     "predict_patients",
 ]

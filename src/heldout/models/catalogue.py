@@ -10,14 +10,29 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from heldout.errors import SpecError, raise_faults, unknown_name
-from heldout.models.definition import Candidate, Model, Real, Space, Whole
-from heldout.spec import Experiment
+import numpy as np
+from numpy.typing import NDArray
 
-__all__ = ["MODELS", "check_models"]
+from heldout.models.boosting import (
+    BOOSTING,
+    BOOSTING_OF_NUMBERS,
+    boosted_margins,
+    boosted_numbers,
+    xgboost,
+    xgboost_of_numbers,
+)
+from heldout.models.definition import Candidate, Kernel, Model, Real, Whole
 
+__all__ = ["MODELS"]
+
+Floats = NDArray[np.float64]
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 NEARLY_NO_PENALTY = 100.0
+# At scikit-learn's own tolerances two solvers of one problem may choose different candidates.
+TIGHT = 1e-10
+SVC_TOLERANCE = 1e-8
+# Of one column the kernel's ridge is then the straight line, to rounding.
+NO_PENALTY = 1e-12
 
 
 def prevalence(candidate: Candidate, seed: int) -> Any:
@@ -38,7 +53,7 @@ def severity(candidate: Candidate, seed: int) -> Any:
     """Return a logistic regression on one column, practically without penalty."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=NEARLY_NO_PENALTY, solver="newton-cholesky")
+    return LogisticRegression(C=NEARLY_NO_PENALTY, solver="newton-cholesky", tol=TIGHT)
 
 
 def straight_line(candidate: Candidate, seed: int) -> Any:
@@ -52,7 +67,7 @@ def ridge(candidate: Candidate, seed: int) -> Any:
     """Return a ridge logistic regression."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=candidate["C"], solver="newton-cholesky", tol=1e-8)
+    return LogisticRegression(C=candidate["C"], solver="newton-cholesky", tol=TIGHT)
 
 
 def ridge_of_numbers(candidate: Candidate, seed: int) -> Any:
@@ -70,10 +85,25 @@ def elastic_net(candidate: Candidate, seed: int) -> Any:
         C=candidate["C"],
         l1_ratio=candidate["l1_ratio"],
         solver="saga",
-        tol=1e-4,
-        max_iter=5000,
+        tol=1e-6,
+        max_iter=20_000,
         random_state=seed,
     )
+
+
+def start_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
+    """Let an elastic-net logistic regression begin at the solution that its kernel found.
+
+    The solver goes on from there to its own end. From zero it may stop before it has moved: it
+    compares its steps with the largest coefficient, and of zeros there is none.
+    """
+    from heldout.kernels.elastic_net_logistic import elastic_net_logistic_fit
+
+    coefficients, intercept, _ = elastic_net_logistic_fit(
+        prepared, answers, weights, float(estimator.C), float(estimator.l1_ratio)
+    )
+    estimator.set_params(warm_start=True)
+    estimator.coef_, estimator.intercept_ = coefficients[None, :], np.array([intercept])
 
 
 def elastic_net_of_numbers(candidate: Candidate, seed: int) -> Any:
@@ -82,8 +112,24 @@ def elastic_net_of_numbers(candidate: Candidate, seed: int) -> Any:
     from sklearn.linear_model import ElasticNet
     from sklearn.preprocessing import StandardScaler
 
-    net = ElasticNet(alpha=candidate["alpha"], l1_ratio=candidate["l1_ratio"], max_iter=5000)
+    net = ElasticNet(
+        alpha=candidate["alpha"], l1_ratio=candidate["l1_ratio"], tol=TIGHT, max_iter=100_000
+    )
     return TransformedTargetRegressor(regressor=net, transformer=StandardScaler())
+
+
+def linear_svc(candidate: Candidate, seed: int) -> Any:
+    """Return a support-vector classifier without a kernel."""
+    from sklearn.svm import SVC
+
+    return SVC(kernel="linear", C=candidate["C"], tol=SVC_TOLERANCE)
+
+
+def svc(candidate: Candidate, seed: int) -> Any:
+    """Return a support-vector classifier with a radial kernel."""
+    from sklearn.svm import SVC
+
+    return SVC(kernel="rbf", C=candidate["C"], gamma=candidate["gamma"], tol=SVC_TOLERANCE)
 
 
 def random_forest(candidate: Candidate, seed: int) -> Any:
@@ -111,36 +157,6 @@ def forest_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
     }
 
 
-def xgboost(candidate: Candidate, seed: int) -> Any:
-    """Return gradient-boosted trees by XGBoost, one thread: more cost time at these sizes."""
-    from xgboost import XGBClassifier
-
-    return XGBClassifier(**boosting_settings(candidate, seed))
-
-
-def xgboost_of_numbers(candidate: Candidate, seed: int) -> Any:
-    """Return gradient-boosted regression trees by XGBoost, one thread."""
-    from xgboost import XGBRegressor
-
-    return XGBRegressor(**boosting_settings(candidate, seed))
-
-
-def boosting_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
-    """Return what both kinds of boosted trees are told."""
-    return {
-        "n_estimators": candidate["n_estimators"],
-        "learning_rate": candidate["learning_rate"],
-        "max_depth": candidate["max_depth"],
-        "subsample": candidate["subsample"],
-        "colsample_bytree": candidate["colsample_bytree"],
-        "reg_lambda": candidate["reg_lambda"],
-        "min_child_weight": candidate["min_child_weight"],
-        "tree_method": "exact",
-        "random_state": seed,
-        "n_jobs": 1,
-    }
-
-
 def for_both(model: Model, **changes: Any) -> Model:
     """Return a classifier with its regressor: the same model but for what is named."""
     number = replace(model, kind="number", margin="points", **changes)
@@ -148,16 +164,8 @@ def for_both(model: Model, **changes: Any) -> Model:
 
 
 PENALTY = Real(low=1e-3, high=10.0, log=True)
-BOOSTING: Space = {
-    "n_estimators": Whole(low=10, high=100, log=True),
-    "learning_rate": Real(low=0.02, high=0.3, log=True),
-    "max_depth": Whole(low=1, high=3),
-    "subsample": Real(low=0.5, high=1.0),
-    "colsample_bytree": Real(low=0.5, high=1.0),
-    "reg_lambda": Real(low=0.1, high=30.0, log=True),
-    "min_child_weight": Real(low=0.5, high=5.0, log=True),
-}
-
+WIDTH = Real(low=1e-4, high=1.0, log=True)
+CONSTANT = Kernel(name="constant", row=lambda candidate: (0.0,))
 MODELS = {
     model.name: model
     for model in (
@@ -169,6 +177,7 @@ MODELS = {
                 reference=True,
                 margin="probability",
                 explainer="none",
+                kernel=CONSTANT,
             ),
             label="Mean",
             estimator=mean,
@@ -180,8 +189,10 @@ MODELS = {
                 estimator=severity,
                 columns="severity",
                 reference=True,
+                kernel=Kernel(name="ridge_logistic", row=lambda candidate: (NEARLY_NO_PENALTY,)),
             ),
             estimator=straight_line,
+            kernel=Kernel(name="ridge_linear", row=lambda candidate: (NO_PENALTY,)),
         ),
         for_both(
             Model(
@@ -189,11 +200,13 @@ MODELS = {
                 label="Ridge logistic regression",
                 estimator=ridge,
                 space={"C": PENALTY},
+                kernel=Kernel(name="ridge_logistic"),
             ),
             label="Ridge linear regression",
             estimator=ridge_of_numbers,
             # The penalty beside a sum over patients, as 1/C is: the same range, turned round.
             space={"alpha": Real(low=0.1, high=1000.0, log=True)},
+            kernel=Kernel(name="ridge_linear"),
         ),
         for_both(
             Model(
@@ -201,6 +214,7 @@ MODELS = {
                 label="Elastic-net logistic regression",
                 estimator=elastic_net,
                 space={"C": PENALTY, "l1_ratio": Real(low=0.05, high=0.95)},
+                kernel=Kernel(name="elastic_net_logistic", start=start_elastic_net),
             ),
             label="Elastic-net linear regression",
             estimator=elastic_net_of_numbers,
@@ -209,6 +223,25 @@ MODELS = {
                 "alpha": Real(low=0.003, high=3.0, log=True),
                 "l1_ratio": Real(low=0.05, high=0.95),
             },
+            kernel=Kernel(name="elastic_net_linear"),
+        ),
+        Model(
+            name="linear_svc",
+            label="Linear support-vector classifier",
+            estimator=linear_svc,
+            space={"C": PENALTY},
+            margin="score",
+            explainer="none",
+            kernel=Kernel(name="linear_svc"),
+        ),
+        Model(
+            name="svc",
+            label="Support-vector classifier (RBF)",
+            estimator=svc,
+            space={"C": Real(low=0.01, high=1000.0, log=True), "gamma": WIDTH},
+            margin="score",
+            explainer="none",
+            kernel=Kernel(name="rbf_svc"),
         ),
         for_both(
             Model(
@@ -222,6 +255,7 @@ MODELS = {
                 preparation="impute",
                 margin="probability",
                 explainer="tree",
+                kernel=Kernel(name="forest"),
             ),
             estimator=random_forest_of_numbers,
         ),
@@ -233,47 +267,11 @@ MODELS = {
                 space=BOOSTING,
                 preparation="impute",
                 explainer="tree",
+                trainer=boosted_margins,
             ),
             estimator=xgboost_of_numbers,
-            # A patient weighs 1 in a squared error, and at most a quarter in a log loss.
-            space=dict(BOOSTING)
-            | {
-                "reg_lambda": Real(low=0.4, high=120.0, log=True),
-                "min_child_weight": Real(low=2.0, high=20.0, log=True),
-            },
+            space=BOOSTING_OF_NUMBERS,
+            trainer=boosted_numbers,
         ),
     )
 }
-
-
-def check_models(experiment: Experiment) -> tuple[Model, ...]:
-    """Return the experiment's models in its order.
-
-    Parameters
-    ----------
-    experiment : Experiment
-        Its ``models`` are names of the catalogue.
-
-    Returns
-    -------
-    tuple of Model
-
-    Raises
-    ------
-    SpecError
-        If a name is not in the catalogue, or no model is left to choose among.
-    """
-    faults = [
-        unknown_name(experiment.where("models", number), "model", name, MODELS)
-        for number, name in enumerate(experiment.models)
-        if name not in MODELS
-    ]
-    raise_faults(SpecError, faults)
-    models = tuple(MODELS[name] for name in experiment.models)
-    if all(model.reference for model in models):
-        rivals = ", ".join(name for name, model in MODELS.items() if not model.reference)
-        raise SpecError(
-            f"{experiment.where('models')}: only reference models are named. The headline chooses "
-            f"among others; add at least one of: {rivals}."
-        )
-    return models

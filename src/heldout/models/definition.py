@@ -17,17 +17,22 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.errors import StudyError
 from heldout.features import Piece
 
 __all__ = [
     "Candidate",
     "Choice",
+    "Kernel",
     "Kind",
     "Model",
     "Real",
     "Whole",
     "build_pipeline",
     "build_preparation",
+    "fitting_weights",
+    "middle",
+    "models_for",
     "predict_patients",
 ]
 
@@ -59,10 +64,55 @@ class Whole:
 class Choice:
     """One of several values."""
 
-    options: tuple[str, ...]
+    options: tuple[bool | int | float | str, ...]
 
 
 Space = Mapping[str, Real | Whole | Choice]
+
+
+def middle(what: Real | Whole | Choice) -> float | int | str:
+    """Return the middle of a part of a search space, on its own scale.
+
+    Parameters
+    ----------
+    what : Real, Whole or Choice
+        Of a choice the first option is its middle.
+
+    Returns
+    -------
+    float, int or str
+    """
+    if isinstance(what, Choice):
+        return what.options[0]
+    value = (what.low * what.high) ** 0.5 if what.log else (what.low + what.high) / 2
+    return round(value) if isinstance(what, Whole) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel:
+    """The compiled solver of the problem that a model's estimator solves.
+
+    Attributes
+    ----------
+    name : str
+        One of `heldout.kernels.KERNELS`.
+    row : callable
+        candidate -> its hyper-parameters as numbers, in the solver's order.
+    start : callable or None
+        (estimator, prepared, answers, weights) -> None: lets an unfitted estimator begin at the
+        kernel's solution, where its own solver is slow to come near.
+    """
+
+    name: str
+    row: Callable[[Candidate], Sequence[float]] = lambda candidate: tuple(
+        float(value) for value in candidate.values()
+    )
+    start: Callable[[Any, Floats, Floats, Floats], None] | None = None
+
+
+# Features, answers and weights of patients to learn from.
+Learnt = tuple[Floats, Floats, Floats]
+Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +138,19 @@ class Model:
     reference : bool
         Whether it is a yardstick: shown beside the others, never chosen among them.
     margin : str
-        Unit of its margin and its explanation: ``log-odds``, ``probability``, or ``points`` of
-        the number that is predicted.
+        Unit of its margin and its explanation: ``log-odds``, ``probability``, ``points`` of the
+        number that is predicted, or ``score``: a number without a unit, which becomes a
+        probability by a sigmoid fitted to inner test patients.
     explainer : str
         ``linear``, ``tree`` or ``none``.
+    kernel : Kernel or None
+        The compiled solver of the same problem, if there is one. It judges candidates and makes
+        permutations affordable; what is explained and exported is always the estimator's.
+    trainer : callable or None
+        (candidates, seed, patients to learn from, features of others) -> the margins of the others
+        that the estimators of all candidates would tell, to the last bit and for less.
+    weighted : bool
+        Whether its estimator takes patient weights.
     """
 
     name: str
@@ -103,8 +162,15 @@ class Model:
     preparation: Literal["impute_scale", "impute"] = "impute_scale"
     columns: Literal["all", "severity"] = "all"
     reference: bool = False
-    margin: Literal["log-odds", "probability", "points"] = "log-odds"
+    margin: Literal["log-odds", "probability", "points", "score"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
+    kernel: Kernel | None = None
+    trainer: Trainer | None = None
+    weighted: bool = True
+
+    def serves(self, kind: Kind) -> bool:
+        """Return whether there is this model for one kind of outcome."""
+        return kind == self.kind or self.regressor is not None
 
     def for_kind(self, kind: Kind) -> Model:
         """Return this model for one kind of outcome; a model without a regressor is refused."""
@@ -113,6 +179,24 @@ class Model:
         if self.regressor is None:
             raise ValueError(f"model '{self.name}' cannot predict a {kind}")
         return self.regressor
+
+
+def models_for(models: Sequence[Model], kind: Kind) -> tuple[Model, ...]:
+    """Return the models of a list that one kind of outcome can have, for that kind.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        As the experiment lists them.
+    kind : str
+        ``class`` or ``number``.
+
+    Returns
+    -------
+    tuple of Model
+        In the same order; a support-vector classifier, say, has no numbers.
+    """
+    return tuple(model.for_kind(kind) for model in models if model.serves(kind))
 
 
 def build_preparation(kind: str, composition: Sequence[Piece] = ()) -> Any:
@@ -178,6 +262,38 @@ def build_pipeline(
     )
 
 
+def fitting_weights(model: Model, weights: Floats, step: str = "") -> dict[str, Floats]:
+    """Return the argument by which a model's estimator is told the patient weights.
+
+    Parameters
+    ----------
+    model : Model
+        Any.
+    weights : array of shape (n_patients,)
+        Of the patients to learn from.
+    step : str
+        Name of the pipeline's step that is the estimator; empty for the estimator itself.
+
+    Returns
+    -------
+    dict
+        Empty for an estimator that takes no weights, if all are 1.
+
+    Raises
+    ------
+    StudyError
+        If such a model shall learn from other weights.
+    """
+    if model.weighted:
+        return {f"{step}__sample_weight" if step else "sample_weight": weights}
+    if not (weights == 1).all():
+        raise StudyError(
+            f"models: '{model.name}' learns from patients whose weights differ, and its estimator "
+            "takes no weights (its fit has no sample_weight). Leave it out, or take another one."
+        )
+    return {}
+
+
 def predict_patients(model: Model, estimator: Any, prepared: Floats) -> tuple[Floats, Floats]:
     """Return margins and predictions of patients from a fitted estimator.
 
@@ -194,12 +310,15 @@ def predict_patients(model: Model, estimator: Any, prepared: Floats) -> tuple[Fl
     -------
     margin, prediction : arrays of shape (n_patients,)
         For a class the prediction is the probability of the event, and the margin its log-odds
-        or, for models that average votes, the probability itself. For a number both are the
-        number predicted.
+        or, for models that average votes, the probability itself. A score's probability is not
+        known here: its prediction is NaN. For a number both are the number predicted.
     """
     if model.kind == "number":
         number = np.asarray(estimator.predict(prepared), dtype=np.float64)
         return number, number
+    if model.margin == "score":
+        score = np.asarray(estimator.decision_function(prepared), dtype=np.float64)
+        return score, np.full(len(score), np.nan)
     probability = np.asarray(estimator.predict_proba(prepared)[:, 1], dtype=np.float64)
     if model.margin == "probability":
         return probability, probability

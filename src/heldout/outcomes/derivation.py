@@ -90,10 +90,11 @@ def visits_up_to(
     """Return the visits an outcome looks at or may carry forward, in order of time.
 
     What was known when the prediction is made is never carried into the outcome: it would be
-    predicted from itself.
+    predicted from itself. Nor is the baseline score, even if the prediction is made before it.
     """
     days = {name: visit.day for name, visit in cohort.spec.visits.items()}
-    begin, end = days[experiment.landmark], days[follow_up]
+    begin = max(days[experiment.landmark], days[cohort.spec.baseline])
+    end = days[follow_up]
     earlier = spec.rule.after.visit if spec.rule.after is not None else None
     before = [
         name

@@ -122,14 +122,14 @@ def unmeasured(asked: Asked, where: str, visit: str) -> str:
 def earlier_visit_faults(asked: Asked) -> Iterator[str]:
     """Yield what is wrong with the visits of ``throughout`` and ``after``."""
     rule, landmark = asked.spec.rule, asked.experiment.landmark
-    begin = landmark
+    baseline = asked.cohort.spec.baseline
+    begin = max(landmark, baseline, key=asked.day)
     if rule.after is not None:
-        baseline = asked.cohort.spec.baseline
         where = asked.where("rule", "after", "visit")
         fault = between_fault(asked, where, rule.after.visit, baseline)
         if fault:
             yield fault
-        elif asked.day(rule.after.visit) > asked.day(landmark):
+        elif asked.day(rule.after.visit) > asked.day(begin):
             begin = rule.after.visit
     for number, visit in enumerate(rule.throughout):
         where = asked.where("rule", "throughout", number)

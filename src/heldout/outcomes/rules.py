@@ -59,8 +59,9 @@ def apply_rule(
 
     Notes
     -----
-    ``non_responder`` counts who missed a visit as not having done well: 0, or 1 where the
-    event is a worsening (see `failure`). ``last_observation`` carries forward the last score
+    ``non_responder`` counts who missed a visit as not having done well there: 0, or 1 where the
+    event is a worsening (see `failure`). A sustained worsening that was surely not there at
+    another visit stays 0. ``last_observation`` carries forward the last score
     of `scores`, never the baseline (that convention has a name of its own, BOCF [1]_), and
     never the score that met the earlier rule or one before it.
 
@@ -87,12 +88,13 @@ def apply_rule(
         answers = number_of(rule.value, baseline, seen[:, -1])
     else:
         columns = [*(list(visits).index(visit) for visit in rule.throughout), -1]
-        met = [met_at(rule, baseline, seen[:, column], higher_is) for column in columns]
+        met = np.array([met_at(rule, baseline, seen[:, column], higher_is) for column in columns])
+        filling = failure(rule, higher_is)
+        if missing_visit == "non_responder" and filling is not None:
+            # Each missed visit by itself: a worsening that was not there at another is none.
+            met[np.isnan(met) & baseline_serves(rule, baseline)] = filling
         # The minimum of 0, 1 and NaN is NaN: one missed visit, and it is not known.
         answers = np.min(met, axis=0)
-    filling = failure(rule, higher_is)
-    if missing_visit == "non_responder" and filling is not None:
-        answers[np.isnan(answers) & baseline_serves(rule, baseline)] = filling
     answers[at_risk(rule, baseline, scores, visits) != 1] = np.nan
     return answers
 

@@ -12,6 +12,7 @@ from heldout.checks import CHECKS
 from heldout.record import RunRecord
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction
+from heldout.report.noise import build_noise
 from heldout.report.patients import (
     build_flow,
     build_outcomes,
@@ -61,6 +62,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         },
         "headline": build_headline(places),
         "forests": build_forests(places),
+        "noise": build_noise(record, places),
         "scatters": build_scatters(record, places),
         "flow": build_flow(record),
         "outcomes": build_outcomes(record, places),

@@ -1,7 +1,8 @@
 """Which explanations the page shows, and how openly.
 
 An explanation of a model that does not beat chance explains chance, and looks as convincing
-as any other. It is therefore folded away and watermarked, never shown as a finding.
+as any other. It is therefore folded away and watermarked, never shown as a finding. The
+permutation test decides; without one, the interval does, and what it lets through is a hint.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from typing import Any
 
 import pandas as pd
 
-from heldout.inference import Cell
-from heldout.models import MODELS
+from heldout.inference import LEVEL, Cell, area
 from heldout.record import RunRecord, figure_name
-from heldout.report.places import Place, chosen_share, part_of
+from heldout.report.places import Place, chosen_share, has_evidence, part_of
 from heldout.report.wording import (
-    as_area,
+    as_estimate,
     as_interval,
-    as_signed,
+    as_p,
     as_signed_interval,
     counted,
 )
@@ -31,6 +31,12 @@ WATERMARK = "no evidence that this model predicts"
 FOLDED = (
     "{title}: the explanation of a model that does not beat chance explains chance. "
     "Open it only to see what chance looks like."
+)
+WITHHELD = "{title}: not shown, adjusted p = {p}"
+RULE = (
+    " Importances of a model that predicts nothing are not shown: unless its adjusted p, or the p "
+    f"of the primary headline there, is {area(LEVEL)} or less, they are folded away and marked. "
+    "Open them only to see what chance looks like."
 )
 HINT = "No permutation test was made: read it as a hint, not as a finding."
 
@@ -57,11 +63,12 @@ def build_explanations(record: RunRecord, places: Sequence[Place]) -> Section:
         if place.facts.status == "evaluated"
         for model in [most_chosen(record, place)]
     ]
+    tested = any(cell.p is not None for cell in record.headline)
     return {
         "heading": "What the predictions were made of",
         "lead": (
             "SHAP values of patients held out, for the model that was chosen most often. They "
-            "say what a model used, not what causes the outcome."
+            "say what a model used, not what causes the outcome." + (RULE if tested else "")
         ),
         "items": items,
     }
@@ -69,7 +76,7 @@ def build_explanations(record: RunRecord, places: Sequence[Place]) -> Section:
 
 def most_chosen(record: RunRecord, place: Place) -> str:
     """Return the model the procedure chose most often here; the first one if several."""
-    rivals = [cell.model for cell in place.cells if not MODELS[cell.model].reference]
+    rivals = [cell.model for cell in place.cells if not place.models[cell.model].reference]
     counts = {
         model: int(part_of(record.choices, place, model)["chosen"].astype(bool).sum())
         for model in rivals
@@ -77,34 +84,41 @@ def most_chosen(record: RunRecord, place: Place) -> str:
     return max(rivals, key=lambda model: counts[model])
 
 
-def predicts(record: RunRecord, cell: Cell) -> bool:
-    """Return whether a model's interval lies above chance and the verdict does not deny it."""
+def predicts(record: RunRecord, place: Place, cell: Cell) -> bool:
+    """Return whether the test says that a model predicts; without one, whether a hint does.
+
+    A hint is an interval above chance, unless the verdict denies it.
+    """
+    evidence = has_evidence(place, cell)
+    if evidence is not None:
+        return evidence
     return record.verdict.level != "no_evidence" and cell.margin_low > 0
 
 
 def explanation(record: RunRecord, place: Place, model: str) -> Section:
     """Return one model's explanation, folded and watermarked unless the model predicts."""
     cell = next(one for one in place.cells if one.model == model)
-    shown_as = MODELS[model].for_kind(cell.kind)
+    shown_as = place.models[model].for_kind(cell.kind)
     label, unit = shown_as.label, shown_as.margin
     number = cell.kind == "number"
     figure = "R²" if number else "AUC"
-    words = as_signed(cell.r2, 2) if number else as_area(cell.auc)
+    words = as_estimate(cell.estimate, cell.kind)
     low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
     interval = as_signed_interval(low, high) if number else as_interval(low, high)
-    open_ = predicts(record, cell)
+    open_, tested = predicts(record, place, cell), cell.p is not None
+    p = f"; p = {as_p(cell.p)}, adjusted {as_p(cell.p_adjusted)}" if tested else ""
+    folded = WITHHELD if tested else FOLDED
     rows = part_of(record.explanations, place, model)
     features = feature_strips(record, rows)
     shown = features[:MOST_FEATURES]
     some = f" The {MOST_FEATURES} largest of {len(features)} features are shown."
-    untested = open_ and cell.p is None
     return {
         "title": place.title,
         "figure": figure_name("shap", cell),
         "model": label,
         "unit": unit,
         "open": open_,
-        "summary": None if open_ else FOLDED.format(title=place.title),
+        "summary": None if open_ else folded.format(title=place.title, p=as_p(cell.p_adjusted)),
         "watermark": None if open_ else WATERMARK,
         "axis": f"SHAP: contribution to the predicted {unit}{'' if number else ' of the event'}",
         "colours": ["lowest value", "highest value", "not observed"],
@@ -112,12 +126,12 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
         "features": shown,
         "caption": (
             f"{label}, chosen in {chosen_share(record, place, model)} of the folds; its {figure} "
-            f"is {words} (95 % interval {interval}). "
+            f"is {words} (95 % interval {interval}{p}). "
             f"A point is one of {counted(place.facts.n, 'patient')}, averaged over repeats; to "
             f"the right of 0 a feature raises the predicted {unit}. Features are sorted by mean "
             "|SHAP|."
             + (some if len(features) > MOST_FEATURES else "")
-            + (f" {HINT}" if untested else "")
+            + (f" {HINT}" if open_ and not tested else "")
         ),
     }
 

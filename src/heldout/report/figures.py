@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import re
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any
 
 from heldout.record import RunRecord
@@ -72,6 +72,8 @@ def draw_figures(record: RunRecord) -> dict[str, str]:
             one["figure"]: as_svg(draw_forest(one), one["figure"])
             for one in contents["forests"]["figures"]
         }
+        if contents["noise"] and (one := contents["noise"]["figure"]):
+            figures[one["figure"]] = as_svg(draw_noise(one), one["figure"])
         for one in (contents["scatters"] or {"items": []})["items"]:
             figures[one["figure"]] = as_svg(draw_scatter(one), one["figure"])
         for one in contents["explanations"]["items"]:
@@ -119,7 +121,9 @@ def across(value: float, limits: Limits) -> float:
 
 def draw_forest(forest: dict[str, Any]) -> Figure:
     """Return the figure of all models: a group an outcome and follow-up, a row a model."""
-    heights = [56 + ROW * max(len(group["rows"]), 1) for group in forest["groups"]]
+    heights = [
+        56 + ROW * max(len(group["rows"]), 1) + room_above(group) for group in forest["groups"]
+    ]
     figure, axes = empty_canvas(sum(heights) + 34)
     top = 4.0
     for group, height in zip(forest["groups"], heights, strict=True):
@@ -127,6 +131,11 @@ def draw_forest(forest: dict[str, Any]) -> Figure:
         top += height
     draw_scale(axes, top - 6, forest)
     return figure
+
+
+def room_above(group: dict[str, Any]) -> int:
+    """Return what a group needs above its rows for the mark of what arithmetic alone gives."""
+    return 0 if group["arithmetic"] is None else 14
 
 
 def draw_group(axes: Axes, group: dict[str, Any], top: float, limits: Limits) -> None:
@@ -137,7 +146,7 @@ def draw_group(axes: Axes, group: dict[str, Any], top: float, limits: Limits) ->
         color=MUTED if declined else INK,
     )  # fmt: skip
     axes.text(WIDTH, top + 12, group["sample"], va="center", ha="right", color=MUTED)
-    first = top + 40
+    first = top + 40 + room_above(group)
     if declined:
         axes.text(0, first, fill(group["reason"], 78), va="center", color=MUTED, linespacing=1.5)
         return
@@ -147,8 +156,21 @@ def draw_group(axes: Axes, group: dict[str, Any], top: float, limits: Limits) ->
         axes.fill_between([low, high], first - ROW / 2, bottom, color=BAND, lw=0)
     line = [across(group["line"], limits)] * 2
     axes.plot(line, [first - ROW / 2, bottom], color=MUTED, lw=1, dashes=(3, 3))
+    if group["arithmetic"] is not None:
+        draw_arithmetic(axes, group, first - ROW / 2, bottom, limits)
     for number, row in enumerate(group["rows"]):
         draw_row(axes, row, first + ROW * number, limits)
+
+
+def draw_arithmetic(
+    axes: Axes, group: dict[str, Any], top: float, bottom: float, limits: Limits
+) -> None:
+    """Mark where chance lies for an outcome that is computed from the baseline score."""
+    x = across(group["arithmetic"], limits)
+    axes.plot([x, x], [top, bottom], color=WARNING, lw=1, dashes=(1, 2))
+    axes.plot([x], [top - 5], marker="v", ms=6, mfc=WARNING, mec=WARNING)
+    # To the left of the mark it would hide the names of models on a wide scale.
+    axes.text(x + 9, top - 6, group["arithmetic_words"], va="center", color=WARNING)
 
 
 def draw_row(axes: Axes, row: dict[str, Any], y: float, limits: Limits) -> None:
@@ -176,7 +198,53 @@ def draw_scale(axes: Axes, y: float, forest: dict[str, Any]) -> None:
         label = f"{tick:.0f}" if tick == round(tick) else f"{tick:.2f}".replace("0.", ".")
         axes.plot([x] * 2, [y, y + 4], color=RULE, lw=1)
         axes.text(x, y + 14, label.replace("-", MINUS), va="center", ha="center", color=MUTED)
-    axes.text(LABELS_END, y + 14, forest["scale"], va="center", ha="right", color=MUTED)
+    axes.text(LABELS_END - 6, y + 14, forest["scale"], va="center", ha="right", color=MUTED)
+
+
+BARS, BARS_START, BARS_END, BARS_TOP = 110, 90, 430, 46
+
+
+def draw_noise(one: dict[str, Any]) -> Figure:
+    """Return the figure of the best AUC of every permutation, with the observed one."""
+    figure, axes = empty_canvas(BARS_TOP + BARS + 48)
+    low, high = map(float, one["limits"])
+    bottom, words = BARS_TOP + BARS, one["words"]
+    most = max(bar["n"] for bar in one["bars"])
+
+    def place(x: float) -> float:
+        return BARS_START + (BARS_END - BARS_START) * (x - low) / (high - low)
+
+    for bar in one["bars"]:
+        left, right = place(bar["low"]) + 0.5, place(bar["high"]) - 0.5
+        axes.fill_between([left, right], bottom - BARS * bar["n"] / most, bottom, color=RULE, lw=0)
+    for name, side in (("mean", "right"), ("high", "left")):
+        x = place(one[name])
+        axes.plot([x, x], [BARS_TOP - 8, bottom], color=MUTED, lw=1, dashes=(3, 3))
+        shift = -5 if side == "right" else 5
+        axes.text(x + shift, BARS_TOP - 8, words[name], va="center", ha=side, color=MUTED)
+    x = place(one["observed"])
+    axes.plot([x, x], [BARS_TOP - 24, bottom], color=ACCENT, lw=2)
+    axes.plot([x], [BARS_TOP - 24], marker="D", ms=7, mfc=ACCENT, mec=ACCENT)
+    side, shift = ("right", -9) if x > (BARS_START + BARS_END) / 2 else ("left", 9)
+    axes.text(
+        x + shift, BARS_TOP - 34, words["observed"],
+        va="center", ha=side, weight="bold", color=ACCENT,
+    )  # fmt: skip
+    axes.plot([BARS_START, BARS_END], [bottom, bottom], color=RULE, lw=1)
+    for tick in range(round(10 * low), 11):
+        x = place(tick / 10)
+        label = "1" if tick == 10 else f".{tick}0" if tick else "0"
+        axes.plot([x, x], [bottom, bottom + 4], color=RULE, lw=1)
+        axes.text(x, bottom + 14, label, va="center", ha="center", color=MUTED)
+    axes.text(BARS_START - 12, BARS_TOP, str(most), va="center", ha="right", color=MUTED)
+    axes.text(BARS_START - 12, bottom, "0", va="center", ha="right", color=MUTED)
+    axes.text(
+        BARS_START - 56, BARS_TOP + BARS / 2, words["count"],
+        va="center", ha="center", color=MUTED, rotation=90,
+    )  # fmt: skip
+    middle = (BARS_START + BARS_END) / 2
+    axes.text(middle, bottom + 36, words["scale"], va="center", ha="center", color=MUTED)
+    return figure
 
 
 PLOT, PLOT_START, PLOT_TOP = 300, 120, 16
@@ -261,9 +329,8 @@ def draw_key(axes: Axes, one: dict[str, Any]) -> None:
 def draw_strip(axes: Axes, strip: dict[str, Any], y: float, place: Any) -> None:
     """Draw the contributions of one feature, coloured by its value."""
     axes.plot([STRIP_START, STRIP_END], [y, y], color=RULE, lw=0.7)
-    axes.text(
-        STRIP_START - 14, y, shortened(strip["label"], 26), va="center", ha="right", color=INK
-    )
+    label = "\n".join(wrap(strip["label"], 26, max_lines=2, placeholder="…"))
+    axes.text(STRIP_START - 14, y, label, va="center", ha="right", color=INK)
     mean = f"{strip['mean']:.2f}" if strip["mean"] < 10 else f"{strip['mean']:.0f}"
     axes.text(WIDTH, y, mean, va="center", ha="right", color=MUTED)
     xs = [place(x) for x in strip["shap"]]

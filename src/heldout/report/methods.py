@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heldout.inference import VARIANCE_FACTOR
-from heldout.models import MODELS
+from heldout.inference import VARIANCE_FACTOR, PermutationTest
+from heldout.models import models_for, models_of
 from heldout.record import RunRecord
 from heldout.report.wording import as_duration, counted
 
@@ -50,7 +50,14 @@ def build_methods(record: RunRecord) -> Section:
     """
     return {
         "heading": "Methods",
-        "paragraphs": [validation_words(record), model_words(record), estimate_words(record)],
+        "paragraphs": [
+            validation_words(record),
+            model_words(record),
+            estimate_words(record),
+            *permutation_words(record),
+            *arithmetic_words(record),
+            *references(record),
+        ],
     }
 
 
@@ -84,10 +91,12 @@ def validation_words(record: RunRecord) -> str:
 def model_words(record: RunRecord) -> str:
     """Return which models there were, and how one was chosen."""
     kinds = sorted(kinds_of(record))
+    known = models_of(record.experiment)
+    named_here = [known[name] for name in record.experiment["models"]]
     models = [
-        MODELS[name].for_kind("number" if kind == "number" else "class")
+        model
         for kind in kinds
-        for name in record.experiment["models"]
+        for model in models_for(named_here, "number" if kind == "number" else "class")
     ]
     rivals = named(model.label for model in models if not model.reference)
     references = named(model.label for model in models if model.reference)
@@ -108,13 +117,92 @@ def named(labels: Iterable[str]) -> str:
 
 def estimate_words(record: RunRecord) -> str:
     """Return how the figures were made of the predictions."""
-    tested = any(cell.p is not None for cell in record.headline)
     kinds = kinds_of(record)
     words = [CLASS_WORDS] if "class" in kinds else []
     words += [NUMBER_WORDS] if "number" in kinds else []
     words.append("Patients whose outcome is not known were not analysed there.")
-    words += [] if tested else ["No permutation test was made."]
+    words += [] if record.permutation else ["No permutation test was made."]
     return " ".join(words)
+
+
+def permutation_words(record: RunRecord) -> list[str]:
+    """Return how the permutation test was made; nothing if it was not."""
+    test = record.permutation
+    if test is None:
+        return []
+    kinds = kinds_of(record)
+    statistics = {"class": "the fold-paired AUC", "number": "the variance explained out of fold"}
+    statistic = " or ".join(words for kind, words in statistics.items() if kind in kinds)
+    site = " of the same site" if record.sites else ""
+    coupled = ", so that of those computed from baseline the follow-up was permuted"
+    again = "1 draw was" if test.redrawn == 1 else f"{test.redrawn or 'No'} draws were"
+    return [
+        "One permutation test was made over all outcomes, follow-ups and models together. A "
+        "permutation moved whole rows of follow-up scores, with their missed visits, between "
+        f"patients{site}; features and baseline scores stayed, and outcomes were derived again by "
+        f"their rules{coupled if is_coupled(record) else ''}. Folds were drawn again by the same "
+        "rule, and preparation, tuning and the choice of a model were repeated inside them, in "
+        f"{counted(test.repeats, 'repeat')} for observed and permuted outcomes alike. {again} "
+        f"replaced because an outcome could not be evaluated. The statistic was {statistic}. "
+        f"{number_words(record, test)} p is (g + 1) / (B + 1), where g of B permutations reach the "
+        "observed statistic (Phipson & Smyth 2010). The adjusted p compares each statistic, in "
+        "standard deviations of its cell, with the largest of all cells in each permutation "
+        "(single-step maximum; Westfall & Young 1993)."
+    ]
+
+
+def is_coupled(record: RunRecord) -> bool:
+    """Return whether an outcome is computed from the baseline score."""
+    return any(outcome.from_baseline for outcome in record.outcomes)
+
+
+def number_words(record: RunRecord, test: PermutationTest) -> str:
+    """Return how many permutations were made, and by what rule they ended."""
+    made = counted(test.permutations, "permutation")
+    if test.enumerated:
+        return f"All {made} that can be evaluated were made."
+    if not sequential(record):
+        return f"{made} were made, as many as asked for."
+    named = " and the primary headline" if any(one.primary for one in record.outcomes) else ""
+    return (
+        f"Of {counted(test.asked, 'permutation')} asked for, {test.permutations} were made: the "
+        f"test ends once ten have reached the best cell{named} (Besag & Clifford 1991)."
+    )
+
+
+def sequential(record: RunRecord) -> bool:
+    """Return whether the test was free to end early."""
+    test = record.permutation
+    if test is None or test.enumerated:
+        return False
+    return bool(record.experiment.get("inference", {}).get("stop_early", test.stopped))
+
+
+def arithmetic_words(record: RunRecord) -> list[str]:
+    """Return where chance lies for outcomes that are computed from baseline, if any are."""
+    if all(cell.arithmetic is None for cell in record.headline):
+        return []
+    return [
+        "An outcome that is computed from the baseline score is partly predicted by that score, "
+        "even if the follow-up is independent of it (Oldham 1962). What this arithmetic alone "
+        "gives in these patients is the AUC of the baseline score, or its squared correlation, as "
+        "a mean over permutations of the follow-up scores."
+    ]
+
+
+def references(record: RunRecord) -> list[str]:
+    """Return the works that test and arithmetic rest on, if there is either."""
+    works = []
+    if record.permutation is not None:
+        works += [
+            "Westfall PH, Young SS (1993) Resampling-Based Multiple Testing. Wiley",
+            "Phipson B, Smyth GK (2010) Stat Appl Genet Mol Biol 9:39",
+        ]
+    if sequential(record):
+        works.append("Besag J, Clifford P (1991) Biometrika 78:301-304")
+    if arithmetic_words(record):
+        works.append("Oldham PD (1962) J Chronic Dis 15:969-977")
+    return [f"References: {'; '.join(works)}."] if works else []
 
 
 def build_reproduction(record: RunRecord) -> Section:

@@ -34,9 +34,15 @@ def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=unbroken,
     )
     template = environment.get_template("page.html.j2")
     return template.render(contents=build_contents(record), figures=figures)
+
+
+def unbroken(value: object) -> object:
+    """Return a text whose percent signs stay on the line of their number."""
+    return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
 
 
 def write_report(record: RunRecord, figures: Mapping[str, str], path: Path) -> None:

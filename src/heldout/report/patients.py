@@ -9,7 +9,13 @@ from heldout.outcomes import Tally
 from heldout.record import RunRecord
 from heldout.report.places import Place, by_kind
 from heldout.report.tables import ABSENT, Section, row, table
-from heldout.report.wording import as_interval, as_number, as_share, as_signed, counted
+from heldout.report.wording import (
+    as_number,
+    as_share,
+    as_signed,
+    as_signed_interval,
+    counted,
+)
 
 __all__ = ["build_flow", "build_outcomes", "build_reliability", "build_table_one"]
 
@@ -279,7 +285,7 @@ def build_reliability(record: RunRecord) -> Section | None:
             one.n,
             one.parts,
             as_signed(one.alpha, 2) if one.alpha is not None else ABSENT,
-            as_interval(one.alpha_low, one.alpha_high) if one.alpha is not None else ABSENT,
+            as_signed_interval(one.alpha_low, one.alpha_high) if one.alpha is not None else ABSENT,
             as_signed(one.omega, 2) if one.omega is not None else ABSENT,
             as_number(one.sem),
             as_number(one.reliable_points),

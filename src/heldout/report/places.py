@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
-from heldout.inference import Cell
+from heldout.inference import LEVEL, Cell
+from heldout.models import Model, models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.report.wording import as_share
 
-__all__ = ["Place", "by_kind", "chosen_share", "part_of", "places_of"]
+__all__ = ["Place", "by_kind", "chosen_share", "has_evidence", "part_of", "places_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Place:
         The procedure that chooses a model.
     cells : tuple of Cell
         The models, in the experiment's order.
+    models : mapping of str to Model
+        What the cells' models are, by name.
     """
 
     title: str
@@ -43,6 +46,7 @@ class Place:
     facts: OutcomeFacts
     headline: Cell
     cells: tuple[Cell, ...]
+    models: Mapping[str, Model]
 
 
 def places_of(record: RunRecord) -> tuple[Place, ...]:
@@ -76,6 +80,7 @@ def place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
         facts=facts,
         headline=next(one for one in record.headline if (one.outcome, one.follow_up) == here),
         cells=tuple(one for one in record.cells if (one.outcome, one.follow_up) == here),
+        models=models_of(record.experiment),
     )
 
 
@@ -94,6 +99,28 @@ def by_kind(places: Sequence[Place]) -> dict[str, list[Place]]:
     """
     kinds = dict.fromkeys(place.facts.kind for place in places)
     return {kind: [place for place in places if place.facts.kind == kind] for kind in kinds}
+
+
+def has_evidence(place: Place, cell: Cell) -> bool | None:
+    """Return whether the permutation test says that a cell predicts.
+
+    Parameters
+    ----------
+    place : Place
+        Where the cell is.
+    cell : Cell
+        The headline there, or a model.
+
+    Returns
+    -------
+    bool or None
+        By its own p adjusted for all cells, or by the p of the primary headline, which was named
+        beforehand and needs no adjusting. None if no test was made.
+    """
+    if cell.p_adjusted is None:
+        return None
+    named = place.headline.p if place.facts.primary else None
+    return cell.p_adjusted <= LEVEL or (named is not None and named <= LEVEL)
 
 
 def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from heldout.inference import Cell, chance_range
-from heldout.models import MODELS
 from heldout.record import RunRecord, figure_name
-from heldout.report.places import Place, by_kind, chosen_share, part_of
+from heldout.report.places import Place, by_kind, chosen_share, has_evidence, part_of
 from heldout.report.tables import Section, row, table
 from heldout.report.wording import (
     as_area,
+    as_estimate,
     as_interval,
     as_number,
     as_p,
@@ -28,13 +28,17 @@ __all__ = ["build_forests", "build_headline", "build_models", "build_scatters"]
 CHOSEN = "Model chosen inside the folds"
 CHANCE_NOTE = (
     "Points are fold-paired AUCs of patients held out, hollow for references; lines are 95 % "
-    "intervals. In the shaded band an AUC cannot be told from chance with so many patients and "
+    "intervals. In the shaded band an AUC cannot be told from .50 with so many patients and "
     "events."
 )
 NUMBER_NOTE = (
     "Points are the variance explained out of fold (R²), hollow for references; lines are 95 % "
     "intervals, cut off at \N{MINUS SIGN}1. At 0 a model is as good as the mean of the training "
     "patients, left of it worse."
+)
+ARITHMETIC_NOTE = (
+    " The arrow marks what arithmetic alone gives: chance lies there for an outcome that is "
+    "computed from the baseline score."
 )
 FORESTS: dict[str, Section] = {
     "class": {
@@ -53,8 +57,8 @@ FORESTS: dict[str, Section] = {
     },
 }
 MODEL_COLUMNS = {
-    "class": "Model | AUC# | 95 % interval# | Brier# | Brier skill# | Chosen in#",
-    "number": "Model | R²# | 95 % interval# | Mean absolute error# | Spearman# | Chosen in#",
+    "class": "Model | AUC# | 95 % interval#{} | Brier# | Brier skill# | Chosen in#",
+    "number": "Model | R²# | 95 % interval#{} | Mean absolute error# | Spearman# | Chosen in#",
 }
 MAXIMUM_NOTE = (
     "The highest number of this table is not an estimate: it was found by looking. The estimate "
@@ -73,24 +77,37 @@ def build_headline(places: Sequence[Place]) -> Section:
     Returns
     -------
     dict
-        ``cards``, one a place.
+        ``cards``, one a place; ``note`` says what their figures mean.
     """
     kinds = {place.facts.kind for place in places}
-    words = "What the whole procedure, including the choice of the model, achieves for patients "
-    words += "it has not seen."
+    words = []
     if "class" in kinds:
-        words += (
-            " The Brier score is a squared error of probabilities; its skill is the share by which "
+        words.append(
+            "The Brier score is a squared error of probabilities; its skill is the share by which "
             "it beats predicting everybody's average, so 0 is no skill."
         )
     if "number" in kinds:
-        words += (
-            " R² is the share of the variance explained; at 0 it predicts as well as the mean, "
+        words.append(
+            "R² is the share of the variance explained; at 0 it predicts as well as the mean, "
             "below 0 worse."
+        )
+    if any(place.headline.p is not None for place in places):
+        words.append(
+            "p is of one headline alone; adjusted, it counts that all headlines and models were "
+            "looked at."
+        )
+    if any(place.headline.arithmetic is not None for place in places):
+        words.append(
+            "Arithmetic alone is what the baseline score predicts of an outcome that is computed "
+            "from it, even if the follow-up has nothing to do with it: chance lies there."
         )
     return {
         "heading": "The headline at each follow-up",
-        "lead": words,
+        "lead": (
+            "What the whole procedure, including the choice of the model, achieves for patients it "
+            "has not seen."
+        ),
+        "note": " ".join(words),
         "cards": [headline_card(place) for place in places],
     }
 
@@ -110,15 +127,15 @@ def headline_card(place: Place) -> Section:
     if cell.status != "evaluated":
         return card
     tests = [["p", as_p(cell.p)], ["p, adjusted", as_p(cell.p_adjusted)]]
-    above = cell.margin_low > 0
+    evidence = has_evidence(place, cell)
+    card |= {
+        "above_chance": above_chance(cell) if evidence is None else evidence,
+        "chance": chance_words(cell),
+    }
     if cell.kind == "number":
-        high = cell.r2_high if cell.r2_high is not None else 1.0
-        chance = "0, the mean alone, lies inside" if high >= 0 else "below 0, what the mean reaches"
         return card | {
-            "above_chance": above,
             "auc": as_signed(cell.r2, 2),
             "interval": f"R², 95 % interval {as_signed_interval(cell.r2_low, cell.r2_high)}",
-            "chance": None if above else chance,
             "facts": [
                 ["Mean absolute error", as_number(cell.mae)],
                 ["of the mean alone", as_number(cell.mae_mean)],
@@ -134,18 +151,36 @@ def headline_card(place: Place) -> Section:
                 *tests,
             ],
         }
-    chance = "chance (.50) lies inside" if (cell.auc_high or 1.0) >= 0.5 else "below chance (.50)"
     return card | {
-        "above_chance": above,
         "auc": as_area(cell.auc),
         "interval": f"AUC, 95 % interval {as_interval(cell.auc_low, cell.auc_high)}",
-        "chance": None if above else chance,
         "facts": [
             ["Brier score", as_signed(cell.brier, 3)],
             ["Brier skill", as_signed(cell.brier_skill, 2)],
             *tests,
         ],
     }
+
+
+def above_chance(cell: Cell) -> bool:
+    """Return whether a cell's interval lies above chance, and above what arithmetic gives."""
+    return cell.margin_low > (cell.arithmetic or cell.chance) - cell.chance
+
+
+def chance_words(cell: Cell) -> str | None:
+    """Return where chance lies beside a cell's interval; None where it lies below .50 or 0."""
+    number, known = cell.kind == "number", cell.arithmetic
+    high = cell.r2_high if number else cell.auc_high
+    name = "chance (.50)"
+    if known is not None:
+        name = f"arithmetic alone ({as_estimate(known, cell.kind)})"
+    elif number:
+        name = "0, the mean alone"
+    if above_chance(cell):
+        return None if known is None else f"above {name}"
+    if high is not None and high < (cell.chance if known is None else known):
+        return f"below {name}"
+    return f"{name}, lies inside" if number and known is None else f"{name} lies inside"
 
 
 def sample(place: Place) -> str:
@@ -172,10 +207,17 @@ def build_forests(places: Sequence[Place]) -> Section:
     return {
         "heading": "Every model beside chance",
         "figures": [
-            FORESTS[kind] | {"groups": list(map(forest_group, of_kind))}
+            FORESTS[kind]
+            | {"caption": forest_caption(kind, of_kind), "groups": list(map(forest_group, of_kind))}
             for kind, of_kind in by_kind(places).items()
         ],
     }
+
+
+def forest_caption(kind: str, places: Sequence[Place]) -> str:
+    """Return what a figure of all models shows."""
+    coupled = any(place.headline.arithmetic is not None for place in places)
+    return str(FORESTS[kind]["caption"]) + (ARITHMETIC_NOTE if coupled else "")
 
 
 def forest_group(place: Place) -> Section:
@@ -187,23 +229,32 @@ def forest_group(place: Place) -> Section:
         "reason": facts.reason,
         "chance": None,
         "line": place.headline.chance,
+        "arithmetic": place.headline.arithmetic,
+        "arithmetic_words": arithmetic_words(place.headline),
         "rows": [],
     }
     if facts.status != "evaluated":
         return group
     rows = [forest_row(CHOSEN, place.headline, "headline")]
     for cell in place.cells:
-        kind = "reference" if MODELS[cell.model].reference else "model"
-        rows.append(forest_row(label_of(cell), cell, kind))
+        kind = "reference" if place.models[cell.model].reference else "model"
+        rows.append(forest_row(label_of(place, cell), cell, kind))
     group["rows"] = rows
     if facts.kind == "class":
         group["chance"] = list(chance_range(facts.events, facts.n - facts.events))
     return group
 
 
-def label_of(cell: Cell) -> str:
+def arithmetic_words(cell: Cell) -> str | None:
+    """Return what arithmetic alone gives of a cell's outcome, as it stands beside the figure."""
+    if cell.arithmetic is None:
+        return None
+    return f"arithmetic alone {as_estimate(cell.arithmetic, cell.kind)}"
+
+
+def label_of(place: Place, cell: Cell) -> str:
     """Return what a cell's model is called where it predicts this kind of outcome."""
-    return MODELS[cell.model].for_kind(cell.kind).label
+    return place.models[cell.model].for_kind(cell.kind).label
 
 
 def forest_row(label: str, cell: Cell, kind: str) -> Section:
@@ -211,7 +262,7 @@ def forest_row(label: str, cell: Cell, kind: str) -> Section:
     number = cell.kind == "number"
     low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
     words = as_signed_interval(low, high) if number else as_interval(low, high)
-    figure = as_signed(cell.r2, 2) if number else as_area(cell.auc)
+    figure = as_estimate(cell.estimate, cell.kind)
     point = {"point": cell.estimate, "low": low, "high": high}
     return {"label": label, "kind": kind, "words": f"{figure}  ({words})"} | point
 
@@ -232,13 +283,13 @@ def build_models(record: RunRecord, places: Sequence[Place]) -> Section:
         ``tables``: one for events, one for numbers, as far as the study has them.
     """
     tested = any(cell.p is not None for cell in (*record.cells, *record.headline))
-    more = " | p, adjusted#" if tested else ""
+    more = " | p# | p, adjusted#" if tested else ""
     return {
         "heading": "All models",
         "lead": MAXIMUM_NOTE,
         "tables": [
             table(
-                MODEL_COLUMNS[kind] + more,
+                MODEL_COLUMNS[kind].format(more),
                 [model_group(record, place, tested) for place in of_kind],
             )
             for kind, of_kind in by_kind(places).items()
@@ -252,31 +303,28 @@ def model_group(record: RunRecord, place: Place, tested: bool) -> Section:
     if place.facts.status != "evaluated":
         return group
     rows = [model_row(CHOSEN, place.headline, "headline", tested)]
+    if (known := place.headline.arithmetic) is not None:
+        empty = [""] * (5 if tested else 3)
+        rows.append(
+            row("Arithmetic alone", as_estimate(known, place.facts.kind), *empty, "benchmark")
+        )
     for cell in place.cells:
-        reference = MODELS[cell.model].reference
+        reference = place.models[cell.model].reference
         share = "reference" if reference else chosen_share(record, place, cell.model)
-        rows.append(model_row(label_of(cell), cell, share, tested))
+        rows.append(model_row(label_of(place, cell), cell, share, tested))
     return group | {"rows": rows}
 
 
 def model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
     """Return one model's figures."""
     if cell.kind == "number":
-        figures = [
-            as_signed(cell.r2, 2),
-            as_signed_interval(cell.r2_low, cell.r2_high),
-            as_number(cell.mae),
-            as_signed(cell.spearman, 2),
-        ]
+        figures = [as_signed(cell.r2, 2), as_signed_interval(cell.r2_low, cell.r2_high)]
+        others = [as_number(cell.mae), as_signed(cell.spearman, 2)]
     else:
-        figures = [
-            as_area(cell.auc),
-            as_interval(cell.auc_low, cell.auc_high),
-            as_signed(cell.brier, 3),
-            as_signed(cell.brier_skill, 2),
-        ]
-    tests = [as_p(cell.p_adjusted)] if tested else []
-    return row(label, *figures, share, *tests, strong=share == "headline")
+        figures = [as_area(cell.auc), as_interval(cell.auc_low, cell.auc_high)]
+        others = [as_signed(cell.brier, 3), as_signed(cell.brier_skill, 2)]
+    tests = [as_p(cell.p), as_p(cell.p_adjusted)] if tested else []
+    return row(label, *figures, *tests, *others, share, strong=share == "headline")
 
 
 def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from heldout.inference import area
+from heldout.inference import area, probability
 
 __all__ = [
     "as_area",
     "as_duration",
+    "as_estimate",
     "as_interval",
     "as_number",
     "as_p",
@@ -57,17 +58,28 @@ def as_signed(value: float | None, digits: int) -> str:
     return minus + text.removeprefix("0")
 
 
+def as_estimate(value: float | None, kind: str) -> str:
+    """Return the figure that decides: the AUC of a class, the variance explained of a number.
+
+    Examples
+    --------
+    >>> as_estimate(0.636, "class"), as_estimate(0.04, "number")
+    ('.64', '.04')
+    """
+    return as_signed(value, 2) if kind == "number" else as_area(value)
+
+
 def as_p(value: float | None) -> str:
     """Return a p-value.
 
     Examples
     --------
-    >>> as_p(0.0214), as_p(0.0004), as_p(None)
-    ('.021', '< .001', 'not tested')
+    >>> as_p(0.0214), as_p(0.64), as_p(0.0004), as_p(None)
+    ('.021', '.64', '< .001', 'not tested')
     """
     if value is None:
         return "not tested"
-    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+    return "< .001" if value < 0.001 else probability(value)
 
 
 def as_share(part: float, whole: float) -> str:

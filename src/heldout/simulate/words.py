@@ -42,13 +42,15 @@ def area(value: float) -> str:
     return f"{value:.2f}".removeprefix("0")
 
 
-def truth_sentences(truth: Truth) -> list[str]:
+def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
     """Return what is true in a simulated cohort, in words.
 
     Parameters
     ----------
     truth : Truth
         From `find_truth`.
+    together : bool
+        Say also what several effects come to together, which differs from what was asked for.
 
     Returns
     -------
@@ -78,9 +80,15 @@ def truth_sentences(truth: Truth) -> list[str]:
         for name in CONSTRUCTS
         if name not in truth.effects
     ]
+    planted = [f"{words[name]} {at.differences[name]:+.2f}" for name in truth.effects]
+    come_to = (
+        f"Together, as these constructs are correlated, they come to {', '.join(planted)} SD at "
+        f"{at.follow_up}."
+    )
     return [
         f"Responders at {where} have {' and '.join(named)} at baseline"
         f"{', each if it alone worked' if len(named) > 1 else ''}.",
+        *([come_to] if together and len(named) > 1 else []),
         f"What else differs between them goes along with it: {', '.join(others)} SD.",
         f"For response at {at.follow_up} the best rule on the study's scores has an AUC of "
         f"{area(at.auc_scores)}; a rule that saw the constructs without error, "

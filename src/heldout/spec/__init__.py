@@ -9,6 +9,7 @@ from heldout.spec.cohort import CohortSpec, ColumnSpec, InclusionSpec, TableSpec
 from heldout.spec.composition import load_experiment, study_folder
 from heldout.spec.experiment import (
     Experiment,
+    InferenceSpec,
     TuningSpec,
     ValidationSpec,
     composed,
@@ -27,6 +28,7 @@ __all__ = [
     "Experiment",
     "FeatureSpec",
     "InclusionSpec",
+    "InferenceSpec",
     "InstrumentKey",
     "OutcomeSpec",
     "ReliableSpec",

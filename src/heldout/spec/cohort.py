@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from heldout.spec.faults import refuse_misfits
 from heldout.spec.parts import Code, Name, Part, Score, undeclared
+from heldout.spec.places import KeyPath
 
 __all__ = [
     "NOT_OBSERVED",
@@ -239,8 +240,8 @@ class CohortSpec(Part):
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
-        """Require the baseline, and every visit and table a column names, to be declared."""
-        faults = undeclared(("baseline",), self.baseline, self.visits)
+        """Require the baseline to be day 0, and what columns name to be declared."""
+        faults = undeclared(("baseline",), self.baseline, self.visits) or self.day_faults()
         for name, column in self.columns.items():
             if column.table is not None:
                 path = ("columns", name, "table")
@@ -251,3 +252,22 @@ class CohortSpec(Part):
                 faults += undeclared(("columns", name, "column", visit), visit, self.visits)
         refuse_misfits(faults)
         return self
+
+    def day_faults(self) -> list[tuple[KeyPath, str]]:
+        """Return the misfits of days: baseline is day 0, and no other visit has its day."""
+        begin = self.visits[self.baseline].day
+        if begin != 0:
+            text = (
+                f"found {begin:g} for the baseline '{self.baseline}'; required: 0, because days "
+                "are counted from baseline. Write 0, and count those of the other visits from it."
+            )
+            return [(("visits", self.baseline, "day"), text)]
+        return [
+            (
+                ("visits", name, "day"),
+                f"found 0, the day of the baseline '{self.baseline}', so it cannot be told which "
+                "comes first. Write part of a day, such as 0.2, if it is later, or -0.2 if not.",
+            )
+            for name, visit in self.visits.items()
+            if name != self.baseline and visit.day == 0
+        ]

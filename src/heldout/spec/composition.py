@@ -3,7 +3,8 @@
 ``use: {cohort: nimh_ketamine}`` puts the content of ``configs/cohort/nimh_ketamine.yaml``
 under the key ``cohort``; what the experiment itself writes there is laid over it, key by
 key; ``key.sub=value`` on the command line comes last, and ``use.cohort=other`` there takes
-another piece. There is no third verb.
+another piece. There is no third verb. A model that is named and has an entry of its own in
+``configs/models/`` is used so too: the entry goes under ``own_models``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from heldout.errors import SpecError, did_you_mean, raise_faults, unknown_name
-from heldout.spec.experiment import Experiment, experiment_from
+from heldout.spec.experiment import DEFAULT_MODELS, Experiment, experiment_from
 from heldout.spec.faults import short
 from heldout.spec.places import KeyPath, Places, dotted, place_of
 from heldout.spec.yaml_file import read_value, read_yaml
@@ -91,6 +92,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
         data["name"] = path.stem
         piece_places[("name",)] = f"{path} (without 'name', the file's name is used)"
     faults += apply_overrides(data, (c for c in changes if c.steps[0] != "use"), piece_places)
+    faults += read_entries(data, folder, piece_places)
     wanted = use if isinstance(use, dict) else Experiment.model_fields if use else ()
     unread = set(wanted) - set(pieces)
     return experiment_from(data, places=piece_places, folder=folder, found=faults, unread=unread)
@@ -142,6 +144,36 @@ def piece_fault(where: str, folder: Path, kind: str, name: object) -> str:
     if name not in pieces:
         return unknown_name(where, f"piece in configs/{kind}/", name, pieces)
     return ""
+
+
+def read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str]) -> list[str]:
+    """Put the entries of models that have one in ``configs/models/`` under ``own_models``.
+
+    What the experiment writes there itself is laid over the entry. Names are compared with the
+    folder's listing, as those of pieces.
+    """
+    named, written = data.get("models", DEFAULT_MODELS), data.get("own_models", {})
+    if not isinstance(named, list | tuple) or not isinstance(written, dict):
+        return []
+    files = {file.stem: file for file in (folder / "configs" / "models").glob("*.yaml")}
+    faults: list[str] = []
+    entries: dict[str, Any] = {}
+    for name in named:
+        if not isinstance(name, str) or name not in files or name in entries:
+            continue
+        entry = read_yaml(files[name], str(files[name].relative_to(folder)))
+        faults += entry.faults
+        # A list of models is a piece, and no entry of one.
+        if entry.faults or isinstance(entry.content, list):
+            continue
+        key: KeyPath = ("own_models", name)
+        found = {(*key, *path): place for path, place in entry.places.items()}
+        entries[name] = laid_over(entry.content, written.get(name, {}), key, found, places)
+        forget_places(places, key)
+        places |= found
+    if entries:
+        data["own_models"] = {**written, **entries}
+    return faults
 
 
 def laid_over(

@@ -18,12 +18,15 @@ from heldout.errors import SpecError, raise_faults
 from heldout.spec.cohort import CohortSpec
 from heldout.spec.faults import refuse_misfits, validated
 from heldout.spec.features import FeatureSpec
+from heldout.spec.models import ModelSpec
 from heldout.spec.outcomes import OutcomeSpec
 from heldout.spec.parts import Name, Part, repeated, undeclared
 from heldout.spec.places import Places, place_of
 
 __all__ = [
+    "DEFAULT_MODELS",
     "Experiment",
+    "InferenceSpec",
     "TuningSpec",
     "ValidationSpec",
     "composed",
@@ -47,7 +50,36 @@ class TuningSpec(Part):
 
     trials: int = Field(default=30, ge=1, le=10_000, description="Candidates per model.")
     sampler: Literal["qmc", "tpe", "random"] = "qmc"
-    criterion: Literal["brier"] = "brier"
+    criterion: Literal["brier", "log_loss", "auc"] = Field(
+        default="brier",
+        description="What candidates are judged by; of numbers it is the mean squared error.",
+    )
+    prune: bool = Field(
+        default=False, description="Give up candidates that are behind after some inner folds."
+    )
+
+    @model_validator(mode="after")
+    def check_prune(self) -> Self:
+        """Require a sampler whose candidates come one by one, if some are to be given up."""
+        if self.prune and self.sampler == "qmc":
+            text = (
+                "found true with sampler qmc, whose candidates come all at once; required: sampler "
+                "tpe or random. Name one of them, or remove prune."
+            )
+            refuse_misfits([(("prune",), text)])
+        return self
+
+
+class InferenceSpec(Part):
+    """The joint permutation test over all outcomes, follow-ups and models."""
+
+    permutations: int = Field(default=999, ge=0, le=100_000, description="0 for no test.")
+    stop_early: bool = Field(
+        default=True, description="Stop once ten permutations have reached the best cell."
+    )
+    repeats: int = Field(
+        default=1, ge=1, le=200, description="Of the folds, for each permutation and the observed."
+    )
 
 
 class Experiment(Part):
@@ -59,8 +91,13 @@ class Experiment(Part):
     features: tuple[FeatureSpec, ...] = Field(min_length=1)
     outcomes: tuple[OutcomeSpec, ...] = Field(min_length=1)
     models: tuple[str, ...] = Field(default=DEFAULT_MODELS, min_length=1)
+    own_models: dict[Name, ModelSpec] = Field(
+        default_factory=dict,
+        description="Estimators of the user's own, by name; filled from configs/models/.",
+    )
     validation: ValidationSpec = ValidationSpec()
     tuning: TuningSpec = TuningSpec()
+    inference: InferenceSpec = InferenceSpec()
     known_at: Name | None = Field(
         default=None,
         description="The visit at which the prediction is made (a landmark); baseline if absent.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, pairwise
 from math import inf
 from pathlib import Path
 from typing import Literal, Self
@@ -21,12 +21,14 @@ from pydantic import Field, model_validator
 from heldout.errors import InstrumentError, a_few, raise_faults
 from heldout.spec.faults import refuse_misfits, validated
 from heldout.spec.parts import Name, Part
-from heldout.spec.places import KeyPath
+from heldout.spec.places import KeyPath, place_of
 from heldout.spec.yaml_file import read_yaml
 
 __all__ = ["TOTAL_SCORE", "InstrumentKey", "ScoreKey", "SkipRule", "read_instrument_key"]
 
 TOTAL_SCORE = "total"
+# No questionnaire is larger; a slip of the keyboard may be, and would be worked through.
+MOST_ITEMS, MOST_POINTS = 1000, 10_000
 Faults = Iterator[tuple[KeyPath, str]]
 
 
@@ -47,7 +49,10 @@ class ScoreKey(Part):
     label: str | None = None
     items: tuple[int, ...] | None = Field(default=None, description="All of them if absent.")
     size: int | None = Field(
-        default=None, ge=1, description="How many items it has, if it is not verified which."
+        default=None,
+        ge=1,
+        le=MOST_ITEMS,
+        description="How many items it has, if it is not verified which.",
     )
     method: Literal["sum", "mean", "max", "sum_of_maxima"] = "sum"
     domains: tuple[tuple[int, ...], ...] | None = Field(
@@ -86,8 +91,8 @@ class InstrumentKey(Part):
     differs_in: dict[str, str] = Field(
         default={}, description="Language whose version is scored in another way -> how."
     )
-    items: int = Field(ge=1)
-    item_min: int
+    items: int = Field(ge=1, le=MOST_ITEMS)
+    item_min: int = Field(ge=-MOST_POINTS)
     item_max: int | tuple[int, ...] = Field(description="Of all items, or one an item.")
     allowed: dict[int, tuple[int, ...]] = Field(
         default={}, description="Item -> its answers, where not every whole number is one."
@@ -186,7 +191,7 @@ class InstrumentKey(Part):
     @model_validator(mode="after")
     def check_consistency(self) -> Self:
         """Require the parts of the key to agree with each other."""
-        faults = list(self.item_faults())
+        faults = [*self.item_faults(), *self.empty_faults()]
         # What follows would stumble over items that are not there.
         faults = faults or [*self.score_faults(), *self.rule_faults()]
         refuse_misfits(faults or list(self.range_faults()))
@@ -198,6 +203,10 @@ class InstrumentKey(Part):
             found = len(self.item_max)
             text = f"found {found} entries; required: one for each of {self.items} items."
             yield ("item_max",), text
+            return
+        highest = int(max(high for _, high in self.bounds))
+        if highest > MOST_POINTS:
+            yield ("item_max",), f"found {highest}; required: at most {MOST_POINTS}."
             return
         flat = [number for number, (low, high) in enumerate(self.bounds, start=1) if low >= high]
         if flat:
@@ -215,6 +224,17 @@ class InstrumentKey(Part):
             if not answers or min(answers) < low or max(answers) > high:
                 text = f"required: answers within the item's bounds, {low:g} to {high:g}."
                 yield ("allowed", str(item)), text
+
+    def empty_faults(self) -> Faults:
+        """Yield the faults of scores and domains without an item."""
+        for name, score in self.scores.items():
+            if score.items == ():
+                text = "found an empty list; required: one item or more, or no key 'items' for all."
+                yield ("scores", name, "items"), text
+            for number, domain in enumerate(score.domains or ()):
+                if not domain:
+                    text = "found an empty list; required: the items of a domain. Remove it."
+                    yield ("scores", name, "domains", number), text
 
     def named_items(self) -> Iterator[tuple[KeyPath, tuple[int, ...]]]:
         """Yield every list of items in the key, with its place."""
@@ -282,16 +302,31 @@ class InstrumentKey(Part):
                     f"found {score.range[0]:g} to {score.range[1]:g}; the items and the method "
                     f"give {low:g} to {high:g}.",
                 )
+        yield from self.cutoff_faults()
+
+    def cutoff_faults(self) -> Faults:
+        """Yield the faults of cut-offs: exchanged, outside the total, overlapping."""
         cuts = dict(self.cutoffs)
         if self.remission_at_most is not None:
             cuts["remission_at_most"] = (self.remission_at_most,) * 2
+        total = self.scores.get(TOTAL_SCORE)
         for band, (low, high) in cuts.items():
             path: KeyPath = ("cutoffs", band) if band in self.cutoffs else (band,)
-            total = self.scores.get(TOTAL_SCORE)
             if total is None:
                 yield path, "cut-offs are of the total, and there is no score 'total'."
+            elif low > high:
+                yield path, f"found {low:g} to {high:g}; required: the lowest score first."
             elif not total.range[0] <= low <= high <= total.range[1]:
                 yield path, f"lies outside the total, {total.range[0]:g} to {total.range[1]:g}."
+        right = {name: band for name, band in self.cutoffs.items() if band[0] <= band[1]}
+        bands = sorted(right.items(), key=lambda band: band[1])
+        for (first, (_, end)), (second, (begin, _)) in pairwise(bands):
+            if begin <= end:
+                text = (
+                    f"begins at {begin:g}, and '{first}' ends at {end:g}; required: bands that do "
+                    "not overlap, so that each score is in one."
+                )
+                yield ("cutoffs", second), text
 
 
 def read_instrument_key(path: Path) -> InstrumentKey:
@@ -315,6 +350,12 @@ def read_instrument_key(path: Path) -> InstrumentKey:
     reading = read_yaml(path, path.name)
     raise_faults(InstrumentError, reading.faults)
     key, faults = validated(InstrumentKey, reading.content, reading.places)
+    called = reading.content.get("id") if isinstance(reading.content, dict) else None
+    if isinstance(called, str) and called != path.stem:
+        faults.append(
+            f"{place_of(('id',), reading.places)}: found '{called}'; required: '{path.stem}', as "
+            "the file is called, because instruments are named by their files. Make them agree."
+        )
     raise_faults(InstrumentError, faults)
     assert key is not None
     return key

@@ -9,6 +9,7 @@ its reader sees (anchors, aliases, tags, a second document) is refused.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from heldout.spec.places import KeyPath
 __all__ = ["Reading", "read_value", "read_yaml"]
 
 DEEPEST = 50
+NO_TEXT = r"found a character that is no text, such as half of one (\ud800). Write the whole one."
 FLOAT = r"(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+|(?:0|[1-9][0-9]*)(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 
 
@@ -118,6 +120,9 @@ def read_text(text: str, at: Callable[[int], str]) -> Reading:
         node = None if refused else yaml.compose(text, Loader=PlainLoader)
     except yaml.YAMLError as error:
         return faulty(yaml_fault(error, text, at))
+    except (ValueError, OverflowError):
+        # An escape beyond the last character; PyYAML lets Python's own error pass.
+        return faulty(f"{at(line_beyond(text))}: {NO_TEXT}")
     if node is None:
         return faulty(*refused)
     places: dict[KeyPath, str] = {}
@@ -166,6 +171,8 @@ def yaml_fault(error: yaml.YAMLError, text: str, at: Callable[[int], str]) -> st
     """Return the message for a text that is not YAML."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
+        if is_broken(chr(error.character) if isinstance(error.character, int) else ""):
+            return f"{at(line)}: {NO_TEXT}"
         return f"{at(line)}: found a control character. Delete it."
     mark = getattr(error, "problem_mark", None)
     place = at(mark.line + 1 if mark is not None else 1)
@@ -195,6 +202,9 @@ def build(
             if key is None:
                 faults.append(f"{place}: found a key that is not a text. Put it in quotes.")
                 continue
+            if is_broken(key):
+                faults.append(f"{place}: {NO_TEXT}")
+                continue
             if key in mapping:
                 first = places[(*path, key)]
                 also = "" if first == place else f", first at {first}"
@@ -205,20 +215,44 @@ def build(
         return mapping
     if isinstance(node, yaml.SequenceNode):
         return [build(item, (*path, n), at, places, faults) for n, item in enumerate(node.value)]
-    return scalar(node)
+    value = scalar(node)
+    if isinstance(value, str) and is_broken(value):
+        faults.append(f"{at(node.start_mark.line + 1)}: {NO_TEXT}")
+    return value
 
 
 def key_text(node: yaml.Node) -> str | None:
     """Return a key as written (a code such as 006 stays one), or None if it is no text."""
     if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
         return None
-    return str(node.value).strip() or None
+    return whole(str(node.value).strip()) or None
+
+
+def whole(text: str) -> str:
+    """Return a text in which two escapes that are halves of one character are that character.
+
+    JSON writes such characters so, and JSON is YAML.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+def is_broken(text: str) -> bool:
+    """Return whether a text holds half of a character, which no file can hold."""
+    return any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def line_beyond(text: str) -> int:
+    """Return the line of the first escape beyond the last character there is."""
+    for match in re.finditer(r"\\U([0-9A-Fa-f]{8})", text):
+        if int(match[1], 16) > sys.maxunicode:
+            return text.count("\n", 0, match.start()) + 1
+    return 1
 
 
 def scalar(node: yaml.Node) -> str | int | float | bool | None:
     """Return a scalar's value by its resolved tag."""
     kind = node.tag.rsplit(":", 1)[-1]
-    text = str(node.value)
+    text = whole(str(node.value))
     if kind == "null":
         return None
     if kind == "bool":

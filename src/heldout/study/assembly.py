@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +13,18 @@ from numpy.typing import NDArray
 
 from heldout.checks import run_checks
 from heldout.features import FeatureMatrix
-from heldout.inference import Cell, HeldOut, HeldOutNumbers, derive_verdict, score_cell
+from heldout.inference import (
+    Cell,
+    HeldOut,
+    HeldOutNumbers,
+    derive_verdict,
+    p_values,
+    score_cell,
+)
+from heldout.models import models_for
 from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
-from heldout.record import OutcomeFacts, RunRecord
+from heldout.record import OutcomeFacts, RunRecord, no_permutations
+from heldout.study.permutations import Permuted, arithmetic_of
 from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
 from heldout.validation import HEADLINE
@@ -24,12 +34,14 @@ __all__ = ["assemble_record"]
 Row = dict[str, Any]
 # What of the predictions each kind of outcome is scored by.
 CLASS_COLUMNS = ("margin", "probability", "prevalence")
+EXPLANATION_COLUMNS = ["outcome", "follow_up", "model", "patient", "feature", "value", "shap"]
 NUMBER_COLUMNS = ("prediction", "training_mean")
 
 
 def assemble_record(
     plan: StudyPlan,
     results: Sequence[UnitResult],
+    permuted: Permuted | None,
     *,
     run_id: str,
     environment: Mapping[str, Any],
@@ -42,6 +54,8 @@ def assemble_record(
         The study.
     results : sequence of mapping
         In the order of `units_of`.
+    permuted : Permuted or None
+        The permutation test, if one was made.
     run_id : str
         Name of the run.
     environment : mapping
@@ -55,6 +69,10 @@ def assemble_record(
     units = list(zip(units_of(plan), results, strict=True))
     predictions = prediction_table(plan, units)
     cells, headline = score_cells(plan, predictions)
+    known = known_by_arithmetic(plan)
+    cells, headline = (
+        tuple(tested(cell, known, permuted) for cell in one) for one in (cells, headline)
+    )
     primary = next(
         (
             cell
@@ -77,13 +95,15 @@ def assemble_record(
         features=plan.matrix.features,
         cells=cells,
         headline=headline,
-        verdict=derive_verdict(headline, primary),
+        verdict=derive_verdict(headline, primary, None if permuted is None else permuted.test),
         findings=plan.findings,
         predictions=predictions,
         choices=choice_table(plan, units),
         trials=trial_table(plan, units),
         explanations=explanation_table(plan, units),
         environment=environment,
+        permutations=permutation_table(permuted),
+        permutation=None if permuted is None else permuted.test,
         characteristics=plan.characteristics,
         reliability=plan.reliability,
         score_audit=plan.score_audit,
@@ -206,9 +226,11 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
     tables = []
     for number, outcome in enumerate(plan.outcomes):
-        for model in plan.models:
+        for model in models_for(plan.models, outcome.kind):
             matrix = plan.matrix if model.columns == "all" else plan.severity[number]
-            if matrix is None or plan.declined[number] is not None or model.explainer == "none":
+            if matrix is None or plan.declined[number] is not None:
+                continue
+            if model.explainer == "none" or not plan.explain:
                 continue
             total = np.zeros((len(plan.patients), len(matrix.features)))
             for unit, result in units:
@@ -232,6 +254,8 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
                     }
                 )
             )
+    if not tables:
+        return pd.DataFrame(columns=EXPLANATION_COLUMNS)
     return pd.concat(tables, ignore_index=True)
 
 
@@ -261,11 +285,43 @@ def score_cells(
     cells: list[Cell] = []
     headline: list[Cell] = []
     for number in range(len(plan.outcomes)):
-        for model in (*(model.name for model in plan.models), HEADLINE):
+        models = models_for(plan.models, plan.outcomes[number].kind)
+        for model in (*(one.name for one in models), HEADLINE):
             cell = cell_of(plan, predictions, number, model)
             if cell is not None:
                 (headline if model == HEADLINE else cells).append(cell)
     return tuple(cells), tuple(headline)
+
+
+def known_by_arithmetic(plan: StudyPlan) -> dict[tuple[str, str], float | None]:
+    """Return what the baseline score alone predicts of each outcome that was evaluated."""
+    return {
+        (one.name, one.follow_up): arithmetic_of(one, plan.site, plan.seed)
+        for one, reason in zip(plan.outcomes, plan.declined, strict=True)
+        if reason is None
+    }
+
+
+def tested(
+    cell: Cell, known: Mapping[tuple[str, str], float | None], permuted: Permuted | None
+) -> Cell:
+    """Return a cell with what arithmetic predicts of its outcome, and with its p."""
+    cell = replace(cell, arithmetic=known.get((cell.outcome, cell.follow_up)))
+    name = (cell.outcome, cell.follow_up, cell.model)
+    if permuted is None or name not in permuted.cells:
+        return cell
+    place = permuted.cells.index(name)
+    alone, adjusted = p_values(permuted.rows)
+    return replace(cell, p=float(alone[place]), p_adjusted=float(adjusted[place]))
+
+
+def permutation_table(permuted: Permuted | None) -> pd.DataFrame:
+    """Return one row a permutation and one column a cell; nothing if there was no test."""
+    if permuted is None:
+        return no_permutations()
+    table = pd.DataFrame(permuted.rows, columns=[".".join(cell) for cell in permuted.cells])
+    table.insert(0, "permutation", range(len(table)))
+    return table
 
 
 def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str) -> Cell | None:

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 
 from heldout.errors import RecordError
-from heldout.record import RunRecord, read_record, write_record
+from heldout.parallel import Engine
+from heldout.record import RunRecord, read_record, write_atomically, write_record
 from heldout.spec import Experiment, load_experiment
 from heldout.study.assembly import assemble_record
+from heldout.study.ledger import note_run
+from heldout.study.permutations import permute
 from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import Progress, evaluate_units
 
 __all__ = ["run_experiment"]
+
+# Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
+AFRESH = "afresh"
 
 
 def silent(*_: object) -> None:
@@ -30,7 +38,7 @@ def run_experiment(
     experiment: Experiment | Path | str,
     *,
     overrides: Sequence[str] = (),
-    workers: int | None = None,
+    engine: Engine = Engine(),  # noqa: B008 - a frozen value
     fresh: bool = False,
     track: bool = True,
     progress: Progress = silent,
@@ -44,14 +52,14 @@ def run_experiment(
         The experiment, or its file.
     overrides : sequence of str
         ``key.sub=value`` each; for a file only.
-    workers : int, optional
-        Processes; one a core by default. No figure depends on it.
+    engine : Engine
+        Where units run: one process a core of this machine by default. No figure depends on it.
     fresh : bool
         Run again even if this run was finished, or begun, before.
     track : bool
         Show the run in MLflow.
     progress : callable
-        Told units done and all units.
+        Told what is being done, and how many of how many units are.
     say : callable
         Told what is going on, a sentence at a time.
 
@@ -70,17 +78,33 @@ def run_experiment(
     plan = plan_study(experiment)
     run_id = name_run(plan.fingerprint, plan.data_fingerprint)
     folder = record_folder(experiment.folder, experiment.name, run_id)
-    with held(units_folder(folder)) as units:
+    with held(folder) as units:
         if folder.is_dir() and not fresh:
             say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
             record = read_record(folder)
         else:
             if fresh:
-                clear(units)
-            record = evaluated(plan, units, folder, workers=workers, progress=progress)
+                begin_afresh(units)
+            compile_kernels(say)
+            record = evaluated(plan, units, folder, engine=engine, progress=progress)
+            note_run(record, experiment.folder, str(record.environment["started"]))
     say("Drawing the report ...")
     publish(record, track=track, say=say)
     return record
+
+
+def compile_kernels(say: Callable[[str], None]) -> None:
+    """Compile what permutations and searches run in, if that was not done before; say so.
+
+    Workers that compiled the same at once would each take that time.
+    """
+    from heldout.kernels import KERNELS, compiled_before, load_kernel
+
+    if not compiled_before():
+        say("Compiling the solvers, once; this takes about a minute ...")
+    for name in KERNELS:
+        load_kernel(name)
+    import_module("heldout.kernels.nested")
 
 
 def units_folder(folder: Path) -> Path:
@@ -88,50 +112,86 @@ def units_folder(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.units")
 
 
-def clear(units: Path) -> None:
-    """Remove the units that an earlier run finished."""
+def begin_afresh(units: Path) -> None:
+    """Remove the units that an earlier run finished, unless it was begun afresh and stopped."""
+    if (units / AFRESH).exists():
+        return
     for file in units.iterdir():
         file.unlink()
+    write_atomically(units / AFRESH, "")
 
 
 @contextmanager
-def held(units: Path) -> Iterator[Path]:
-    """Hold a run's folder of finished units against other processes, and clear it at the end.
+def held(folder: Path) -> Iterator[Path]:
+    """Hold a run against other processes and give its folder of finished units, cleared at the end.
 
     The system lets go of it when a process dies, however it dies; the units stay then.
     """
+    units = units_folder(folder)
+    handle = lock(units)
+    try:
+        sweep(folder)
+        yield units
+        shutil.rmtree(units, ignore_errors=True)
+    finally:
+        os.close(handle)
+
+
+def lock(units: Path) -> int:
+    """Return the handle of a folder that is made, and locked; raise RecordError if it cannot be."""
     try:
         units.mkdir(parents=True, exist_ok=True)
+        handle = os.open(units, os.O_RDONLY)
+    except FileNotFoundError:
+        # Whoever held it has just ended and removed it.
+        return lock(units)
     except OSError as error:
         raise RecordError(
             f"{units.parent}: cannot be written ({error.strerror}). Free space, or allow writing "
             "there."
         ) from None
-    handle = os.open(units, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield units
-        shutil.rmtree(units, ignore_errors=True)
+        if units.exists() and os.path.samestat(os.fstat(handle), units.stat()):
+            return handle
     except BlockingIOError:
+        os.close(handle)
         raise RecordError(
             f"{units.parent}: another process is carrying out this very run. Wait until it has "
             "ended; the same command then opens its record."
         ) from None
-    finally:
+    except OSError as error:
         os.close(handle)
+        raise RecordError(
+            f"{units.parent}: cannot be locked ({error.strerror}). Two processes must not carry "
+            "out one run. Keep the study on a file system that has locks."
+        ) from None
+    # What is locked was removed by whoever held it.
+    os.close(handle)
+    return lock(units)
+
+
+def sweep(folder: Path) -> None:
+    """Remove the half-written records of processes that were killed; by whoever holds the run."""
+    unfinished = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}")
+    for path in folder.parent.iterdir():
+        if unfinished.fullmatch(path.name):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def evaluated(
-    plan: StudyPlan, units: Path, folder: Path, *, workers: int | None, progress: Progress
+    plan: StudyPlan, units: Path, folder: Path, *, engine: Engine, progress: Progress
 ) -> RunRecord:
     """Return the record of a plan after evaluating its units and writing it down."""
     started = datetime.now(UTC)
-    results = evaluate_units(plan, folder=units, workers=workers, progress=progress)
+    results = evaluate_units(plan, folder=units, engine=engine, progress=progress)
+    permuted = permute(plan, folder=units, engine=engine, progress=progress)
     record = assemble_record(
         plan,
         results,
+        permuted,
         run_id=folder.name,
-        environment=environment_of(started, workers),
+        environment=environment_of(started, engine),
     )
     write_record(record, folder)
     return replace(record, folder=folder)

@@ -10,8 +10,11 @@ from typing import Any
 
 from heldout.spec import Experiment, composed
 from heldout.study.plan import StudyPlan
+from heldout.study.work import work_lines
 
 __all__ = ["render_plan"]
+
+WIDTH = 80
 
 
 def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
@@ -30,7 +33,8 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         YAML that could be run, then facts; nothing was fitted to know them.
     """
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
-    lines += [f"{step.n:>6}  {step.label}" for step in plan.flow]
+    for step in plan.flow:
+        lines += textwrap.wrap(f"{step.n:>6}  {step.label}", WIDTH, subsequent_indent=" " * 8)
     if plan.site is not None:
         lines += site_lines(plan.site)
     lines += ["", f"{'outcome':<26}{'observed':>9}{'events':>8}{'folds':>7}"]
@@ -39,12 +43,14 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         name = f"{outcome.name} {outcome.follow_up}"
         events = outcome.events if outcome.kind == "class" else "number"
         lines.append(f"{name:<26}{outcome.observed.sum():>9}{events:>8}{folds:>7}")
-    lines += ["", *(textwrap.fill(reason, 80) for reason in plan.declined if reason)]
+    lines += ["", *(textwrap.fill(reason, WIDTH) for reason in plan.declined if reason)]
     features = plan.matrix.features
     lines += [
-        textwrap.fill(f"{len(features)} features: {', '.join(one.name for one in features)}", 80),
-        *(textwrap.fill(one.describe, 80) for one in features if one.made_of),
-        textwrap.fill(work(plan), 80),
+        textwrap.fill(
+            f"{len(features)} features: {', '.join(one.name for one in features)}", WIDTH
+        ),
+        *(textwrap.fill(one.describe, WIDTH) for one in features if one.made_of),
+        *(textwrap.fill(line, WIDTH) for line in work_lines(plan)),
     ]
     return "\n".join(lines)
 
@@ -57,23 +63,7 @@ def site_lines(site: Sequence[str]) -> list[str]:
     if unknown:
         listed += f", unknown {unknown}"
     text = f"{len(counts):>6}  sites, balanced over the folds: {listed}"
-    return textwrap.wrap(text, 80, initial_indent="", subsequent_indent=" " * 8)
-
-
-def work(plan: StudyPlan) -> str:
-    """Return how much there is to fit, in words."""
-    n_outcomes = plan.declined.count(None)
-    folds = n_outcomes * plan.validation.repeats * plan.validation.outer
-    tuned = sum(bool(model.space) for model in plan.models)
-    single = len(plan.models) - tuned
-    fits = folds * plan.validation.inner * (tuned * plan.tuning.trials + single)
-    fits += folds * len(plan.models)
-    outcomes = f"{n_outcomes} outcome{'s' * (n_outcomes != 1)}"
-    return (
-        f"Work: {outcomes} x {plan.validation.repeats} repeats x "
-        f"{plan.validation.outer} outer folds = {folds} units; {len(plan.models)} models, "
-        f"{plan.tuning.trials} candidates x {plan.validation.inner} inner folds: {fits} fits."
-    )
+    return textwrap.wrap(text, WIDTH, initial_indent="", subsequent_indent=" " * 8)
 
 
 def yaml_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
@@ -91,9 +81,51 @@ def yaml_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield f"{indent}  - {first.strip()}"
                 yield from rest
         elif isinstance(item, list):
-            yield f"{indent}{scalar(key)}: [{', '.join(map(scalar, item))}]"
+            yield from flow_lines(f"{indent}{scalar(key)}: [", list(map(scalar, item)))
         else:
-            yield f"{indent}{scalar(key)}: {scalar(item)}"
+            yield from text_lines(f"{indent}{scalar(key)}: ", item, f"{indent}  ")
+
+
+def flow_lines(start: str, items: Sequence[str]) -> Iterator[str]:
+    """Yield a list in brackets, broken between its items where it is too wide."""
+    line, indent = start, " " * (len(start) - len(start.lstrip()) + 2)
+    for number, item in enumerate(items, start=1):
+        piece = item + ("]" if number == len(items) else ",")
+        if line.endswith(","):
+            if len(line) + 1 + len(piece) <= WIDTH:
+                piece = f" {piece}"
+            else:
+                yield line
+                line = indent
+        line += piece
+    yield line
+
+
+def text_lines(start: str, value: object, indent: str) -> Iterator[str]:
+    """Yield a plain value, as a folded block where that is the only way to make it narrow.
+
+    Folding puts one space for each end of a line, so only texts that are words with one space
+    between them come back as they were.
+    """
+    line = f"{start}{scalar(value)}"
+    if (
+        isinstance(value, str)
+        and len(line) > WIDTH
+        and len(value.split(" ")) > 1
+        and value == " ".join(value.split())
+        and value.isprintable()
+    ):
+        yield f"{start}>-"
+        yield from textwrap.wrap(
+            value,
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    else:
+        yield line
 
 
 def scalar(value: object) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +18,11 @@ from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_fa
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.models import MODELS, Kind
 from heldout.outcomes import Outcome
+from heldout.parallel import Engine
 from heldout.record import RunRecord
-from heldout.spec import RuleSpec, TuningSpec, ValidationSpec, validated
+from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
+from heldout.study.permutations import permute
 from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan, with_folds
 from heldout.study.units import evaluate_units, training_set
@@ -39,12 +42,16 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     seed: int = 0,
     site: str | None = None,
     severity: str | None = None,
+    reduction: float | None = None,
     models: Sequence[str] = ("prevalence", "ridge", "elastic_net", "random_forest", "xgboost"),
     outer: int = 5,
     inner: int = 5,
     repeats: int = 10,
     trials: int = 30,
-    permutations: int = 0,
+    permutations: int = 999,
+    stop_early: bool = True,
+    test_repeats: int = 1,
+    explain: bool = True,
     refit: bool = False,
     workers: int | None = 1,
 ) -> RunRecord:
@@ -55,7 +62,8 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     table : DataFrame of shape (n_patients, n_columns)
         One row a patient; the index names the patients. Never changed.
     outcomes : mapping of str to str
-        Follow-up -> column of 0, 1 and missing values (not observed), or of numbers.
+        Follow-up -> column of 0, 1 and missing values (not observed), or of numbers, or of scores
+        of which a reduction is the outcome.
     features : sequence of str
         Columns known at baseline: numbers, truth values or pandas categories, whose declared
         categories become columns of 0 and 1. Missing values are imputed inside each fold.
@@ -66,13 +74,23 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     site : str, optional
         Column of the patients' site; folds are balanced over it.
     severity : str, optional
-        Column of the outcome's own score at baseline, for the model ``severity``.
+        Column of the outcome's own score at baseline, for the model ``severity`` and for a
+        reduction.
+    reduction : float, optional
+        The event is a score that fell by this share of the severity, 0.5 for the usual response.
+        The permutation test then moves the scores and computes the event again.
     models : sequence of str
         Names of the catalogue.
     outer, inner, repeats, trials : int
         Outer and inner folds, repeats of the outer folds, and candidates per model.
     permutations : int
-        Must be 0: this version makes no permutation test.
+        Of the joint permutation test over all outcomes and models; 0 for none.
+    stop_early : bool
+        Whether the test stops once ten permutations have reached the best cell.
+    test_repeats : int
+        Repeats of the folds behind each statistic of the test.
+    explain : bool
+        Whether to explain held-out predictions.
     refit : bool
         Also fit every model on all observed patients: `RunRecord.pipelines`, by (follow-up,
         model).
@@ -94,17 +112,23 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     >>> rng = np.random.default_rng(0)
     >>> table = pd.DataFrame({"age": rng.normal(50, 10, 40), "resp": rng.integers(0, 2, 40)})
     >>> record = evaluate(table, outcomes={"month1": "resp"}, features=["age"], seed=1,
-    ...                   models=["prevalence", "ridge"], repeats=1, trials=2)
+    ...                   models=["prevalence", "ridge"], repeats=1, trials=2, permutations=19)
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
+    check_call(table, outcomes, {"features": features, "models": models}, [site, severity], seed)
     names = {"outcomes": [*outcomes.values()], "features": features, "models": models}
-    check_settings(names, permutations, severity, kind)
+    check_settings(names, severity, kind)
+    check_reduction(reduction, severity, kind)
     settings = {"outer": outer, "inner": inner, "repeats": repeats}
-    validation, tuning = check_design(settings, trials)
+    asked = {"permutations": permutations, "stop_early": stop_early}
+    asked |= {"repeats": test_repeats}
+    validation, tuning, inference = check_design(settings, trials, asked)
     ordered = sorted_by_patient(table)
     check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
-    ruled = {"rule": {"value": "score"}} if kind == "number" else {}
+    rule = RuleSpec(value="score") if kind == "number" else None
+    rule = rule if reduction is None else RuleSpec(reduction=reduction)
+    ruled = {} if rule is None else {"rule": rule.model_dump(exclude_defaults=True)}
     experiment = {
         "name": "notebook",
         "question": "Evaluated from a table in memory.",
@@ -113,20 +137,29 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
         "models": list(models),
         "validation": validation.model_dump(),
         "tuning": tuning.model_dump(),
-        "seed": seed,
+        "inference": inference.model_dump(),
+        "seed": int(seed),
     }
     plan = plan_table(
-        ordered, experiment, outcomes=outcomes, severity=severity, site=site, kind=kind
+        ordered, experiment, outcomes=outcomes, severity=severity, site=site, rule=rule
     )
+    plan = replace(plan, explain=explain)
     started = datetime.now(UTC)
-    results = evaluate_units(plan, folder=None, workers=workers, progress=lambda *_: None)
+    engine = Engine(workers=workers)
+    results = evaluate_units(plan, folder=None, engine=engine, progress=silent)
+    permuted = permute(plan, folder=None, engine=engine, progress=silent)
     record = assemble_record(
         plan,
         results,
+        permuted,
         run_id=name_run(plan.fingerprint, plan.data_fingerprint),
-        environment=environment_of(started, workers),
+        environment=environment_of(started, engine),
     )
     return replace(record, pipelines=refitted(plan)) if refit else record
+
+
+def silent(*_: object) -> None:
+    """Say nothing."""
 
 
 def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
@@ -143,9 +176,50 @@ def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def check_settings(
-    names: Mapping[str, Sequence[str]], permutations: int, severity: str | None, kind: str
+def check_call(
+    table: object,
+    outcomes: object,
+    lists: Mapping[str, object],
+    columns: Sequence[object],
+    seed: object,
 ) -> None:
+    """Raise all faults of what was passed for a table, for names and for the seed."""
+    faults = []
+    if not isinstance(table, pd.DataFrame):
+        faults.append(
+            f"table: found {called(table)}; required: a pandas DataFrame of a row a patient."
+        )
+    if not isinstance(outcomes, Mapping):
+        faults.append(
+            f"outcomes: found {called(outcomes)}; required: follow-up -> column, such as "
+            "{'month1': 'response'}."
+        )
+    else:
+        texts = (*outcomes, *outcomes.values())
+        if not all(isinstance(one, str) for one in texts):
+            faults.append(
+                "outcomes: follow-ups and columns are named by texts. Put them in quotes."
+            )
+    for what, given in lists.items():
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            example = f"['{given}']" if isinstance(given, str) else "a list of names"
+            faults.append(f"{what}: found {called(given)}; required: a list. Write {example}.")
+        elif not all(isinstance(one, str) for one in given):
+            faults.append(f"{what}: names are texts. Put them in quotes.")
+    if not all(one is None or isinstance(one, str) for one in columns):
+        faults.append("site, severity: a column is named by a text. Put it in quotes.")
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
+        faults.append(f"seed: found {seed!r}; required: a whole number from 0 to {2**32 - 1}.")
+    raise_faults(SpecError, faults)
+
+
+def called(value: object) -> str:
+    """Return what a value of a wrong kind is, without what it holds."""
+    return "nothing" if value is None else f"a value of type {type(value).__name__}"
+
+
+def check_settings(names: Mapping[str, Sequence[str]], severity: str | None, kind: str) -> None:
     """Raise all faults of the names and of the settings at once."""
     faults = [f"{what}: none is given. Name at least one." for what in names if not names[what]]
     for what, given in names.items():
@@ -164,44 +238,103 @@ def check_settings(
     faults += [
         f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in told
     ]
-    if permutations != 0:
-        faults.append(
-            f"permutations: found {permutations}; this version makes no permutation test. "
-            "Set it to 0."
-        )
     raise_faults(SpecError, faults)
 
 
-def check_design(settings: Mapping[str, int], trials: int) -> tuple[ValidationSpec, TuningSpec]:
+def check_reduction(reduction: float | None, severity: str | None, kind: str) -> None:
+    """Raise all faults of a reduction."""
+    faults = []
+    if reduction is not None and not 0 < reduction < 1:
+        faults.append(
+            f"reduction: found {reduction}; required: a share between 0 and 1, such as 0.5."
+        )
+    if reduction is not None and severity is None:
+        faults.append("reduction: needs the argument severity, the score at baseline.")
+    if reduction is not None and kind == "number":
+        faults.append("reduction: makes yes and no; leave kind='number' out.")
+    raise_faults(SpecError, faults)
+
+
+def check_design(
+    settings: Mapping[str, int], trials: int, asked: Mapping[str, int]
+) -> tuple[ValidationSpec, TuningSpec, InferenceSpec]:
     """Return the validated design, or raise what an experiment file would."""
     validation, faults = validated(ValidationSpec, dict(settings), {})
     tuning, more = validated(TuningSpec, {"trials": trials}, {})
-    raise_faults(SpecError, [*faults, *more])
+    inference, last = validated(InferenceSpec, dict(asked), {})
+    raise_faults(SpecError, [*faults, *more, *last])
     assert validation is not None
     assert tuning is not None
-    return validation, tuning
+    assert inference is not None
+    return validation, tuning, inference
 
 
 def check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
-    """Raise a fault for every column the table lacks, and for patients who stand twice."""
+    """Raise the faults of columns that are lacking, double or no numbers, and of patients."""
     columns = [str(column) for column in table.columns]
-    faults = [
-        unknown_name("table", "column", name, columns) for name in wanted if name not in columns
-    ]
-    twice = table.index[table.index.duplicated()]
+    faults = []
+    for name in dict.fromkeys(wanted):
+        places = [place for place, column in enumerate(table.columns) if column == name]
+        if not places and name in columns:
+            faults.append(f"table: column {name} is not named by a text. Rename the columns.")
+        elif not places:
+            faults.append(unknown_name("table", "column", name, columns))
+        elif len(places) > 1:
+            faults.append(
+                f"table: has {len(places)} columns '{name}'. Rename or remove all but one."
+            )
+        elif (kind := strange_kind(table.iloc[:, places[0]])) is not None:
+            faults.append(f"table: column '{name}' holds {kind}. Make it plain numbers.")
+    raise_faults(CohortError, faults + patient_faults(table.index))
+
+
+def strange_kind(column: pd.Series) -> str | None:
+    """Return what a column holds that would pass for numbers and is none."""
+    if pd.api.types.is_complex_dtype(column.dtype):
+        return "complex numbers"
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return "dates"
+    if pd.api.types.is_timedelta64_dtype(column.dtype):
+        return "spans of time"
+    return None
+
+
+def patient_faults(names: pd.Index) -> list[str]:
+    """Return the faults of the patients' names: none, twice, or with a line break."""
+    faults = []
+    lacking = int((names == "").sum())
+    if lacking:
+        faults.append(
+            f"table: the index names no patient in {lacking} of {len(names)} rows. Give each a "
+            "name, or reset the index."
+        )
+    odd = [name for name in names if re.search(r"[\x00-\x1f\x7f]", name)]
+    if odd:
+        faults.append(
+            f"table: {len(odd)} of {len(names)} names in the index have a control character, such "
+            "as a line break. Remove it."
+        )
+    twice = names[names.duplicated()]
+    twice = twice[twice != ""]
     if len(twice):
         faults.append(
-            f"table: patient {a_few(sorted(set(map(str, twice))))} stands more than once in the "
-            "index. One row a patient is required."
+            f"table: patient {a_few(sorted(set(twice)))} stands more than once in the index. One "
+            "row a patient is required."
         )
-    raise_faults(CohortError, faults)
+    return faults
 
 
 def sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with its patients named by text and sorted, as a cohort is."""
-    width = max((len(str(name)) for name in table.index), default=0)
+    """Return the table with its patients named by text and sorted, as a cohort is.
+
+    Who has no name is called by an empty text.
+    """
     numbered = pd.api.types.is_integer_dtype(table.index.dtype)
-    names = [str(name).rjust(width, "0") if numbered else str(name) for name in table.index]
+    width = max((len(str(name)) for name in table.index), default=0) if numbered else 0
+    names = [
+        "" if pd.api.types.is_scalar(name) and pd.isna(name) else str(name).rjust(width, "0")
+        for name in table.index
+    ]
     return table.set_axis(names, axis=0).sort_index()
 
 
@@ -212,11 +345,11 @@ def plan_table(
     outcomes: Mapping[str, str],
     severity: str | None,
     site: str | None,
-    kind: Kind = "class",
+    rule: RuleSpec | None = None,
 ) -> StudyPlan:
     """Return the plan of a study on a table."""
     features = experiment["features"][0]["columns"]
-    targets = outcomes_of(table, outcomes, kind)
+    targets = outcomes_of(table, outcomes, severity, rule)
     validation = ValidationSpec(**experiment["validation"])
     seed = int(experiment["seed"])
     places = None if site is None else tuple(table[site].astype("str").fillna(""))
@@ -230,6 +363,7 @@ def plan_table(
         models=tuple(MODELS[name] for name in experiment["models"]),
         validation=validation,
         tuning=TuningSpec(**experiment["tuning"]),
+        inference=InferenceSpec(**experiment["inference"]),
         seed=seed,
         patients=tuple(table.index),
         site=places,
@@ -245,18 +379,23 @@ def plan_table(
 
 
 def outcomes_of(
-    table: pd.DataFrame, outcomes: Mapping[str, str], kind: Kind
+    table: pd.DataFrame, outcomes: Mapping[str, str], severity: str | None, rule: RuleSpec | None
 ) -> tuple[Outcome, ...]:
-    """Return outcomes that are given as 0, 1 and missing, or as numbers."""
+    """Return outcomes that are given as 0, 1 and missing, as numbers, or as scores to reduce."""
+    baseline = np.full(len(table), np.nan)
+    if severity is not None:
+        baseline = pd.to_numeric(table[severity], errors="coerce").to_numpy(
+            np.float64, na_value=np.nan
+        )
     targets, faults = [], []
     for follow_up, column in outcomes.items():
         values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        known = np.isfinite(values) if kind == "number" else np.isin(values, [0.0, 1.0])
+        known = np.isin(values, [0.0, 1.0]) if rule is None else np.isfinite(values)
         wrong = int((table[column].notna() & ~known).sum())
         if wrong:
             needed = (
                 "finite numbers or missing. Correct them."
-                if kind == "number"
+                if rule is not None
                 else "0, 1 or missing. Code the event as 1, or give kind='number'."
             )
             faults.append(
@@ -269,8 +408,8 @@ def outcomes_of(
                 follow_up=follow_up,
                 label=column,
                 column=None,
-                rule=RuleSpec(value="score") if kind == "number" else None,
-                baseline=np.full(len(table), np.nan),
+                rule=rule,
+                baseline=baseline,
                 scores=values[:, np.newaxis],
                 visits=(follow_up,),
                 weights=np.ones(len(table)),

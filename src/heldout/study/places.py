@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import socket
 from datetime import UTC, datetime
-from functools import cache
 from glob import escape
-from importlib import metadata
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from heldout.errors import RecordError
+from heldout.parallel import Engine, code_digest, versions, workers_of
 
-__all__ = ["code_digest", "environment_of", "find_record", "mlruns", "name_run", "record_folder"]
-
-LIBRARIES = ("numpy", "scipy", "pandas", "scikit-learn", "xgboost", "optuna", "shap", "mlflow")
+__all__ = [
+    "code_digest",
+    "environment_of",
+    "find_record",
+    "mlruns",
+    "name_run",
+    "record_folder",
+    "versions",
+]
 
 
 def mlruns(folder: Path) -> Path:
@@ -46,25 +49,6 @@ def record_folder(folder: Path, name: str, run_id: str) -> Path:
     return mlruns(folder) / "records" / name / run_id
 
 
-@cache
-def code_digest() -> str:
-    """Return the SHA-256 of this package's own files."""
-    digest = hashlib.sha256()
-    root = Path(str(files("heldout")))
-    for path in sorted(root.rglob("*")):
-        if path.suffix in (".py", ".yaml"):
-            digest.update(str(path.relative_to(root)).encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions of this package and of the libraries that decide figures."""
-    return {"heldout": metadata.version("heldout")} | {
-        name: metadata.version(name) for name in LIBRARIES
-    }
-
-
 def name_run(fingerprint: str, data_fingerprint: str) -> str:
     """Return a run's name: twelve hexadecimal digits.
 
@@ -82,15 +66,15 @@ def name_run(fingerprint: str, data_fingerprint: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def environment_of(started: datetime, workers: int | None) -> dict[str, Any]:
+def environment_of(started: datetime, engine: Engine) -> dict[str, Any]:
     """Return what may differ between equal runs.
 
     Parameters
     ----------
     started : datetime
         In UTC.
-    workers : int or None
-        As asked for.
+    engine : Engine
+        Where units ran.
 
     Returns
     -------
@@ -103,7 +87,8 @@ def environment_of(started: datetime, workers: int | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "host": socket.gethostname(),
         "code": code_digest(),
-        "workers": workers or os.cpu_count(),
+        "workers": workers_of(engine),
+        "engine": engine.name,
         "started": started.isoformat(timespec="seconds"),
         "seconds": round((datetime.now(UTC) - started).total_seconds(), 1),
     }
@@ -137,15 +122,15 @@ def find_record(run: str, folder: Path) -> Path:
         finished = [path.parent for path in named.glob("[!.]*/manifest.json")]
         if finished:
             return max(finished, key=lambda path: (path / "manifest.json").stat().st_mtime)
-    if Path(run).is_dir():
-        return Path(run)
     found = sorted(path.parent for path in records.glob(f"*/{escape(run)}*/manifest.json"))
     if len(found) == 1:
         return found[0]
     if found:
         listed = ", ".join(path.name for path in found)
         raise RecordError(f"'{run}' begins several runs: {listed}. Write more of its name.")
+    no_record = " The folder of this name is no record: it has no manifest.json."
     raise RecordError(
-        f"'{run}': no finished run of this name under {records}. Give a record's folder, a run's "
-        "name or an experiment's name, or run the experiment first."
+        f"'{run}': no finished run of this name under {records}."
+        f"{no_record if Path(run).is_dir() else ''} Give a record's folder, a run's name or an "
+        "experiment's name, name the study folder with --folder, or run the experiment first."
     )

@@ -27,10 +27,17 @@ from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
 from heldout.quality import check_data
 from heldout.record import VisitFacts
-from heldout.spec import Experiment, TuningSpec, ValidationSpec, composed, fingerprint
+from heldout.spec import (
+    Experiment,
+    InferenceSpec,
+    TuningSpec,
+    ValidationSpec,
+    composed,
+    fingerprint,
+)
 from heldout.splits import FoldPlan, cannot_fill, plan_folds, strata_of
 
-__all__ = ["StudyPlan", "plan_study", "with_folds"]
+__all__ = ["StudyPlan", "plan_study", "reason_to_decline", "with_folds"]
 
 FEWEST_PATIENTS = 10
 
@@ -49,7 +56,7 @@ class StudyPlan:
         The study folder; None for a study in memory.
     models : tuple of Model
         In the experiment's order.
-    validation, tuning, seed
+    validation, tuning, inference, seed
         As in the experiment.
     patients : tuple of str
         Sorted pseudonyms; every array below follows this order.
@@ -73,6 +80,8 @@ class StudyPlan:
         Digest of the data.
     findings, characteristics, reliability, score_audit
         What describes the data; empty for a study in memory.
+    explain : bool
+        Whether held-out predictions are explained.
     """
 
     experiment: Mapping[str, Any]
@@ -81,6 +90,7 @@ class StudyPlan:
     models: tuple[Model, ...]
     validation: ValidationSpec
     tuning: TuningSpec
+    inference: InferenceSpec
     seed: int
     patients: tuple[str, ...]
     site: tuple[str, ...] | None
@@ -96,6 +106,7 @@ class StudyPlan:
     characteristics: tuple[Characteristic, ...] = ()
     reliability: tuple[Reliability, ...] = ()
     score_audit: tuple[AuditCounts, ...] = ()
+    explain: bool = True
 
 
 def plan_study(experiment: Experiment) -> StudyPlan:
@@ -133,6 +144,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         models=models,
         validation=experiment.validation,
         tuning=experiment.tuning,
+        inference=experiment.inference,
         seed=experiment.seed,
         patients=cohort.patients,
         site=cohort.site,

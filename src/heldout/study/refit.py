@@ -93,7 +93,7 @@ def refitted_bundle(
     )
     if not fitted:
         raise ExportError(f"--model: '{model}' cannot be fitted: its columns are not in the table.")
-    name = model or choose_model(fitted)
+    name = model or choose_model([(one.model, one.tuning) for one in fitted])
     chosen = next(one for one in fitted if one.model.name == name)
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None

@@ -7,8 +7,7 @@ runs are the same loop over units and give the same bits.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from heldout.explain import explain_patients
 from heldout.features import FeatureMatrix
 from heldout.models import build_preparation
+from heldout.parallel import Engine, as_ended
 from heldout.record import write_atomically
 from heldout.study.plan import StudyPlan
 from heldout.validation import ModelFold, TrainingSet, evaluate_fold
@@ -27,8 +27,8 @@ __all__ = ["Unit", "evaluate_unit", "evaluate_units", "training_set", "units_of"
 
 UnitResult = Mapping[str, Any]
 RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
-# Called with the units done so far and all units.
-Progress = Callable[[int, int], None]
+# Called with the units done so far, all units, and what they are.
+Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +135,7 @@ def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
         n_inner=plan.validation.inner,
         seed=plan.seed,
     )
-    models = [model_values(one, training, features) for one in result.models]
+    models = [model_values(one, training, features, explain=plan.explain) for one in result.models]
     return {
         "test": test.tolist(),
         "training_mean": result.training_mean,
@@ -165,14 +165,20 @@ def composed_values(
 
 
 def model_values(
-    one: ModelFold, training: TrainingSet, features: Mapping[str, NDArray[np.float64]]
+    one: ModelFold,
+    training: TrainingSet,
+    features: Mapping[str, NDArray[np.float64]],
+    *,
+    explain: bool,
 ) -> dict[str, Any]:
-    """Return a fitted model's fold as plain values, explained."""
+    """Return a fitted model's fold as plain values, explained if that is wanted."""
     fitted = one.fitted
     columns = fitted.model.columns
-    contributions, base = explain_patients(
-        fitted.model, fitted.pipeline, training.features[columns], features[columns]
-    )
+    contributions, base = np.empty((0, 0)), np.empty(0)
+    if explain:
+        contributions, base = explain_patients(
+            fitted.model, fitted.pipeline, training.features[columns], features[columns]
+        )
     return {
         "model": fitted.model.name,
         "candidate": dict(fitted.tuning.best.candidate),
@@ -187,7 +193,7 @@ def model_values(
 
 
 def evaluate_units(
-    plan: StudyPlan, *, folder: Path | None, workers: int | None, progress: Progress
+    plan: StudyPlan, *, folder: Path | None, engine: Engine, progress: Progress
 ) -> list[UnitResult]:
     """Return the results of all units, of which those stored before are not done again.
 
@@ -197,8 +203,8 @@ def evaluate_units(
         The study.
     folder : Path or None
         Where finished units are kept; None keeps none.
-    workers : int or None
-        Processes; None for one a core. The results do not depend on it.
+    engine : Engine
+        Where. The results do not depend on it.
     progress : callable
         Told the units done and all units, whenever a unit ends.
 
@@ -212,10 +218,12 @@ def evaluate_units(
     missing = [unit for unit in units if unit not in done]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    progress(len(done), len(units))
-    for unit, result in computed(plan, missing, folder, workers):
+    progress(len(done), len(units), "outer folds")
+    for unit, result in as_ended(evaluate_unit, plan, missing, engine):
+        if folder is not None:
+            write_atomically(folder / unit.file, json.dumps(result, allow_nan=False))
         done[unit] = result
-        progress(len(done), len(units))
+        progress(len(done), len(units), "outer folds")
     return [done[unit] for unit in units]
 
 
@@ -231,33 +239,3 @@ def stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
         if isinstance(result, dict) and set(result) == RESULT_KEYS:
             found[unit] = result
     return found
-
-
-def computed(
-    plan: StudyPlan, units: list[Unit], folder: Path | None, workers: int | None
-) -> Iterator[tuple[Unit, UnitResult]]:
-    """Yield units as they end, with one thread a worker."""
-    from joblib import Parallel, delayed, parallel_config
-    from threadpoolctl import threadpool_limits
-
-    wanted = min(workers or os.cpu_count() or 1, len(units))
-    if wanted <= 1:
-        with threadpool_limits(1):
-            for unit in units:
-                yield stored_unit(plan, unit, folder)
-        return
-    # Workers that outlive a killed run leave by themselves after `idle_worker_timeout` seconds.
-    with parallel_config(
-        backend="loky", n_jobs=wanted, inner_max_num_threads=1, idle_worker_timeout=20
-    ):
-        # One unit a task: a killed run loses at most one unit of each worker.
-        parallel = Parallel(return_as="generator_unordered", batch_size=1)
-        yield from parallel(delayed(stored_unit)(plan, unit, folder) for unit in units)
-
-
-def stored_unit(plan: StudyPlan, unit: Unit, folder: Path | None) -> tuple[Unit, UnitResult]:
-    """Return a unit with its result, after storing it."""
-    result = evaluate_unit(plan, unit)
-    if folder is not None:
-        write_atomically(folder / unit.file, json.dumps(result, allow_nan=False))
-    return unit, result

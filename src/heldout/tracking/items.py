@@ -13,8 +13,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from heldout.inference import Cell, area, percent, render_verdict
-from heldout.models import MODELS
+from heldout.inference import Cell, area, percent, probability, render_verdict
+from heldout.models import models_of
 from heldout.record import RunRecord, figure_name
 from heldout.validation import HEADLINE
 
@@ -44,6 +44,7 @@ METRICS = {
     "cv.brier_skill": "brier_skill",
     "cv.p": "p",
     "cv.p_adjusted": "p_adjusted",
+    "cv.arithmetic": "arithmetic",
     "cv.r2": "r2",
     "cv.r2_lo": "r2_low",
     "cv.r2_hi": "r2_high",
@@ -176,6 +177,9 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
         yield Artifact(path="predictions.csv", text=as_csv(held_out(record, cell)))
     if cell.model == HEADLINE:
         yield Artifact(path="verdict.txt", text=render_verdict(record.verdict) + "\n")
+        table = permutations_of(record, cell)
+        if table is not None:
+            yield Artifact(path="permutations.csv", text=as_csv(table))
     for name, svg in figures.items():
         if belongs(name, cell):
             yield Artifact(path=f"{name}.svg", text=svg)
@@ -213,7 +217,8 @@ def description(record: RunRecord, cell: Cell) -> str:
         return cell.reason
     if cell.model == HEADLINE:
         return render_verdict(record.verdict)
-    label = MODELS[cell.model].for_kind(cell.kind).label if cell.model in MODELS else cell.model
+    known = models_of(record.experiment)
+    label = known[cell.model].for_kind(cell.kind).label if cell.model in known else cell.model
     if cell.kind == "number":
         interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
         figure = f"{percent(cell.r2)} % of the variance explained"
@@ -221,8 +226,28 @@ def description(record: RunRecord, cell: Cell) -> str:
         interval = f"{area(cell.auc_low or 0.0)} to {area(cell.auc_high or 1.0)}"
         figure = f"AUC {area(cell.auc or 0.0)}"
     return (
-        f"{label}: {figure} for patients held out (95 % interval {interval}). "
+        f"{label}: {figure} for patients held out (95 % interval {interval}"
+        f"{arithmetic_words(cell)}){p_words(record, cell)}. "
         "The best of several models is not an estimate; the headline is one."
+    )
+
+
+def arithmetic_words(cell: Cell) -> str:
+    """Return what the baseline score alone gives where the outcome is computed from it."""
+    if cell.arithmetic is None:
+        return ""
+    if cell.kind == "number":
+        return f"; arithmetic alone explains {percent(cell.arithmetic)} %"
+    return f"; arithmetic alone gives {area(cell.arithmetic)}"
+
+
+def p_words(record: RunRecord, cell: Cell) -> str:
+    """Return a cell's p, and of how many permutations it is."""
+    if cell.p is None or record.permutation is None:
+        return ""
+    return (
+        f", p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)} "
+        f"({record.permutation.permutations} permutations)"
     )
 
 
@@ -241,12 +266,13 @@ def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
         "repeats": validation["repeats"],
         "trials": tuning["trials"],
         "sampler": tuning["sampler"],
+        "permutations": 0 if record.permutation is None else record.permutation.asked,
     }
 
 
 def n_features(record: RunRecord, cell: Cell) -> int:
     """Return how many features a model reads: 1 for a severity alone, none for a prevalence."""
-    model = MODELS.get(cell.model)
+    model = models_of(record.experiment).get(cell.model)
     if model is not None and model.columns == "severity":
         return 1
     if model is not None and model.reference and model.explainer == "none":
@@ -274,6 +300,13 @@ def held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     }
     columns = ["patient", "repeat", "fold", *answers[cell.kind]]
     return of_cell(numbered, cell)[columns]
+
+
+def permutations_of(record: RunRecord, cell: Cell) -> pd.DataFrame | None:
+    """Return the permutations of one outcome at one follow-up; None if there are none of it."""
+    start = f"{cell.outcome}.{cell.follow_up}."
+    columns = [name for name in record.permutations.columns if name.startswith(start)]
+    return record.permutations[["permutation", *columns]] if columns else None
 
 
 def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:

@@ -6,6 +6,7 @@ left behind in a notebook that calls this.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,12 @@ from heldout.tracking.items import (
     key_of,
     plan_runs,
 )
+from heldout.tracking.shared import is_server, shared_uri
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,
     open_client,
+    place_of,
     prepare_store,
     process_tags,
     quiet,
@@ -74,7 +77,7 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
     figures : mapping of str to str
         Name -> SVG.
     mlruns : Path
-        Holds the store, ``mlflow.db``, and ``artifacts/``.
+        Holds the store, ``mlflow.db``, and ``artifacts/``; the environment may name another store.
 
     Returns
     -------
@@ -90,7 +93,7 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
     with exclusive(mlruns), quiet():
         client = open_client(mlruns)
         with telling(
-            f"{mlruns}: MLflow could not log run {record.run_id}",
+            f"{place_of(mlruns)}: MLflow could not log run {record.run_id}",
             "A store that can be written to is required. The record is complete without it; put "
             "this right and run the experiment again: nothing is fitted twice.",
         ):
@@ -101,18 +104,34 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
 
 def experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
     """Return MLflow's experiment of a record's name, made or brought back where it must be."""
-    place = (mlruns.resolve() / "artifacts" / record.name).as_uri()
-    found = client.get_experiment_by_name(record.name)
+    name, shared = record.name, shared_uri()
+    # A server keeps artifacts where it wants.
+    place = None
+    if shared is None or not is_server(shared):
+        place = (mlruns.resolve() / "artifacts" / name).as_uri()
+    found = restored(client, name)
+    if found is not None and place is not None and found.artifact_location != place:
+        if shared is None:
+            # The store was copied or moved here, or the name is that of MLflow's own experiment.
+            aside = f"{name} (artifacts elsewhere, {found.experiment_id})"
+            client.rename_experiment(found.experiment_id, aside)
+            found = None
+        else:
+            # Another study has this name in a database that both use; it keeps it.
+            name = f"{name} ({socket.gethostname()}:{mlruns.resolve().parent})"
+            found = restored(client, name)
+    if found is not None:
+        return str(found.experiment_id)
+    note = {"mlflow.note.content": str(record.experiment["question"])}
+    return str(client.create_experiment(name, place, tags=EXPERIMENT_KIND | note))
+
+
+def restored(client: Any, name: str) -> Any:
+    """Return MLflow's experiment of a name, brought back if it was deleted; None if none is."""
+    found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
-    if found is not None and found.artifact_location == place:
-        return str(found.experiment_id)
-    if found is not None:
-        # The store was copied or moved here, or the name is that of MLflow's own experiment.
-        aside = f"{record.name} (artifacts elsewhere, {found.experiment_id})"
-        client.rename_experiment(found.experiment_id, aside)
-    note = {"mlflow.note.content": str(record.experiment["question"])}
-    return str(client.create_experiment(record.name, place, tags=EXPERIMENT_KIND | note))
+    return found
 
 
 def log_runs(

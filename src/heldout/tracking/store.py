@@ -1,8 +1,8 @@
-"""The MLflow store of a study folder: where it is, who may write, and who has died writing.
+"""The MLflow store of a study: where it is, who may write, and who has died writing.
 
-SQLite under ``mlruns/``. MLflow builds its schema in seconds and not in one transaction, so
-it is built beside its place and moved there; one process writes at a time; and a run whose
-process is gone is not left RUNNING.
+SQLite under ``mlruns/``, or what the environment names (`heldout.tracking.shared`). MLflow builds
+its schema in seconds and not in one transaction, so it is built beside its place and moved there;
+one process of a study writes at a time; and a run whose process is gone is not left RUNNING.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from heldout.errors import TrackingError
+from heldout.tracking.shared import VARIABLE, check_answers, redacted, shared_uri, shown_uri
 
 __all__ = [
     "end_dead_runs",
     "exclusive",
     "has_store",
     "open_client",
+    "place_of",
+    "prepare_shared",
     "prepare_store",
     "process_tags",
     "quiet",
@@ -123,8 +126,16 @@ def exclusive(mlruns: Path) -> Iterator[None]:
         lock.close()
 
 
+def place_of(mlruns: Path) -> str:
+    """Return where the store of a study is, as messages call it."""
+    uri = shared_uri()
+    return str(mlruns) if uri is None else shown_uri(uri)
+
+
 def has_store(mlruns: Path) -> bool:
-    """Return whether a folder holds a store; raise TrackingError if it may not be entered."""
+    """Return whether there is a store; raise TrackingError if its folder may not be entered."""
+    if shared_uri() is not None:
+        return True
     try:
         return (mlruns / "mlflow.db").is_file()
     except OSError as error:
@@ -161,7 +172,7 @@ def telling(found: str, remedy: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
-        first_line = str(error).partition("\n")[0].rstrip(".")
+        first_line = redacted(str(error)).partition("\n")[0].rstrip(".")
         raise TrackingError(f"{found} ({first_line}). {remedy}") from None
 
 
@@ -171,16 +182,20 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
     Parameters
     ----------
     mlruns : Path
-        Holds ``mlflow.db``.
+        Holds ``mlflow.db``, unless the environment names another store.
     say : callable
         Told when there is something to wait for.
 
     Raises
     ------
     TrackingError
-        If the folder cannot be written to, or has no space.
+        If the folder cannot be written to, or has no space; or if another store does not answer.
     """
     with exclusive(mlruns):
+        shared = shared_uri()
+        if shared is not None:
+            prepare_shared(shared)
+            return
         if has_store(mlruns):
             return
         say("Preparing MLflow's store, once; this takes a few seconds ...")
@@ -192,6 +207,23 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
             ),
         ):
             build_store(mlruns.resolve())
+
+
+def prepare_shared(uri: str) -> None:
+    """Build the schema of a store beyond the study folder if it is absent, or say why not."""
+    from mlflow import MlflowClient
+
+    with (
+        quiet(),
+        telling(
+            f"{shown_uri(uri)}: MLflow's store cannot be used",
+            "A PostgreSQL database or an MLflow server that answers is required. The record is "
+            f"complete without it. Start it, or correct {VARIABLE}, and run again: nothing is "
+            "fitted twice. --no-mlflow goes without.",
+        ),
+    ):
+        check_answers(uri)
+        MlflowClient(uri).search_experiments(max_results=1)
 
 
 def build_store(mlruns: Path) -> None:
@@ -215,7 +247,7 @@ def open_client(mlruns: Path) -> Any:
     Parameters
     ----------
     mlruns : Path
-        Holds ``mlflow.db``.
+        Holds ``mlflow.db``, unless the environment names another store.
 
     Returns
     -------
@@ -230,11 +262,17 @@ def open_client(mlruns: Path) -> Any:
     from mlflow import MlflowClient
 
     with using(mlruns):
-        return MlflowClient(store_uri(mlruns))
+        return MlflowClient(shared_uri() or store_uri(mlruns))
 
 
 def using(mlruns: Path) -> AbstractContextManager[None]:
     """Return what tells of a store that MLflow cannot use."""
+    if shared_uri() is not None:
+        return telling(
+            f"{place_of(mlruns)}: MLflow cannot use it",
+            "A store that answers, of this version of MLflow, is required. Start it, or correct "
+            f"{VARIABLE}.",
+        )
     return telling(
         f"{mlruns / 'mlflow.db'}: MLflow cannot use it",
         "A store of this version that can be written to is required. Move it away: it is only a "

@@ -18,12 +18,15 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from heldout.errors import TrackingError
+from heldout.tracking.shared import is_server, redacted, shared_uri, shown_uri
 from heldout.tracking.store import (
     SILENCE,
     end_dead_runs,
     exclusive,
     has_store,
     open_client,
+    place_of,
+    prepare_shared,
     quiet,
     store_uri,
     using,
@@ -54,6 +57,8 @@ def start_ui(
 ) -> int:
     """Serve MLflow's user interface until it is stopped, and return its exit status.
 
+    Where the environment names an MLflow server, its pages are named and nothing is started.
+
     Parameters
     ----------
     mlruns : Path
@@ -73,6 +78,11 @@ def start_ui(
     TrackingError
         If there is no run to show, the port is taken, or the server ends before it answers.
     """
+    shared = shared_uri()
+    if shared is not None and is_server(shared):
+        for line in page_lines(newest_pages(mlruns), shown_uri(shared).rstrip("/")):
+            say(line)
+        return 0
     check_port(host, port)
     pages = newest_pages(mlruns)
     with server(mlruns, host, port) as (child, output):
@@ -90,6 +100,10 @@ def newest_pages(mlruns: Path) -> dict[str, str]:
     """Return title -> path of the pages that show the newest study, after ending dead runs."""
     if not has_store(mlruns):
         raise no_runs(mlruns)
+    shared = shared_uri()
+    if shared is not None:
+        prepare_shared(shared)
+        mlruns.mkdir(parents=True, exist_ok=True)
     with exclusive(mlruns), quiet(), using(mlruns):
         client = open_client(mlruns)
         end_dead_runs(client)
@@ -133,8 +147,8 @@ def page_lines(pages: Mapping[str, str], server: str) -> Iterator[str]:
 def no_runs(mlruns: Path) -> TrackingError:
     """Return the error for a store without anything to show."""
     return TrackingError(
-        f"{mlruns}: no runs yet. MLflow shows runs that are finished. Run an experiment first: "
-        "heldout run EXPERIMENT."
+        f"{place_of(mlruns)}: no runs yet. MLflow shows runs that are finished. Run an experiment "
+        "first: heldout run EXPERIMENT."
     )
 
 
@@ -174,10 +188,12 @@ def server(
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run MLflow's server with its output kept aside, and leave none of its processes behind."""
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
-    command += ["--backend-store-uri", store_uri(mlruns), "--host", host, "--port", str(port)]
+    command += ["--host", host, "--port", str(port)]
     command += ["--artifacts-destination", str(mlruns.resolve() / "artifacts")]
     command += ["--uvicorn-opts", "--log-level warning"]
     quietly = {**SILENCE, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
+    # Not among the arguments, which everybody on the machine can read: it may hold a password.
+    quietly["MLFLOW_BACKEND_STORE_URI"] = shared_uri() or store_uri(mlruns)
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
@@ -214,7 +230,7 @@ def wait_for_answer(
             return
         time.sleep(0.2)
     output.seek(0)
-    lines = output.read().decode(errors="replace").strip().splitlines()
+    lines = redacted(output.read().decode(errors="replace")).strip().splitlines()
     raise TrackingError(
         f"{host}:{port}: MLflow's server did not answer ({lines[-1] if lines else 'no output'}). "
         "It must start before its pages can be opened. Try again, or another --port."

@@ -49,7 +49,7 @@ def site_changes() -> Fault:
     text = with_cell(3, "centre", WORD, long_rows())
     return Fault(
         text,
-        r"^data\.csv, column 'centre': changes within 1 patients\.",
+        r"^data\.csv, column 'centre': changes within 1 patient\.",
         long_cohort(site="centre"),
     )
 
@@ -77,7 +77,7 @@ FAULTS = {
     ),
     "decimal comma": Fault(
         WIDE.replace("9137.25", "9137,25"),
-        r"^data\.csv: 1 of 6 rows do not have 9 cells \(rows 2\)",
+        r"^data\.csv: 1 of 6 rows does not have 9 cells \(row 2\)",
     ),
     "semicolons": Fault(
         WIDE.replace(",", ";"), r"^data\.csv: row 1 is separated by semicolons, not by commas\. Set"
@@ -130,27 +130,27 @@ FAULTS = {
     ),
     "out of the declared range": Fault(
         with_cell(4, "age", NUMBER),
-        r"^data\.csv, column 'age': 1 of 6 values \(rows 4\) lie outside 18\.\.100\. Correct the "
+        r"^data\.csv, column 'age': 1 of 6 values \(row 4\) lies outside 18\.\.100\. Correct the "
         r"table, or what cohort\.columns\.age declares\.$",
     ),
     "out of the instrument's range": Fault(
         with_cell(2, "m_d10", NUMBER), r"^data\.csv, column 'm_d10': 1 of 5 .* outside 0\.\.60\."
     ),
     "below the range": Fault(
-        with_cell(4, "age", f"-{NUMBER}"), r"column 'age': 1 of 6 .* lie outside 18\.\.100\."
+        with_cell(4, "age", f"-{NUMBER}"), r"column 'age': 1 of 6 .* lies outside 18\.\.100\."
     ),
     "out of the item's range": Fault(
         with_cell(3, "h6_d0", "9137.25", items_rows()),
-        r"^data\.csv, column 'h6_d0': 1 of 6 values \(rows 3\) lie outside 0\.\.2\.",
+        r"^data\.csv, column 'h6_d0': 1 of 6 values \(row 3\) lies outside 0\.\.2\.",
         items_cohort(),
     ),
     "text in a column of numbers": Fault(
         with_cell(5, "income", WORD),
-        r"^data\.csv, column 'income': 1 of 5 values \(rows 5\) are not numbers \(",
+        r"^data\.csv, column 'income': 1 of 5 values \(row 5\) is not a number \(",
     ),
     "unknown level": Fault(
         with_cell(3, "sex", WORD),
-        r"^data\.csv, column 'sex': 1 of 6 values \(rows 3\) are not among the levels M, F\.",
+        r"^data\.csv, column 'sex': 1 of 6 values \(row 3\) is not among the levels M, F\.",
     ),
     "level that means missing": Fault(
         WIDE,
@@ -167,14 +167,14 @@ FAULTS = {
         3, "visit", "d0", r"^data\.csv: patient 007 at d0 stands more than once \(rows 2, 3\)\. One"
     ),
     "no pseudonym": Fault(
-        with_cell(3, "id", " "), r"^data\.csv: rows 3 have no patient in 'id'\. Add or drop them\.$"
+        with_cell(3, "id", " "), r"^data\.csv: row 3 has no patient in 'id'\. Add or drop it\.$"
     ),
     "no pseudonym where blank was not declared missing": Fault(
         with_cell(4, "m_d10", "", rows_of(with_cell(3, "id", ""))),
-        r"^data\.csv: rows 3 have no patient in 'id'",
+        r"^data\.csv: row 3 has no patient in 'id'",
         wide_cohort(table={"file": "data.csv", "missing": ["-99"]}),
     ),
-    "no visit": long_fault(4, "visit", "", r"^data\.csv, column 'visit': rows 4 have no visit\."),
+    "no visit": long_fault(4, "visit", "", r"^data\.csv, column 'visit': row 4 has no visit\."),
     "undeclared visit in a long table": long_fault(
         4,
         "visit",
@@ -198,14 +198,14 @@ FAULTS = {
         3,
         "age",
         "42",
-        r"^data\.csv, column 'age': changes within 1 patients\. A value of the patient",
+        r"^data\.csv, column 'age': changes within 1 patient\. A value of the patient",
     ),
     "site changes": site_changes(),
     "patient's value known too late": long_fault(
         2,
         "income",
         "",
-        r"^data\.csv, column 'income': stands only in rows after 'd0' for 1 patients\. A value of "
+        r"^data\.csv, column 'income': stands only in rows after 'd0' for 1 patient\. A value of "
         r"the patient must be known at 'd0'",
     ),
     "follow-up declared as baseline": Fault(
@@ -221,11 +221,11 @@ FAULTS = {
     ),
     "control character in a pseudonym": Fault(
         WIDE + '"p\r9",' + ",".join([""] * WIDE.splitlines()[0].count(",")) + "\n",
-        r"have a control character, such as a line break, in 'id'",
+        r"has a control character, such as a line break, in 'id'",
     ),
     "a number too large to be squared": Fault(
         WIDE.replace(",1200,", ",1e308,"),
-        r"column 'income': 1 of 5 values \(rows 4\) are not numbers",
+        r"column 'income': 1 of 5 values \(row 4\) is not a number",
     ),
     "one column for all visits of a wide table": Fault(
         WIDE,
@@ -280,7 +280,7 @@ def test_no_message_repeats_an_answer(tmp_path: Path, fault: Fault) -> None:
 )
 def test_only_finite_decimal_numbers_are_numbers(tmp_path: Path, text: str) -> None:
     experiment = write_study(tmp_path, with_cell(3, "income", text))
-    with pytest.raises(CohortError, match=r"'income': 1 of 5 values \(rows 3\) are not numbers"):
+    with pytest.raises(CohortError, match=r"'income': 1 of 5 values \(row 3\) is not a number"):
         scored(experiment)
 
 

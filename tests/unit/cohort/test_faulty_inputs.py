@@ -113,21 +113,21 @@ FAULTY = {
         3,
         "madrs_4",
         "4711",
-        "data.csv, column 'madrs_4': 1 of 12 values (rows 3) lie outside 0..6. "
+        "data.csv, column 'madrs_4': 1 of 12 values (row 3) lies outside 0..6. "
         + REMEDY.format("madrs"),
     ),
     "an answer between two answers": cell(
         3,
         "madrs_4",
         "3.25",
-        "data.csv, column 'madrs_4': 1 of 12 values (rows 3) are not whole numbers, as answers to "
+        "data.csv, column 'madrs_4': 1 of 12 values (row 3) is not a whole number, as answers to "
         "an item are. " + REMEDY.format("madrs"),
     ),
     "not a number": cell(
         3,
         "dose",
         WORD,
-        "data.csv, column 'dose': 1 of 11 values (rows 3) are not numbers (a decimal point, no "
+        "data.csv, column 'dose': 1 of 11 values (row 3) is not a number (a decimal point, no "
         "unit). " + REMEDY.format("dose"),
     ),
     "item missing from the table": csv(
@@ -142,7 +142,7 @@ FAULTY = {
     ),
     "mixed decimal marks": csv(
         text_file(changed(3, "dose", SECRET), ";", ".").replace(";28;", ";28,5;", 1),
-        "data.csv, column 'dose': 1 of 11 values (rows 2) have a decimal comma, and 5 "
+        "data.csv, column 'dose': 1 of 11 values (row 2) has a decimal comma, and 5 "
         "(rows 3, 4, 6, 9, 10) have a decimal point. Write all numbers of the table with one mark, "
         "and declare it with 'decimal' beside 'file'.",
         separator=";",
@@ -199,23 +199,21 @@ FAULTY = {
         "labs.csv, column 'id': none of its 2 patients is in data.csv. Check the columns of "
         "patients ('patient') of both tables.",
     ),
-    "no id in a row": cell(
-        4, "id", "", "data.csv: rows 4 have no patient in 'id'. Add or drop them."
-    ),
+    "no id in a row": cell(4, "id", "", "data.csv: row 4 has no patient in 'id'. Add or drop it."),
     "negative days": dated(
         3,
         "seen",
         "2024-01-30",
-        "data.csv, column 'seen': 1 rows (rows 3) have negative days, before the patient's start, "
-        "and fit no visit there. Correct dates whose day and month were exchanged, or the start; "
+        "data.csv, column 'seen': 1 row (row 3) has a negative day, before the patient's start, "
+        "and fits no visit there. Correct dates whose day and month were exchanged, or the start; "
         "or declare a visit with that day.",
     ),
     "a follow-up before the start": dated(
         3,
         "seen",
         "2024-02-28",
-        "data.csv, column 'seen': 1 rows (rows 3) have negative days, before the patient's start, "
-        "and fit no visit there. Correct dates whose day and month were exchanged, or the start; "
+        "data.csv, column 'seen': 1 row (row 3) has a negative day, before the patient's start, "
+        "and fits no visit there. Correct dates whose day and month were exchanged, or the start; "
         "or declare a visit with that day.",
         visit="visit",
     ),
@@ -223,16 +221,16 @@ FAULTY = {
         4,
         "seen",
         "30/08/2024",
-        "data.csv, column 'seen': 1 of 12 values (rows 4) are not dates written as %Y-%m-%d. "
+        "data.csv, column 'seen': 1 of 12 values (row 4) is not a date written as %Y-%m-%d. "
         "Correct them, or set 'date_format' beside 'file' (dates of workbooks and SPSS are read "
         "as %Y-%m-%d).",
     ),
-    "no date": dated(4, "seen", None, "data.csv, column 'seen': rows 4 have no date. Add it."),
+    "no date": dated(4, "seen", None, "data.csv, column 'seen': row 4 has no date. Add it."),
     "start date missing": dated(
         2,
         "start",
         None,
-        "data.csv, column 'start': 1 patients have no start date (000). Days are counted from it; "
+        "data.csv, column 'start': 1 patient has no start date (000). Days are counted from it; "
         "add it.",
     ),
     "visits without a window": Faulty(
@@ -271,7 +269,7 @@ FAULTY = {
         E14="=SUM(D2:D13)",
     ),
     "a number typed with a unit": book(
-        "data.xlsx, column 'dose': 1 of 11 values (rows 5) are not numbers (a decimal point, no "
+        "data.xlsx, column 'dose': 1 of 11 values (row 5) is not a number (a decimal point, no "
         "unit). " + REMEDY.format("dose"),
         E5=f"{SECRET} mg",
     ),
@@ -297,13 +295,13 @@ FAULTY = {
         3,
         "sex",
         WORD,
-        "data.csv, column 'sex': 1 of 12 values (rows 3) are not among the levels 1, 2. "
+        "data.csv, column 'sex': 1 of 12 values (row 3) is not among the levels 1, 2. "
         + REMEDY.format("sex"),
     ),
     "a code that is not in the value labels": Faulty(
         {"data.sav": changed(3, "sex", 4711.0)},
         exported_cohort({"file": "data.sav"}),
-        "data.sav, column 'sex': 1 of 12 values (rows 2) are not among the levels 1, 2 (1 not "
+        "data.sav, column 'sex': 1 of 12 values (row 2) is not among the levels 1, 2 (1 not "
         "among the file's value labels either, which are of codes 1, 2). " + REMEDY.format("sex"),
     ),
     "semicolons instead of commas": csv(
@@ -319,7 +317,7 @@ FAULTY = {
     ),
     "ragged rows": csv(
         CSV.replace(",28,", ",28,5,", 1),
-        "data.csv: 1 of 12 rows do not have 15 cells (rows 2). Check separators and quotes.",
+        "data.csv: 1 of 12 rows does not have 15 cells (row 2). Check separators and quotes.",
     ),
     "unknown visit code": cell(
         4,
@@ -371,7 +369,7 @@ FAULTY = {
             visits={"base": {"day": 0, "code": "base_arm_1"}}
             | {f"month{n}": {"day": 30 * n, "code": f"month{n}_arm_1"} for n in (1, 6)},
         ),
-        "data.csv: 1 rows (rows 14) are of a repeating instrument and hold 'sex', 'weight', "
+        "data.csv: 1 row (row 14) is of a repeating instrument and holds 'sex', 'weight', "
         "'dose', 'madrs_1', 'madrs_2' and 7 more. Which repeat counts is not declared; export "
         "from REDCap without repeating instruments, or remove these columns.",
     ),

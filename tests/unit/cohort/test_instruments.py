@@ -149,9 +149,9 @@ def test_an_answer_that_means_not_assessed_makes_the_item_missing(tmp_path: Path
 @pytest.mark.parametrize(
     ("first", "second", "pattern"),
     [
-        ("3", "1", r"column 'o1': 1 of 2 values \(rows 2\) are not among the answers 0, 2, 4\."),
-        ("2", "8", r"column 'o2': 1 of 2 values \(rows 2\) lie outside 0\.\.4\."),
-        ("2", "1.5", r"column 'o2': 1 of 2 values \(rows 2\) are not whole numbers"),
+        ("3", "1", r"column 'o1': 1 of 2 values \(row 2\) is not among the answers 0, 2, 4\."),
+        ("2", "8", r"column 'o2': 1 of 2 values \(row 2\) lies outside 0\.\.4\."),
+        ("2", "1.5", r"column 'o2': 1 of 2 values \(row 2\) is not a whole number"),
     ],
 )
 def test_an_answer_that_the_form_does_not_have_is_refused(

@@ -50,7 +50,7 @@ def test_the_first_table_says_who_the_patients_are(tmp_path: Path) -> None:
     assert np.isnan(cohort.numbers("crp", "base")).tolist() == [False, True, True]
     found = finding(cohort, "HO011")
     assert (found.verdict, found.who) == ("issue", ("99",))
-    assert found.text == "labs.csv: 1 of 2 patients are not in people.csv and are left out."
+    assert found.text == "labs.csv: 1 of 2 patients is not in people.csv and is left out."
 
 
 def test_a_further_table_has_its_own_layout_names_and_missing_codes(tmp_path: Path) -> None:
@@ -164,3 +164,82 @@ def test_rows_of_an_event_complete_each_other(tmp_path: Path) -> None:
 def test_an_empty_row_of_an_event_is_fine(tmp_path: Path) -> None:
     cohort = redcap(tmp_path, "01,baseline_arm_1,,,1,0,40,\n01,week_2_arm_1,,,,,,\n")
     assert np.isnan(cohort.numbers("madrs", "week2")).tolist() == [True]
+
+
+TWICE = r"redcap\.csv: 2 rows \(rows 3, 4\) are of a repeating event and hold 'm'\. Which repeat"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "01,week_2_arm_1,,1,,,,\n01,week_2_arm_1,,2,,,0,\n",
+        "01,week_2_arm_1,,1,,,20,\n01,week_2_arm_1,,2,,,0,\n",
+        "01,week_2_arm_1,,,,,20,\n01,week_2_arm_1,,2,,,,\n",
+    ],
+    ids=["second", "both", "first"],
+)
+def test_repeats_of_an_event_do_not_complete_each_other(tmp_path: Path, rows: str) -> None:
+    """Items of two assessments would be added up to one score."""
+    with pytest.raises(CohortError, match=f"^{TWICE}"):
+        redcap(tmp_path, "01,baseline_arm_1,,,1,0,40,\n" + rows)
+
+
+def test_repeats_of_an_event_that_hold_nothing_are_fine(tmp_path: Path) -> None:
+    rows = "01,baseline_arm_1,,,1,0,40,\n01,week_2_arm_1,,1,,,,x\n01,week_2_arm_1,,2,,,,y\n"
+    assert redcap(tmp_path, rows).numbers("madrs", "base").tolist() == [40]
+
+
+def test_a_repeating_event_with_one_repeat_a_patient_is_fine(tmp_path: Path) -> None:
+    rows = "01,baseline_arm_1,,1,1,0,40,\n01,week_2_arm_1,,1,,,20,\n"
+    assert redcap(tmp_path, rows).numbers("madrs", "week2").tolist() == [20]
+
+
+def spelled(folder: Path, first: str, second: str) -> Cohort:
+    """Return a long cohort of which one patient's follow-up bears another spelling."""
+    (folder / "long.csv").write_text(
+        f"id,visit,m\n{first},base,40\n{second},week2,20\nx9,base,41\nx9,week2,22\n"
+    )
+    part = {
+        "title": "Spelled",
+        "table": {"file": "long.csv", "layout": "long", "visit": "visit"},
+        "patient": "id",
+        "visits": {"base": {"day": 0}, "week2": {"day": 14}},
+        "baseline": "base",
+        "columns": {"madrs": {"column": "m", "instrument": "madrs", "by_visit": True}},
+    }
+    return cohort_of(folder, part)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("001", "1"), ("001", "001.0"), ("P001", "p001"), ("007", "7,0")]
+)
+def test_one_pseudonym_in_two_spellings_is_refused(tmp_path: Path, first: str, second: str) -> None:
+    """One patient would be two: a baseline without a follow-up, and the reverse."""
+    with pytest.raises(CohortError, match="would be several patients") as refused:
+        spelled(tmp_path, first, f'"{second}"')
+    named = " and ".join(sorted([first, second]))
+    assert f"long.csv, column 'id': {named} (row 3) are one pseudonym" in str(refused.value)
+
+
+def test_pseudonyms_that_differ_otherwise_are_two_patients(tmp_path: Path) -> None:
+    assert spelled(tmp_path, "P1", "P10").patients == ("P1", "P10", "x9")
+
+
+def test_spellings_that_may_be_answers_are_counted_not_named(tmp_path: Path) -> None:
+    """A wrong column of patients holds 3.0 in one row and 3 in another."""
+    with pytest.raises(
+        CohortError, match=r"1 pseudonym \(row 3\) is written in several"
+    ) as refused:
+        spelled(tmp_path, "37", "37.0")
+    assert "37" not in str(refused.value)
+
+
+def test_other_capitals_in_a_further_table_are_named(tmp_path: Path) -> None:
+    people = PEOPLE.replace("\n0", "\nP0")
+    with pytest.raises(CohortError, match=r"patients p01, p02 are not .* with other capitals"):
+        read(tmp_path, "id,crp\np01,1.5\np02,2.5\nP03,1\n", people)
+
+
+def test_one_patient_in_another_spelling_is_told_of_in_the_singular(tmp_path: Path) -> None:
+    with pytest.raises(CohortError, match=r"patient 1 is not in people\.csv, but 01 is: ids"):
+        read(tmp_path, "id,crp\n1,1.5\n02,2.5\n")

@@ -59,6 +59,8 @@ def test_rows_are_put_to_the_nearest_visit(tmp_path: Path) -> None:
         "HO012": "passed",
         "HO013": "passed",
         "HO014": "not_applicable",
+        "HO025": "passed",
+        "HO026": "passed",
     }
 
 
@@ -78,7 +80,7 @@ def test_of_two_visits_equally_near_the_earlier_gets_the_row(tmp_path: Path) -> 
     assert scores(cohort) == [[40], [30], [-1]]
     assert finding(cohort, "HO012").verdict == "issue"
     assert finding(cohort, "HO012").text == (
-        "data.csv: 1 rows lie equally near to two visits and count for the earlier one (rows 3)."
+        "data.csv: 1 row lies equally near to two visits and counts for the earlier one (row 3)."
     )
 
 
@@ -88,7 +90,7 @@ def test_of_several_rows_the_nearest_counts_and_then_the_earlier(tmp_path: Path)
     assert scores(cohort)[1] == [30, 24]
     assert finding(cohort, "HO012").text == (
         "data.csv: 2 rows are set aside, because another row of the patient is nearer to the "
-        "visit, or as near and earlier (1 times) (rows 4, 5)."
+        "visit, or as near and earlier (1 time) (rows 4, 5)."
     )
     assert finding(cohort, "HO012").who == ("a", "b")
 
@@ -108,7 +110,7 @@ def test_rows_in_no_window_are_not_used_and_said(tmp_path: Path) -> None:
     cohort = read(tmp_path, "id,day,m,w\na,0,40,70\na,36,20,\nb,0,41,80\n")
     assert scores(cohort) == [[40, 41], [-1, -1], [-1, -1]]
     assert finding(cohort, "HO013").text == (
-        "data.csv: 1 of 3 rows lie in no visit's window and are not used (rows 3)."
+        "data.csv: 1 of 3 rows lies in no visit's window and is not used (row 3)."
     )
     assert finding(cohort, "HO013").who == ("a",)
 
@@ -125,7 +127,7 @@ def test_the_named_visit_decides_and_a_misfit_is_said(tmp_path: Path) -> None:
     assert scores(cohort) == [[40, 41], [30, -1], [20, -1]]
     assert finding(cohort, "HO014").text == (
         "data.csv: in 1 of 3 rows the day lies outside the window of the visit the row names "
-        "(rows 3). The name of the visit decides."
+        "(row 3). The name of the visit decides."
     )
     assert finding(cohort, "HO014").who == ("a",)
 
@@ -149,7 +151,7 @@ def test_a_start_may_stand_in_the_first_table(tmp_path: Path) -> None:
 
 def test_a_start_that_changes_is_refused(tmp_path: Path) -> None:
     text = "id,on,began,m,w\na,2024-03-01,2024-03-01,40,70\na,2024-03-15,2024-03-02,30,\n"
-    with pytest.raises(CohortError, match=r"column 'began': changes within 1 patients"):
+    with pytest.raises(CohortError, match=r"column 'began': changes within 1 patient"):
         read(tmp_path, text, date="on", start="began")
 
 
@@ -186,3 +188,93 @@ def test_every_value_is_that_of_the_nearest_row(tmp_path: Path, seed: int) -> No
 def test_a_date_format_that_tells_no_date_is_refused(tmp_path: Path, date_format: str) -> None:
     with pytest.raises(Exception, match="'date_format' does not tell a day, month and year"):
         read(tmp_path, PLAIN, date="on", start="began", date_format=date_format)
+
+
+def baseline(cohort: Cohort) -> list[float]:
+    """Return the scores at baseline, -1 where not observed."""
+    return scores(cohort)[0]
+
+
+@pytest.mark.parametrize(
+    ("early", "late"), [(-5, 1), (-4, 4), (-1, 1), (0, 2)], ids=["nearer", "tied", "near", "due"]
+)
+def test_what_was_measured_after_treatment_began_gives_way_at_baseline(
+    tmp_path: Path, early: int, late: int
+) -> None:
+    """However near it is: a feature must be known before treatment."""
+    cohort = read(tmp_path, f"id,day,m,w\na,{early},40,70\na,{late},12,\n")
+    assert baseline(cohort) == [40]
+    assert finding(cohort, "HO025").verdict == "passed"
+    assert "row 3" in finding(cohort, "HO012").text
+
+
+def test_why_a_row_after_baseline_gives_way_is_said(tmp_path: Path) -> None:
+    cohort = read(tmp_path, "id,day,m,w\na,-5,40,70\na,1,12,\n")
+    assert finding(cohort, "HO012").text == (
+        "data.csv: 1 row is set aside, because another row of the patient is nearer to the visit, "
+        "or as near and earlier (0 times), or not after the baseline day, which counts first (1 "
+        "time) (row 3)."
+    )
+
+
+def test_a_baseline_measured_after_the_baseline_day_is_an_issue(tmp_path: Path) -> None:
+    cohort = read(tmp_path, "id,day,m,w\na,4,12,70\nb,0,41,80\nc,5,30,\n")
+    assert baseline(cohort) == [12, 41, 30]
+    found = finding(cohort, "HO025")
+    assert (found.verdict, found.who) == ("issue", ("a", "c"))
+    assert found.text == (
+        "data.csv: 2 rows count as baseline 'base' and lie after the baseline day (rows 2, 4), so "
+        "what they hold was not measured before treatment."
+    )
+
+
+def test_a_named_baseline_dated_after_the_baseline_day_is_an_issue(tmp_path: Path) -> None:
+    text = "id,visit,day,m,w\na,base,3,40,70\na,week2,14,30,\nb,base,-3,41,80\n"
+    found = finding(read(tmp_path, text, visit="visit", day="day"), "HO025")
+    assert (found.verdict, found.who) == ("issue", ("a",))
+    assert "1 row counts as baseline 'base' and lies after the baseline day (row 2)" in found.text
+
+
+def without_windows(folder: Path, text: str) -> Cohort:
+    """Return a cohort of named and dated visits, none of which has a window."""
+    (folder / "data.csv").write_text(text)
+    part = {
+        "title": "Timed",
+        "table": {"file": "data.csv", "layout": "long", "visit": "visit", "day": "day"},
+        "patient": "id",
+        "visits": {name: {"day": visit["day"]} for name, visit in VISITS.items()},
+        "baseline": "base",
+        "columns": {"madrs": {"column": "m", "instrument": "madrs", "by_visit": True}},
+    }
+    return cohort_of(folder, part)
+
+
+def test_without_a_window_a_day_nearer_to_another_visit_is_said(tmp_path: Path) -> None:
+    text = "id,visit,day,m\na,base,0,40\na,week2,26,30\na,week4,22,20\n"
+    found = finding(without_windows(tmp_path, text), "HO014")
+    assert (found.verdict, found.who) == ("issue", ("a",))
+    assert found.text == (
+        "data.csv: in 1 of 3 rows the day lies nearer to another visit than to the one the row "
+        "names (row 3). The name of the visit decides."
+    )
+
+
+def test_without_a_window_nothing_is_said_of_windows(tmp_path: Path) -> None:
+    found = finding(without_windows(tmp_path, "id,visit,day,m\na,base,0,40\n"), "HO014")
+    assert found.verdict == "passed"
+    assert "or, where that has none, nearer to it than to any other visit" in found.text
+
+
+@pytest.mark.parametrize("windows", [True, False])
+def test_a_baseline_dated_after_the_first_follow_up_is_refused(
+    tmp_path: Path, windows: bool
+) -> None:
+    """Its score would be a feature, and it was measured when the outcome was known."""
+    text = "id,visit,day,m,w\na,base,200,3,70\na,week2,14,30,\n"
+    given: dict[str, Any] = {"visit": "visit", "day": "day"} if windows else {}
+    with pytest.raises(CohortError) as refused:
+        _ = read(tmp_path, text, **given) if windows else without_windows(tmp_path, text)
+    assert str(refused.value).startswith(
+        "data.csv, column 'day': 1 row (row 2) names baseline, or a visit before it, and lies "
+        "after the day of 'week2'."
+    )

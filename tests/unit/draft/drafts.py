@@ -1,7 +1,9 @@
 """Made-up tables for the tests of the draft; nobody in them exists."""
 
 import csv
+import random
 from collections.abc import Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from heldout.instruments import instrument_names
 from heldout.instruments.keys import load_key
 
 Row = dict[str, str]
+# Planned days, and the days about them.
+USUAL = ((0, 0), (7, 2), (30, 5), (90, 10), (180, 20))
 KEYS = {name: load_key(name, Path()) for name in instrument_names(Path())}
 
 
@@ -63,3 +67,31 @@ def trial_rows(n_patients: int = 30) -> list[Row]:
         responder=one_of("0", "1"),
         plasma_w2=points(100, 900),
     )
+
+
+def dated_rows(
+    date_format: str = "%Y-%m-%d",
+    planned: tuple[tuple[int, int], ...] = USUAL,
+    *,
+    start: str = "",
+) -> list[Row]:
+    """Return a row for each patient and visit, some left out, with its date."""
+    rng, rows = random.Random(5), []
+    for number in range(40):
+        begun = date(2023, 1, 1) + timedelta(days=rng.randrange(300))
+        for day, about in planned:
+            if day and rng.random() < 0.12:
+                continue
+            seen = begun + timedelta(days=day + rng.randint(-about, about))
+            row = {
+                "Code": f"P{number:02}",
+                "Zentrum": "AB"[number % 2],
+                "Datum": seen.strftime(date_format),
+                "Alter": str(25 + number % 30),
+                "MADRS": str(rng.randint(25, 45) if day == 0 else rng.randint(5, 40)),
+                "PHQ9": str(rng.randint(0, 27)),
+            }
+            born = begun - timedelta(days=9000 + 17 * number)
+            also = {start: begun, "geboren": born} if start else {}
+            rows.append(row | {name: one.strftime(date_format) for name, one in also.items()})
+    return rows

@@ -150,16 +150,19 @@ def test_a_subscale_is_a_score_of_its_instrument(tmp_path: Path) -> None:
 
 
 def test_a_name_whose_values_do_not_fit_is_a_number_and_said(tmp_path: Path) -> None:
-    (column,) = found_in(tmp_path, rows_of(madrs=points(50, 90))).columns
+    (column,) = found_in(tmp_path, rows_of(madrs=points(61, 90))).columns
     assert (column.kind, column.instrument) == ("number", None)
-    assert column.doubt == "called like madrs, but not all values lie in its range"
+    assert column.doubts == (
+        "'madrs' is called like madrs, but 24 of 24 values lie outside 0..60; it is declared as a "
+        "plain number.",
+    )
 
 
 def test_the_range_decides_between_forms_of_one_name(tmp_path: Path) -> None:
     wide = found_in(tmp_path, rows_of(hamd=points(10, 45))).columns[0]
     narrow = found_in(tmp_path, rows_of(hamd=points(5, 20))).columns[0]
-    assert (wide.instrument, wide.doubt) == ("hamd17", "")
-    assert narrow.doubt == "taken as hamd17; name and values also fit hamd6"
+    assert (wide.instrument, wide.doubts) == ("hamd17", ())
+    assert narrow.doubts == ("'hamd' is taken as hamd17; name and values also fit hamd6",)
 
 
 def test_a_baseline_of_another_name_is_found_for_the_outcome(tmp_path: Path) -> None:
@@ -172,7 +175,7 @@ def test_a_baseline_of_another_name_is_found_for_the_outcome(tmp_path: Path) -> 
     found = found_in(tmp_path, rows)
     assert found.outcome is not None
     assert found.outcome.at["baseline"] == "BASVAL"
-    assert "'BASVAL' is taken for its baseline" in found.outcome.doubt
+    assert "'BASVAL' is taken for the baseline of hamd17" in found.outcome.doubts[0]
 
 
 def test_of_two_possible_baselines_none_is_taken(tmp_path: Path) -> None:
@@ -213,7 +216,7 @@ def test_the_clinicians_severity_scale_is_the_outcome(
 
 def test_healthy_controls_are_asked_about(tmp_path: Path) -> None:
     (column,) = found_in(tmp_path, rows_of(group=one_of("MDD", "HC"))).columns
-    assert column.doubt == "hc may be healthy controls; leave them out with 'include'"
+    assert column.controls == ("HC",)
 
 
 def test_a_code_of_one_patient_alone_is_not_written_down(tmp_path: Path) -> None:
@@ -284,6 +287,15 @@ def test_a_table_without_patients_is_refused(tmp_path: Path) -> None:
 def test_rows_of_one_patient_need_a_visit(tmp_path: Path) -> None:
     rows = [{"id": row["id"], "sex": row["sex"]} for row in trial_rows()] * 2
     with pytest.raises(CohortError, match="'id' names 30 patients in 60 rows, and no column tells"):
+        found_in(tmp_path, rows)
+
+
+def test_a_patient_who_stands_twice_in_a_wide_table_is_named(tmp_path: Path) -> None:
+    """Nobody with one row too many is looking for a column of visits."""
+    rows = trial_rows(40)
+    rows.append(rows[6] | {"month": "3"})
+    rows = [{"month": "1"} | row for row in rows]
+    with pytest.raises(CohortError, match=r"patient 006 stands more than once \(rows 8, 42\)"):
         found_in(tmp_path, rows)
 
 

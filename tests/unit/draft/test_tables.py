@@ -55,8 +55,26 @@ def test_a_code_that_is_a_value_elsewhere_is_left_to_a_person(tmp_path: Path) ->
     rows = rows_of(20, madrs=points(5, 50), weight=points(60, 120))
     rows[4]["madrs"] = rows[6]["weight"] = "99"
     opened = open_table(write_rows(tmp_path / "t.csv", rows))
-    assert opened.doubtful == ("99",)
+    assert opened.doubts == (
+        "99 looks like 'not observed' in 'madrs' and like a value in 'weight'. Blank the cells "
+        "that mean 'not observed', or add the code to 'missing'.",
+    )
     assert "99" not in opened.spec.missing
+
+
+def test_a_number_that_means_not_observed_is_put_to_decision(tmp_path: Path) -> None:
+    """A lone 999 may be an error of typing; read as missing it would just be gone."""
+    rows = rows_of(20, madrs=points(5, 50), phq9=points(0, 27))
+    rows[4]["madrs"] = rows[4]["phq9"] = rows[9]["madrs"] = "-99"
+    opened = open_table(write_rows(tmp_path / "t.csv", rows))
+    (doubt,) = opened.doubts
+    assert doubt.startswith("-99 is read as 'not observed' in 3 cells of 'madrs', 'phq9' (rows 6, ")
+
+
+def test_a_word_that_means_not_observed_needs_no_decision(tmp_path: Path) -> None:
+    rows = rows_of(20, madrs=points(5, 50))
+    rows[4]["madrs"] = "n.a."
+    assert not open_table(write_rows(tmp_path / "t.csv", rows)).doubts
 
 
 def test_a_patient_called_99_does_not_vanish(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_rows_are_numbered_as_a_spreadsheet_shows_them(tmp_path: Path) -> None:
 
 def test_a_cell_may_hold_a_line_break(tmp_path: Path) -> None:
     """Spreadsheets write them in notes; the row is still one, as it was in training."""
-    path = table(tmp_path, 'pid,age\n"A\n1",40\nA2\u2028,41\n')
+    path = table(tmp_path, 'note,age\n"A\n1",40\nA2\u2028,41\n')
     numbers = [number for number, _ in read_patients(path, schema(AGE))]
     assert numbers == [2, 3]
 
@@ -217,3 +217,28 @@ def test_each_item_and_their_sum_have_ranges_of_their_own(q1: str, q2: str, word
 
 def test_items_within_their_ranges_are_added_up() -> None:
     assert matrix_of([(2, {"q1": "4", "q2": "2"})], schema(SCALE)).tolist() == [[6.0]]
+
+
+def test_a_patient_who_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Of two predictions nobody could say which is the patient's."""
+    path = table(tmp_path, "pid,age\nA1,40\nA2,41\n A1 ,42\n,43\n,44\n")
+    with pytest.raises(Refused, match=r"'pid' names a patient more than once: rows 2, 4\. One row"):
+        read_patients(path, schema(AGE))
+
+
+def test_patients_without_a_name_do_not_stand_twice(tmp_path: Path) -> None:
+    assert len(read_patients(table(tmp_path, "pid,age\n,40\n,41\n"), schema(AGE))) == 2
+
+
+@pytest.mark.parametrize("name", ["A\x001", '"A\n1"', "A\x7f", "A\x1b[2J1"])
+def test_a_control_character_in_a_name_is_refused(tmp_path: Path, name: str) -> None:
+    """The cohort refuses it too; on a screen it would do as it likes."""
+    with pytest.raises(Refused, match=r"'pid' holds a control character, such as .*: rows 2\."):
+        read_patients(table(tmp_path, f"pid,age\n{name},40\n"), schema(AGE))
+
+
+def test_all_faults_of_names_come_out_at_once(tmp_path: Path) -> None:
+    path = table(tmp_path, "pid,age\nA\x001,40\nA2,41\nA2,42\n")
+    with pytest.raises(Refused) as refused:
+        read_patients(path, schema(AGE))
+    assert len(str(refused.value).splitlines()) == 2

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from heldout.instruments import audit_scores, load_keys
-from heldout.instruments.audit import ScoreAudit
+from heldout.instruments.audit import ScoreAudit, contradictions
 from heldout.spec import Experiment
 from tests.unit.cohort.studies import (
     items_cohort,
@@ -59,6 +59,15 @@ def test_who_was_not_asked_is_named_and_who_gave_no_answer_is_counted(tmp_path: 
     assert audit.skipped == ("007",)
     assert audit.missing == ("002", "003", "005", "010")
     assert (audit.scored, audit.unanswered) == (2, 3)
+
+
+def test_who_answered_what_was_not_asked_is_found_in_a_cohort(tmp_path: Path) -> None:
+    rows = (["0", "0", "10", "10", "10"], ["4", "7", "3", "8", "2"], ["0", "", "", "", ""])
+    experiment = sidas_study(tmp_path, *rows)
+    found = list(contradictions(scored(experiment), load_keys(experiment)))
+    # In the file the first three are 007, 001 and 003.
+    assert found == [("sidas", "d0", ("007",))]
+    assert audits_of(experiment)["sidas", "d0"].skipped == ("003",)
 
 
 def test_an_audit_says_what_the_key_does_to_items(tmp_path: Path) -> None:

@@ -82,6 +82,14 @@ def test_an_unknown_instrument_names_the_known_ones(tmp_path: Path) -> None:
         load_keys(asking_for(tmp_path, instrument="madr"))
 
 
+@pytest.mark.parametrize("name", ["RFQ8", "Rfq-8"])
+def test_capitals_do_not_hide_the_instrument_that_is_meant(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InstrumentError, match=r"Did you mean 'rfq8'\?$"):
+        load_key(name, tmp_path)
+    with pytest.raises(InstrumentError, match=r"Did you mean 'rfq8'\?$"):
+        load_keys(asking_for(tmp_path, instrument=name.replace("-", "")))
+
+
 def test_one_key_is_loaded_by_its_name(tmp_path: Path) -> None:
     with pytest.raises(InstrumentError, match=r"^instrument: 'rfq' is no known .*'rfq8'\?$"):
         load_key("rfq", tmp_path)

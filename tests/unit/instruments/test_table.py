@@ -138,25 +138,34 @@ def test_a_studys_own_key_counts(tmp_path: Path) -> None:
             gad7([SECRET, *GAD[1:]], GAD, [2.5, *GAD[1:]]),
             {},
             r"^column 'gad7_1': 2 values \(rows P1, P3\) are none of 0 to 3 in whole numbers\. "
-            r"Correct them, or leave them empty\.$",
+            r"Correct what is wrong, or leave it empty\.$",
         ),
         (
             gad7([f"x{SECRET}", *GAD[1:]], [None, *GAD[1:]]),
             {},
-            r"^column 'gad7_1': 1 values \(rows P1\) are not numbers\.$",
+            r"^column 'gad7_1': 1 value \(row P1\) is not numeric\. Correct what is wrong, ",
+        ),
+        (
+            gad7(GAD),
+            {"instrument": "sidas", "prorate": "half"},
+            r"^sidas is never prorated: .* Pass prorate='none'\.$",
         ),
         (
             gad7(GAD),
             {"prorate": "75%"},
             r"^prorate '75%' is no known rule\. Known: none, 80%, half",
         ),
-        (gad7(GAD), {"higher_is": "worse"}, r"^the key of gad7 says what higher means\."),
+        (
+            gad7(GAD),
+            {"higher_is": "worse"},
+            r"^the key of gad7 says what higher means\. Leave out higher_is\.$",
+        ),
         (gad7(GAD), {"instrument": "gad"}, r"^instrument: 'gad' is no known instrument\. .*'gad7'"),
         (gad7(GAD), {"instrument": "dflex24"}, r"^dflex24 is not scored from items: .* verified"),
         (
             gad7(GAD),
-            {"instrument": "ders36", "language": "it"},
-            r"^the version 'it' of ders36 is scored in another way",
+            {"instrument": "ders36", "language": "IT"},
+            r"^the version 'IT' of ders36 is scored in another way",
         ),
     ],
 )
@@ -166,6 +175,99 @@ def test_what_cannot_be_scored_is_told_without_an_answer(
     with pytest.raises(InstrumentError, match=message) as caught:
         score_items(table, **({"instrument": "gad7"} | options))
     assert "9137" not in str(caught.value)
+
+
+def answers_of(key_name: str, n_items: int, *rows: list[int]) -> pd.DataFrame:
+    """Return a table of any questionnaire's items, a patient a row."""
+    columns = [f"{key_name}_{item}" for item in range(1, n_items + 1)]
+    return pd.DataFrame(list(rows), columns=columns, index=range(2, len(rows) + 2))
+
+
+def refusal(table: pd.DataFrame, instrument: str) -> str:
+    """Return the message with which answers are refused."""
+    with pytest.raises(InstrumentError) as caught:
+        score_items(table, instrument=instrument)
+    return str(caught.value)
+
+
+def test_wrong_answers_of_many_items_are_one_message() -> None:
+    message = refusal(answers_of("gad7", 7, [0, 4, 7, 1, 1, 1, 1], [0, 5, 1, 1, 1, 1, 1]), "gad7")
+    assert message == (
+        "gad7: 3 values in 2 of 7 items are none of 0 to 3 in whole numbers: 'gad7_2' (rows 2, 3), "
+        "'gad7_3' (row 2). Correct what is wrong, or leave it empty."
+    )
+
+
+def test_items_with_other_maxima_have_their_own_ranges_in_the_message() -> None:
+    message = refusal(answers_of("hamd17", 17, [5, 5, 5, 3, *[0] * 13]), "hamd17")
+    assert "none of 0 to 4 in whole numbers (item 1, 2, 3); 0 to 2 in whole numbers (item 4)" in (
+        message
+    )
+
+
+@pytest.mark.parametrize(
+    ("instrument", "n_items", "row", "hint"),
+    [
+        (
+            "gad7",
+            7,
+            [1, 2, 3, 4, 4, 1, 2],
+            "coded from 1, where the key counts from 0? Then take 1",
+        ),
+        ("pas13", 13, [0, 1, 2, 3, 4, *[2] * 8], "coded from 0, where the key counts from 1? Then"),
+    ],
+)
+def test_answers_that_fit_one_step_away_bring_a_question(
+    instrument: str, n_items: int, row: list[int], hint: str
+) -> None:
+    assert hint in refusal(answers_of(instrument, n_items, row, row), instrument)
+    broken = [9, *row[1:]]
+    assert "shifted" not in refusal(answers_of(instrument, n_items, row, broken), instrument)
+
+
+SIDAS: list[list[Any]] = [
+    [0, 0, 10, 10, 10],
+    [0, None, None, None, None],
+    [0, 10, 0, 0, 0],
+    [0, 5, 0, 0, 0],
+]
+
+
+def sidas(*rows: list[Any]) -> pd.DataFrame:
+    """Return a table of the SIDAS, a patient a row."""
+    columns = [f"sidas_{item}" for item in range(1, 6)]
+    return pd.DataFrame(list(rows), columns=columns, index=[f"P{n + 1}" for n in range(len(rows))])
+
+
+def test_answers_behind_a_closed_gate_contradict_the_rule_and_were_not_skipped() -> None:
+    scored = score_items(sidas(*SIDAS, [3, 7, 3, 8, 2]), instrument="sidas")
+    (audit,) = scored.audit
+    # Full control (10, which counts 0) and an item 2 left at 0 are what an unasked one may hold.
+    assert audit.contradicting == ("P1", "P4")
+    assert audit.skipped == ("P2",)
+    assert scored.scores["total"].tolist() == [0, 0, 0, 0, 19]
+    assert scored.states["3"].tolist() == [
+        "contradicting", "skipped", "answered", "answered", "answered"
+    ]  # fmt: skip
+
+
+def test_an_answer_that_counts_nevertheless_contradicts_the_rule_too() -> None:
+    """On the self-report of the SSI what was answered behind the gate counts."""
+    row = [1, 1, 1, 0, 0, 2, *[0] * 13]
+    scored = score_items(answers_of("ssi", 19, row, [*row[:5], *[0] * 14]), instrument="ssi")
+    assert scored.audit[0].contradicting == ("2",)
+    assert scored.scores["total"].tolist() == [5, 3]
+
+
+def test_a_key_without_skip_rules_contradicts_nobody() -> None:
+    assert score_items(gad7(GAD), instrument="gad7").audit[0].contradicting == ()
+
+
+@pytest.mark.parametrize(("language", "n_notes"), [("fr", 1), ("en", 0), ("EN", 0), (None, 0)])
+def test_a_version_that_was_not_verified_is_noted(language: str | None, n_notes: int) -> None:
+    notes = score_items(gad7(GAD), instrument="gad7", language=language).notes
+    assert len(notes) == n_notes
+    assert all("'fr' is scored in the same way was not verified" in note for note in notes)
 
 
 def test_a_column_that_stands_twice_is_an_item_twice() -> None:

@@ -107,6 +107,15 @@ def a_cohort(**columns: Any) -> dict[str, Any]:
     return wide_cohort(visits=visits, baseline="m0", columns=declared | columns)
 
 
+def screened_cohort() -> dict[str, Any]:
+    """Return a cohort part with a screening before baseline; its scores are made up too."""
+    part = a_cohort()
+    places = {"scr": "w_m0"} | {visit: f"s_{visit}" for visit in ("m0", *VISITS)}
+    severity = part["columns"]["severity"] | {"column": places}
+    columns = {"severity": severity, "sex": part["columns"]["sex"]}
+    return part | {"visits": part["visits"] | {"scr": {"day": -14}}, "columns": columns}
+
+
 def asking(folder: Path, /, cohort: dict[str, Any] | None = None, **changes: Any) -> Experiment:
     """Return a study whose single outcome has some keys replaced."""
     outcome = {"name": "response", "column": "severity", "rule": {"reduction": 0.5}, "at": ["m6"]}

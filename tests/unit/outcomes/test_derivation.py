@@ -26,6 +26,7 @@ from tests.unit.outcomes.studies import (
     asking,
     derived,
     expected,
+    screened_cohort,
 )
 
 
@@ -228,3 +229,13 @@ def test_a_score_that_is_not_there_is_refused(tmp_path: Path, column: str, text:
     with pytest.raises(OutcomeError) as refusal:
         of_duo(tmp_path, column=column)
     assert str(refusal.value) == text
+
+
+def test_the_baseline_is_not_carried_even_if_the_prediction_comes_before_it(
+    tmp_path: Path,
+) -> None:
+    """J was never seen again after baseline."""
+    settings = {"missing_visit": "last_observation", "rule": {"at_most": 40}, "known_at": "scr"}
+    outcome = derived(tmp_path, cohort=screened_cohort(), **settings)
+    assert outcome.visits == VISITS
+    assert np.isnan(outcome.values[9])

@@ -7,7 +7,7 @@ import pytest
 
 from heldout.errors import OutcomeError
 from tests.unit.cohort.studies import outcomes_of, wide_cohort, with_columns, write_study
-from tests.unit.outcomes.studies import a_cohort, asking
+from tests.unit.outcomes.studies import a_cohort, asking, screened_cohort
 
 PLACE = "outcomes[0]."
 RELIABLE = {"sd": 6.4, "reliability": 0.84}
@@ -320,3 +320,11 @@ def test_all_faults_of_all_outcomes_come_out_at_once(tmp_path: Path) -> None:
     assert lines[0] == "4 faults:"
     places = ["outcomes[0].at", "outcomes[0].at", "outcomes[0].rule.at_most", "outcomes[1].column"]
     assert [line.split()[1].rstrip(":") for line in lines[1:]] == places
+
+
+def test_baseline_is_no_visit_of_a_sustained_outcome_however_early_the_prediction(
+    tmp_path: Path,
+) -> None:
+    rule = {"at_most": 10, "throughout": ["m0"]}
+    text = refusal_of(tmp_path, rule=rule, cohort=screened_cohort(), known_at="scr")
+    assert text.startswith(f"{PLACE}rule.throughout[0]: visit 'm0' (day 0) is not after 'm0' (day")

@@ -79,6 +79,34 @@ def test_who_missed_a_visit_may_count_as_not_having_done_well(rule: str, answers
 
 
 @pytest.mark.parametrize(
+    ("month3", "month6", "worse", "better"),
+    [
+        (5, NAN, 0, 0),
+        (NAN, 5, 0, 0),
+        (30, NAN, 1, 0),
+        (NAN, NAN, 1, 0),
+        (30, 30, 1, 1),
+    ],
+)
+def test_a_sustained_worsening_that_was_not_there_once_is_no_failure(
+    month3: float, month6: float, worse: float, better: float
+) -> None:
+    """A missed visit counts as one done badly; the other one was seen, and decides."""
+    table = np.array([[30, 20, month3, month6]])
+    rule = RuleSpec(at_least=22, throughout=("m3",))
+    for higher_is, answer in (("worse", worse), ("better", better)):
+        values = apply_rule(
+            rule,
+            table[:, 0],
+            table[:, 1:],
+            visits=VISITS,
+            higher_is=higher_is,
+            missing_visit="non_responder",
+        )
+        assert values.tolist() == [answer]
+
+
+@pytest.mark.parametrize(
     ("rule", "answers"),
     [  #            ABCDEFGHIJKLM
         ("response", "10111--10-001"),

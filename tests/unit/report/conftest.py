@@ -11,7 +11,7 @@ from heldout.characteristics import AuditCounts, Characteristic, Summary
 from heldout.cohort import FlowStep
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
-from heldout.inference import Cell, Verdict
+from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 from heldout.record import OutcomeFacts, RunRecord, VisitFacts
@@ -341,5 +341,50 @@ def numbers(record: RunRecord) -> RunRecord:
         characteristics=tuple(
             replace(one, groups=one.groups[:1], difference=None, correlation=-0.31)
             for one in record.characteristics
+        ),
+    )
+
+
+# Of the models and the headline at d2.
+PS = {
+    "prevalence": (1.0, 1.0),
+    "ridge": (0.3, 0.7),
+    "random_forest": (0.004, 0.04),
+    "headline": (0.214, 0.643),
+}
+
+
+def with_p(cell: Cell) -> Cell:
+    if cell.status != "evaluated":
+        return cell
+    p, adjusted = PS[cell.model]
+    return replace(cell, p=p, p_adjusted=adjusted, arithmetic=0.636)
+
+
+@pytest.fixture
+def tested(record: RunRecord) -> RunRecord:
+    """Return the same run with a permutation test that stopped early: 5 of 20 reach the best."""
+    observed = {"prevalence": 0.5, "ridge": 0.58, "random_forest": 0.8, "headline": 0.6}
+    rows = [observed, *(observed | {"random_forest": 0.5 + 0.02 * one} for one in range(20))]
+    table = pd.DataFrame(
+        [{f"response.d2.{name}": value for name, value in one.items()} for one in rows]
+    )
+    for name in ("prevalence", "ridge", "headline"):
+        table.loc[1:, f"response.d2.{name}"] = 0.5
+    table.insert(0, "permutation", range(21))
+    return replace(
+        record,
+        cells=tuple(map(with_p, record.cells)),
+        headline=tuple(map(with_p, record.headline)),
+        permutations=table,
+        permutation=PermutationTest(
+            permutations=20,
+            asked=999,
+            stopped=True,
+            enumerated=False,
+            redrawn=3,
+            repeats=1,
+            best_mean=0.69,
+            best_high=0.861,
         ),
     )

@@ -63,7 +63,9 @@ def test_a_p_value_that_exists_is_printed_in_the_table_of_models(record: RunReco
     contents = build_contents(replace(record, headline=(tested, record.headline[1])))
 
     assert ["p", ".021"] in contents["headline"]["cards"][0]["facts"]
-    assert rows_of(contents["models"]["tables"][0])[0][-1] == ".044"
+    assert rows_of(contents["models"]["tables"][0])[0][:5] == [
+        "Model chosen inside the folds", ".61", ".29 to .86", ".021", ".044",
+    ]  # fmt: skip
 
 
 def test_a_declined_outcome_has_its_reason_and_no_number(record: RunRecord) -> None:
@@ -345,6 +347,239 @@ def test_no_pseudonym_and_no_host_is_among_the_contents(record: RunRecord) -> No
 
     assert "pseudonym-" not in texts
     assert "secret-host" not in texts
+
+
+def test_beside_every_auc_stands_what_arithmetic_alone_gives(tested: RunRecord) -> None:
+    contents = build_contents(tested)
+
+    assert contents["headline"]["cards"][0]["chance"] == "arithmetic alone (.64) lies inside"
+    assert rows_of(contents["models"]["tables"][0])[:2] == [
+        ["Model chosen inside the folds", ".61", ".29 to .86", ".21", ".64", ".196", "\u2212.17",
+         "headline"],
+        ["Arithmetic alone", ".64", "", "", "", "", "", "benchmark"],
+    ]  # fmt: skip
+    group = contents["forests"]["figures"][0]["groups"][0]
+    assert (group["arithmetic"], group["arithmetic_words"]) == (0.636, "arithmetic alone .64")
+
+
+def test_an_outcome_that_is_not_computed_from_baseline_has_no_arithmetic(
+    record: RunRecord,
+) -> None:
+    contents = build_contents(record)
+
+    assert "rithmetic" not in " ".join(texts_of(contents))
+    assert contents["forests"]["figures"][0]["groups"][0]["arithmetic"] is None
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.29, 0.86, "arithmetic alone (.64) lies inside"),
+        (0.65, 0.86, "above arithmetic alone (.64)"),
+        (0.51, 0.86, "arithmetic alone (.64) lies inside"),
+        (0.29, 0.6, "below arithmetic alone (.64)"),
+    ],
+)
+def test_chance_lies_where_arithmetic_puts_it(
+    tested: RunRecord, low: float, high: float, words: str
+) -> None:
+    cell = replace(tested.headline[0], auc_low=low, auc_high=high)
+    contents = build_contents(replace(tested, headline=(cell, tested.headline[1])))
+
+    assert contents["headline"]["cards"][0]["chance"] == words
+
+
+def test_a_headline_is_in_colour_if_the_test_found_it_and_not_by_its_interval(
+    tested: RunRecord,
+) -> None:
+    above = replace(tested.headline[0], auc_low=0.7, p=0.06)
+    found = replace(tested.headline[0], p=0.05)
+    cards = [
+        build_contents(replace(tested, headline=(one, tested.headline[1])))["headline"]["cards"][0]
+        for one in (above, found)
+    ]
+
+    assert [card["above_chance"] for card in cards] == [False, True]
+
+
+def test_a_number_has_arithmetic_in_shares_of_the_variance(numbers: RunRecord) -> None:
+    cells = tuple(replace(one, arithmetic=0.25) for one in numbers.headline)
+    contents = build_contents(replace(numbers, headline=cells))
+
+    assert contents["headline"]["cards"][0]["chance"] == "below arithmetic alone (.25)"
+    assert rows_of(contents["models"]["tables"][0])[1] == [
+        "Arithmetic alone", ".25", "", "", "", "benchmark",
+    ]  # fmt: skip
+
+
+def test_the_page_says_what_noise_would_have_found(tested: RunRecord) -> None:
+    noise = build_contents(tested)["noise"]
+
+    assert noise["lead"].endswith(
+        "In such noise the best AUC of all models and follow-ups was .69 on average, and .86 or "
+        "more in 1 of 20. Here the best was .80: 5 of 20 permutations found as much."
+    )
+    assert "random forest, response at d2" in noise["figure"]["caption"]
+
+
+def test_the_bars_hold_every_permutation_and_not_the_observed_one(tested: RunRecord) -> None:
+    figure = build_contents(tested)["noise"]["figure"]
+
+    assert sum(bar["n"] for bar in figure["bars"]) == 20
+    for bar in figure["bars"]:
+        inside = [one for one in range(20) if bar["low"] <= 0.5 + 0.02 * one + 1e-9 < bar["high"]]
+        assert bar["n"] == len(inside)
+    assert (figure["observed"], figure["limits"]) == (0.8, (0.5, 1.0))
+
+
+def test_an_auc_of_one_is_in_the_last_bar(tested: RunRecord) -> None:
+    table = tested.permutations.copy()
+    table.loc[1:, "response.d2.ridge"] = 1.0
+    figure = build_contents(replace(tested, permutations=table))["noise"]["figure"]
+
+    assert figure["bars"] == [{"low": 0.975, "high": 1.0, "n": 20}]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "stopped early, after 20 of 999 permutations",
+        "ten as well as the primary headline",
+        "another patient of the same site as one whole row",
+        "computed again from each patient's own",
+        "Folds were drawn again",
+        "3 permutations left an outcome that could not be evaluated and were replaced",
+        "in 1 repeat like every permutation; the tables are of 3 repeats",
+        "any of the 4 cells",
+        "no p is below .048",
+    ],
+)
+def test_the_page_says_how_the_test_was_made(tested: RunRecord, words: str) -> None:
+    assert words in " ".join(build_contents(tested)["noise"]["paragraphs"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stopped": False, "asked": 20}, "All 20 permutations asked for were made"),
+        ({"stopped": False, "enumerated": True}, "20 permutations are all there are"),
+        ({"redrawn": 0}, "No permutation had to be replaced"),
+        (
+            {"redrawn": 1},
+            "1 permutation left an outcome that could not be evaluated and was replaced",
+        ),
+        ({"repeats": 2}, "in 2 repeats like every permutation"),
+    ],
+)
+def test_it_says_so_of_other_tests(tested: RunRecord, changes: Any, words: str) -> None:
+    assert tested.permutation is not None
+    other = replace(tested, permutation=replace(tested.permutation, **changes))
+
+    assert words in " ".join(build_contents(other)["noise"]["paragraphs"])
+
+
+def test_a_study_without_sites_does_not_speak_of_them(tested: RunRecord) -> None:
+    contents = build_contents(replace(tested, sites=()))
+
+    assert "site" not in " ".join(contents["noise"]["paragraphs"])
+    assert "site" not in " ".join(contents["methods"]["paragraphs"])
+
+
+def test_without_a_test_there_is_no_noise(record: RunRecord) -> None:
+    contents = build_contents(record)
+
+    assert contents["noise"] is None
+    assert "No permutation test was made" in contents["methods"]["paragraphs"][2]
+
+
+def test_noise_of_numbers_alone_has_no_best_auc(numbers: RunRecord, tested: RunRecord) -> None:
+    assert tested.permutation is not None
+    test = replace(tested.permutation, best_mean=None, best_high=None)
+    one = replace(numbers, permutation=test, permutations=tested.permutations)
+    noise = build_contents(one)["noise"]
+
+    assert noise["figure"] is None
+    assert noise["lead"].endswith("does the whole study again.")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "whole rows of follow-up scores, with their missed visits, between patients of the same",
+        "of those computed from baseline the follow-up was permuted",
+        "in 1 repeat for observed and permuted outcomes alike",
+        "3 draws were replaced",
+        "Of 999 permutations asked for, 20 were made",
+        "Westfall PH, Young SS (1993)",
+        "Phipson B, Smyth GK (2010)",
+        "Besag J, Clifford P (1991)",
+        "Oldham PD (1962)",
+    ],
+)
+def test_the_methods_say_how_the_test_was_made(tested: RunRecord, words: str) -> None:
+    assert words in " ".join(build_contents(tested)["methods"]["paragraphs"])
+
+
+def test_a_rule_that_was_not_followed_is_not_cited(tested: RunRecord) -> None:
+    assert tested.permutation is not None
+    test = replace(tested.permutation, stopped=False, asked=20)
+    experiment = {**tested.experiment, "inference": {"stop_early": False}}
+    methods = build_contents(replace(tested, permutation=test, experiment=experiment))["methods"]
+
+    assert "Besag" not in " ".join(methods["paragraphs"])
+    assert "20 permutations were made, as many as asked for" in " ".join(methods["paragraphs"])
+
+
+def explained(record: RunRecord, **changes: Any) -> dict[str, Any]:
+    """Return the explanation of ridge, the one chosen most often, with other figures."""
+    cells = tuple(
+        replace(cell, **changes) if cell.model == "ridge" and cell.status == "evaluated" else cell
+        for cell in record.cells
+    )
+    items = build_contents(replace(record, cells=cells))["explanations"]["items"]
+    return dict(items[0])
+
+
+def test_an_explanation_is_withheld_if_the_test_found_nothing(tested: RunRecord) -> None:
+    """Also if the model's interval lies above chance, which was the rule without a test."""
+    verdict = replace(tested.verdict, level="evidence")
+    one = explained(replace(tested, verdict=verdict), auc_low=0.55, p_adjusted=0.051)
+
+    assert not one["open"]
+    assert one["summary"] == "Response at d2: not shown, adjusted p = .051"
+    assert one["watermark"] == "no evidence that this model predicts"
+    assert (
+        "Importances of a model that predicts nothing are not shown"
+        in build_contents(tested)["explanations"]["lead"]
+    )
+
+
+def test_an_explanation_is_open_by_the_adjusted_p_of_its_model(tested: RunRecord) -> None:
+    """Whatever the interval says, and though the verdict is about the headline."""
+    one = explained(tested, p=0.01, p_adjusted=0.05)
+
+    assert one["open"]
+    assert one["watermark"] is None
+    assert "p = .010, adjusted .050" in one["caption"]
+    assert "hint" not in one["caption"]
+
+
+@pytest.mark.parametrize(("primary", "open_"), [(True, True), (False, False)])
+def test_an_explanation_is_open_by_the_primary_headlines_own_p(
+    tested: RunRecord, primary: bool, open_: bool
+) -> None:
+    outcomes = (replace(tested.outcomes[0], primary=primary), tested.outcomes[1])
+    headline = (replace(tested.headline[0], p=0.04), tested.headline[1])
+    one = explained(replace(tested, outcomes=outcomes, headline=headline))
+
+    assert one["open"] is open_
+
+
+def test_a_limit_of_alpha_below_0_has_a_true_minus_sign(record: RunRecord) -> None:
+    low = replace(record.reliability[0], alpha_low=-0.18)
+    section = build_contents(replace(record, reliability=(low,)))["reliability"]
+
+    assert rows_of(section["table"])[0][4] == "\u2212.18 to .89"
 
 
 def test_a_negative_score_that_rounds_to_nothing_has_no_sign() -> None:

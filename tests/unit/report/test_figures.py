@@ -74,6 +74,26 @@ def test_an_explanation_above_chance_has_no_watermark(record: RunRecord) -> None
     assert "no evidence" not in figures["shap.response.d2.random_forest"]
 
 
+def test_there_is_a_figure_of_noise_if_a_test_was_made(tested: RunRecord) -> None:
+    figures = draw_figures(tested)
+
+    assert set(figures) == {"auc", "noise", SHAP}
+    words = words_in(figures["noise"])
+    assert {"observed .80", "mean .69", "1 in 20: .86"} <= set(words)
+
+
+def test_chance_by_arithmetic_is_marked_on_the_axis(record: RunRecord, tested: RunRecord) -> None:
+    assert "arithmetic alone .64" in words_in(draw_figures(tested)["auc"])
+    assert "arithmetic" not in draw_figures(record)["auc"]
+
+
+def test_noise_that_reaches_less_than_one_half_can_be_drawn(tested: RunRecord) -> None:
+    table = tested.permutations.copy()
+    table.iloc[:, 1:] -= 0.25
+
+    assert ".20" in words_in(draw_figures(replace(tested, permutations=table))["noise"])
+
+
 def test_a_declined_follow_up_is_said_in_words(record: RunRecord) -> None:
     assert "cannot fill" in " ".join(words_in(draw_figures(record)["auc"]))
 
@@ -152,3 +172,10 @@ def test_an_interval_beyond_the_scale_ends_at_its_end(numbers: RunRecord) -> Non
     lines = [path for path in paths if path.count("L") == 1]
     assert min(float(x) for line in lines for x in re.findall(r"[ML] (-?[\d.]+) ", line)) == 220
     assert "\N{MINUS SIGN}7.00  (\N{MINUS SIGN}9.00 to .18)" in words_in(svg)
+
+
+def test_a_long_label_of_a_feature_has_two_lines(record: RunRecord) -> None:
+    long = replace(record.features[0], label="Mentalization of others (higher is worse, at most)")
+    words = words_in(draw_figures(replace(record, features=(long, record.features[1])))[SHAP])
+
+    assert {"Mentalization of others", "(higher is worse, at…"} <= set(words)

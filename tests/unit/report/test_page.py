@@ -113,7 +113,32 @@ def test_a_page_of_numbers_and_one_of_an_old_record_can_be_made(
 def test_a_record_of_format_1_still_makes_a_page() -> None:
     old = read_record(Path(__file__).parents[2] / "reference" / "record_format_1")
 
-    assert old.verdict.sentences[0] in render_page(old, draw_figures(old))
+    first = old.verdict.sentences[0].replace(" %", "\N{NO-BREAK SPACE}%")
+    assert first in render_page(old, draw_figures(old))
+
+
+def test_a_percent_sign_stays_on_the_line_of_its_number(record: RunRecord) -> None:
+    verdict = replace(record.verdict, sentences=("A 95 % interval & more.",))
+    html = render_page(replace(record, verdict=verdict), draw_figures(record))
+
+    assert "A 95\N{NO-BREAK SPACE}% interval &amp; more." in html
+
+
+def test_a_page_of_a_tested_run_shows_what_noise_would_have_found(tested: RunRecord) -> None:
+    html = render_page(tested, draw_figures(tested))
+    parsed = Page()
+    parsed.feed(html)
+
+    assert parsed.misfits == []
+    assert html.index("What noise would have found") < html.index("All models")
+    labels = [
+        value for tag, name, value in parsed.attributes if (tag, name) == ("div", "aria-label")
+    ]
+    assert any("The observed best is .80" in label for label in labels)
+
+
+def test_a_page_without_a_test_does_not_speak_of_noise(html: str) -> None:
+    assert "noise" not in html
 
 
 def test_no_pseudonym_is_on_the_page(html: str) -> None:

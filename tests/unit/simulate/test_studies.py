@@ -7,6 +7,7 @@ import pytest
 from heldout.cli import main
 from heldout.errors import SpecError
 from heldout.simulate import SimulatedCohort, Simulation, simulate_cohort, write_cohort
+from heldout.simulate.questionnaires import CONSTRUCTS
 from heldout.simulate.words import command_of, truth_sentences
 from heldout.spec import load_experiment
 
@@ -154,7 +155,8 @@ def test_an_effect_that_says_no_size_is_wrong_usage(
 ) -> None:
     with pytest.raises(SystemExit, match="2"):
         main(["simulate", str(tmp_path / "study"), "--effect", "psychache"])
-    assert "write CONSTRUCT=D, such as psychache=0.8" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "write CONSTRUCT=D, such as psychache=0.8" in " ".join(said.split())
 
 
 def test_a_wrong_construct_on_the_command_line_is_one_message(
@@ -169,3 +171,61 @@ def test_effects_that_work_together_are_said_to(simulated: SimulatedCohort) -> N
     both = simulate_cohort(Simulation(effects={"mentalization": 0.5, "rigidity": 0.5}))
     assert "each if it alone worked" in truth_sentences(both.truth)[0]
     assert "each if it alone worked" not in truth_sentences(simulated.truth)[0]
+
+
+def said_of(*arguments: str, capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the lines that the command prints."""
+    assert main(["simulate", *arguments]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_what_the_command_prints_fits_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = said_of("study", "--effect", "psychache=1", "--effect", "rigidity=0.5", capsys=capsys)
+    assert max(map(len, lines)) <= 80
+    head = next(number for number, line in enumerate(lines) if line.startswith("follow-up"))
+    # What the areas are of stands above their names.
+    assert lines[head - 1].index("AUC of") == lines[head].index("constructs")
+    assert lines[head + 1].startswith("week1")
+
+
+def test_what_several_effects_come_to_together_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A planted size is of a construct alone; correlated ones take from and give to each other."""
+    options = ["--effect", "psychache=1.0", "--effect", "depression=-0.5"]
+    said = " ".join(" ".join(said_of(str(tmp_path / "one"), *options, capsys=capsys)).split())
+    truth = json.loads((tmp_path / "one/experiments/data/simulated/truth.json").read_text())
+    (at,) = [one for one in truth["truth"]["follow_ups"] if one["follow_up"] == "month3"]
+    psychache, depression = (at["differences"][one] for one in ("psychache", "depression"))
+    assert f"they come to psychache {psychache:+.2f}, depression {depression:+.2f} SD" in said
+    alone = " ".join(said_of(str(tmp_path / "two"), *options[:2], capsys=capsys))
+    assert "come to" not in alone
+
+
+def test_the_help_names_every_construct(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["simulate", "--help"])
+    assert f"Constructs: {', '.join(CONSTRUCTS)}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_effect_that_is_said_twice_is_wrong_usage(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = ["--effect", "psychache=0.5", "--effect", "psychache=0.8"]
+    assert main(["simulate", str(tmp_path / "study"), *twice]) == 2
+    assert capsys.readouterr().err.startswith("--effect: 'psychache' is said 2 times. Say it once")
+    assert not (tmp_path / "study").exists()
+
+
+def test_faults_are_told_in_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--patients", "5", "--sites", "9", "--seed", "-1"]
+    assert main(["simulate", str(tmp_path / "study"), *options]) == 2
+    told = [line.split(": found")[0] for line in capsys.readouterr().err.splitlines()]
+    assert told == ["3 faults:", "  1. --patients", "  2. --sites", "  3. --seed"]
+    assert main(["simulate", str(tmp_path / "study"), "--name", "a b"]) == 2
+    assert capsys.readouterr().err.startswith("--name: found 'a b'")
+    assert main(["simulate", str(tmp_path / "study"), "--effect", "psychace=1"]) == 2
+    assert capsys.readouterr().err.startswith("--effect: 'psychace' is no known construct")

@@ -184,3 +184,24 @@ def test_misfits_of_several_parts_come_out_at_once() -> None:
 def test_a_construct_is_written_and_stored_as_construct() -> None:
     column = ColumnSpec(kind="number", construct="psychache")
     assert column.model_dump(by_alias=True)["construct"] == "psychache"
+
+
+@pytest.mark.parametrize("day", [5, -1, 0.5])
+def test_baseline_is_day_0(day: float) -> None:
+    visits = a_cohort()["visits"] | {"d0": {"day": day}}
+    with pytest.raises(
+        SpecError, match=r"visits\.d0\.day: found .* for the baseline 'd0'; req.*: 0"
+    ):
+        experiment_from(with_cohort(visits=visits))
+
+
+def test_no_other_visit_has_the_day_of_baseline() -> None:
+    """Its score could be a feature, and nobody could say whether treatment had begun."""
+    visits = a_cohort()["visits"] | {"d2": {"day": 0}}
+    with pytest.raises(SpecError, match=r"visits\.d2\.day: found 0, the day of the baseline 'd0'"):
+        experiment_from(with_cohort(visits=visits))
+
+
+def test_a_visit_before_baseline_has_a_day_of_its_own() -> None:
+    visits = a_cohort()["visits"] | {"before": {"day": -0.2}}
+    assert experiment_from(with_cohort(visits=visits)).cohort.visits["before"].day == -0.2

@@ -117,6 +117,29 @@ def test_a_declared_range_is_what_the_arithmetic_gives(
         ),
         ({"remission_at_most": 20}, r"remission_at_most: lies outside the total, 3 to 14\."),
         ({"cutoffs": {"mild": [0, 5]}}, r"cutoffs\.mild: lies outside the total, 3 to 14\."),
+        ({"cutoffs": {"mild": [9, 5]}}, r"cutoffs\.mild: found 9 to 5; .* the lowest score first"),
+        (
+            {"cutoffs": {"low": [3, 8], "high": [8, 14]}},
+            r"cutoffs\.high: begins at 8, and 'low' ends at 8; required: bands that do not overlap",
+        ),
+        (
+            {"cutoffs": {"all": [3, 14], "some": [5, 6]}},
+            r"cutoffs\.some: begins at 5, and 'all' ends at 14",
+        ),
+        ({"id": "madrs"}, r", id: found 'madrs'; required: 'mini', as the file is called"),
+        ({"scores": scores(items=[])}, r"scores\.total\.items: found an empty list; required: one"),
+        (
+            {"scores": scores(method="sum_of_maxima", domains=[[1, 2, 3], []])},
+            r"scores\.total\.domains\[1\]: found an empty list; required: the items of a domain",
+        ),
+        ({"items": 100_000}, r", items: found 100000; required: at most 1000\."),
+        ({"item_max": 100_000}, r"item_max: found 100000; required: at most 10000\."),
+        ({"item_max": [5, 5, 100_000]}, r"item_max: found 100000; required: at most 10000\."),
+        ({"item_min": -100_000}, r"item_min: found -100000; required: at least -10000\."),
+        (
+            {"scores": scores(size=100_000, scores_only="unknown")},
+            r"scores\.total\.size: found 100000; required: at most 1000\.",
+        ),
         (
             {"scores": {"part": TOTAL}, "remission_at_most": 5},
             r"remission_at_most: cut-offs are of the total, and there is no score 'total'\.",
@@ -157,3 +180,8 @@ def test_a_file_that_is_no_key_is_a_fault_of_the_instrument(tmp_path: Path, text
     (tmp_path / "mini.yaml").write_text(text)
     with pytest.raises(InstrumentError, match=r"^mini\.yaml"):
         read_instrument_key(tmp_path / "mini.yaml")
+
+
+def test_bands_that_touch_without_a_common_score_are_fine(tmp_path: Path) -> None:
+    bands = {"high": [9, 14], "low": [3, 8]}
+    assert list(a_key(tmp_path, cutoffs=bands).cutoffs) == ["high", "low"]

@@ -145,6 +145,11 @@ def test_a_tag_is_refused(text: str) -> None:
         ("a: 1\nb: {visit}_madrs\n", r"^x\.yaml:2: found text that is not YAML .* in quotes\.$"),
         ("a: 1\nb: c: d\n", r"^x\.yaml:2: found text that is not YAML"),
         ("a: 1\nb: \x07\n", r"^x\.yaml:2: found a control character\. Delete it\.$"),
+        ('a: 1\nb: "\\ud800"\n', r"^x\.yaml:2: found a character that is no text"),
+        ('a: 1\nb: [x, "\\udc00\\ud800"]\n', r"^x\.yaml:2: found a character that is no text"),
+        ('a: 1\n"\\ud800": 2\n', r"^x\.yaml:2: found a character that is no text"),
+        ('a: 1\nb: "\\UFFFFFFFF"\n', r"^x\.yaml:2: found a character that is no text"),
+        ('a: 1\nb: "\\U00110000"\n', r"^x\.yaml:2: found a character that is no text"),
         ("a: 1\n---\nb: 2\n", r"^x\.yaml:2: found a second document"),
         ("", r"^x\.yaml: found nothing in the file; required: 'key: value' lines"),
         ("# only a comment\n", r"^x\.yaml: found nothing in the file"),
@@ -179,3 +184,15 @@ def test_a_mistyped_file_name_gets_the_nearest_one(tmp_path: Path) -> None:
 def test_any_text_gives_a_value_or_faults_but_never_an_exception(text: str) -> None:
     content: Any = read_value(text).content
     assert content is None or isinstance(content, str | int | float | bool | list | dict)
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a: \udfff"])
+def test_half_of_a_character_on_the_command_line_is_no_text(text: str) -> None:
+    """Bytes of another encoding come into the program so."""
+    (fault,) = read_value(text).faults
+    assert fault.startswith("command line: found a character that is no text")
+
+
+def test_two_halves_are_one_character_as_json_writes_it() -> None:
+    content = read_value('{"\\ud83d\\ude00": "\\ud83d\\ude00"}').content
+    assert content == {"\U0001f600": "\U0001f600"}

@@ -17,6 +17,7 @@ SMALL: dict[str, Any] = {
     "seed": 1,
     "repeats": 1,
     "trials": 2,
+    "permutations": 0,
 }
 
 
@@ -97,7 +98,7 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
     ({"models": ["prevalence"]}, lambda t: None, "only reference models"),
     ({"models": ["ridge", "ridge"]}, lambda t: None, "'ridge' stands twice"),
     ({"models": ["severity", "ridge"]}, lambda t: None, "'severity' needs the argument"),
-    ({"permutations": 9}, lambda t: None, "found 9; this version makes no permutation test"),
+    ({"permutations": -1}, lambda t: None, "permutations: found -1; required: at least 0"),
     ({"outcomes": {}}, lambda t: None, "outcomes: none is given"),
     ({"features": []}, lambda t: None, "features: none is given"),
     ({"features": ["age", "age"]}, lambda t: None, "'age' stands twice"),
@@ -116,6 +117,70 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
         {"features": ["sex"]},
         lambda t: t.__setitem__("sex", pd.Categorical(["f"] * len(t))),
         "no category has a second level",
+    ),
+]
+
+
+FAULTS += [
+    ({"outcomes": ["resp"]}, lambda t: None, r"outcomes: found a value of type list; .*month1"),
+    ({"outcomes": {1: "resp"}}, lambda t: None, "outcomes: follow-ups and columns are named by"),
+    (
+        {"features": "age"},
+        lambda t: None,
+        r"features: found a value of type str; .*Write \['age'\]",
+    ),
+    ({"features": None}, lambda t: None, "features: found nothing; required: a list"),
+    ({"features": [3]}, lambda t: None, "features: names are texts"),
+    ({"models": "ridge"}, lambda t: None, r"models: found .*Write \['ridge'\]"),
+    ({"site": 3}, lambda t: None, "site, severity: a column is named by a text"),
+    ({"seed": "x"}, lambda t: None, "seed: found 'x'; required: a whole number from 0"),
+    ({"seed": 1.5}, lambda t: None, r"seed: found 1\.5; required: a whole number"),
+    ({"seed": True}, lambda t: None, "seed: found True; required: a whole number"),
+    ({"seed": -1}, lambda t: None, "seed: found -1; required: a whole number"),
+    (
+        {},
+        lambda t: t.insert(0, "age", 1.0, allow_duplicates=True),
+        "table: has 2 columns 'age'. Rename or remove all but one",
+    ),
+    (
+        {"features": ["age", "seen"]},
+        lambda t: t.__setitem__("seen", pd.Timestamp("2024-03-01")),
+        "column 'seen' holds dates",
+    ),
+    (
+        {"features": ["age", "spans"]},
+        lambda t: t.__setitem__("spans", pd.Timedelta(days=3)),
+        "column 'spans' holds spans of time",
+    ),
+    (
+        {"features": ["age", "c"]},
+        lambda t: t.__setitem__("c", 1j),
+        "column 'c' holds complex numbers",
+    ),
+    (
+        {"outcomes": {"month1": "seen"}},
+        lambda t: t.__setitem__("seen", pd.Timestamp("2024-03-01")),
+        "column 'seen' holds dates",
+    ),
+    (
+        {"features": ["7"]},
+        lambda t: t.insert(0, 7, 1.0),
+        "table: column 7 is not named by a text",
+    ),
+    (
+        {},
+        lambda t: setattr(t, "index", pd.Index([None, *range(39)], dtype=object)),
+        "the index names no patient in 1 of 40 rows",
+    ),
+    (
+        {},
+        lambda t: setattr(t, "index", pd.Index([np.nan, *range(39)])),
+        "the index names no patient in 1 of 40 rows",
+    ),
+    (
+        {},
+        lambda t: setattr(t, "index", pd.Index(["a\nb", *map(str, range(39))])),
+        "1 of 40 names in the index have a control character",
     ),
 ]
 
@@ -196,3 +261,20 @@ def test_refitted_models_of_a_number_predict_it() -> None:
     pipeline = record.pipelines["month1", "prevalence"]
     features = table[["age", "pain"]].to_numpy()
     assert pipeline.predict(features) == pytest.approx(table["points"].mean())
+
+
+@pytest.mark.parametrize("table", [{"age": [1]}, [[1, 2]], None, np.ones((20, 2))])
+def test_what_is_no_data_frame_is_refused(table: Any) -> None:
+    with pytest.raises(StudyError, match=r"^table: found .*; required: a pandas DataFrame"):
+        heldout.evaluate(table, **SMALL)
+
+
+def test_all_faults_of_a_call_come_out_at_once() -> None:
+    with pytest.raises(StudyError, match=r"^4 faults:\n  1\. table: (?s:.*)  4\. seed: "):
+        heldout.evaluate([], **(SMALL | {"outcomes": 1, "features": 2, "seed": -3}))  # type: ignore[arg-type]
+
+
+def test_a_seed_of_numpy_is_the_same_seed() -> None:
+    wanted = SMALL | {"models": ["ridge"]}
+    first = heldout.evaluate(a_table(), **wanted)
+    assert heldout.evaluate(a_table(), **(wanted | {"seed": np.int64(1)})).cells == first.cells

@@ -1,0 +1,150 @@
+"""The joint permutation test: how often chance does as well, over all cells at once.
+
+Every row is one run of the whole procedure on outcomes that were moved between patients, one column
+a cell: an outcome at a follow-up with a model, or the procedure that chooses a model. The first row
+is the observed one. Nothing here knows what a row was made of.
+
+References
+----------
+Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley: the single-step maximum.
+Phipson & Smyth (2010), Stat Appl Genet Mol Biol 9:39, doi:10.2202/1544-6115.1585: the observed
+counts, so no p is 0.
+Besag & Clifford (1991), Biometrika 78:301-304, doi:10.1093/biomet/78.2.301: stopping after a
+number of exceedances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["ENOUGH", "PermutationTest", "exceedances", "p_values", "stop_after"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+# Exceedances after which more permutations would tell nothing new (Besag & Clifford's h).
+ENOUGH = 10
+# Statistics that differ by less are equal but for rounding, and count as reached.
+EQUAL = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermutationTest:
+    """What a joint permutation test says.
+
+    Attributes
+    ----------
+    permutations : int
+        How many were made.
+    asked : int
+        How many were asked for.
+    stopped : bool
+        Whether it ended early, because the best cell had been reached ten times.
+    enumerated : bool
+        Whether these are all there are.
+    redrawn : int
+        Permutations that were drawn again, because an outcome could not be evaluated in them.
+    repeats : int
+        Repeats of the folds behind each statistic, observed and permuted alike.
+    best_mean, best_high : float or None
+        Mean and 95 % quantile, over permutations, of the highest AUC of all cells: what looking for
+        the best of the table would have found in noise.
+    """
+
+    permutations: int
+    asked: int
+    stopped: bool
+    enumerated: bool
+    redrawn: int
+    repeats: int
+    best_mean: float | None = None
+    best_high: float | None = None
+
+
+def studentised(rows: Floats) -> Floats:
+    """Return each column in its own standard deviations, over all rows; 0 where it never varies."""
+    spread = rows.std(axis=0)
+    still = spread <= EQUAL
+    return np.where(still, 0.0, (rows - rows.mean(axis=0)) / np.where(still, 1.0, spread))
+
+
+def exceedances(rows: Floats) -> tuple[Ints, Ints]:
+    """Return how many permutations reach each observed cell, alone and by their best cell.
+
+    Parameters
+    ----------
+    rows : array of shape (n_permutations + 1, n_cells)
+        Statistics, larger is better; the observed row first.
+
+    Returns
+    -------
+    alone, best : arrays of int of shape (n_cells,)
+        Permutations whose own statistic of the cell, and whose largest studentised one of all
+        cells, is at least the observed.
+
+    Examples
+    --------
+    >>> rows = np.array([[0.8, 0.5], [0.6, 0.4], [0.5, 0.9], [0.4, 0.5]])
+    >>> exceedances(rows)
+    (array([0, 2]), array([1, 3]))
+    """
+    alone = (rows[1:] >= rows[0] - EQUAL).sum(axis=0)
+    scores = studentised(rows)
+    best = (scores[1:].max(axis=1, initial=-np.inf)[:, None] >= scores[0] - EQUAL).sum(axis=0)
+    return alone, best
+
+
+def stop_after(
+    rows: Floats, *, named: Sequence[int] = (), enough: int = ENOUGH, first: int = 0
+) -> int | None:
+    """Return after how many permutations the test may end, or None if it may not yet.
+
+    Parameters
+    ----------
+    rows : array of shape (n_permutations + 1, n_cells)
+        In the order of the permutations; the observed row first.
+    named : sequence of int
+        Cells that were named beforehand, and stand on their own p as well.
+    enough : int
+        Exceedances.
+    first : int
+        Permutations after which it was not yet so.
+
+    Returns
+    -------
+    int or None
+        The first number of permutations with enough exceedances of the best cell, and of the
+        named ones.
+    """
+    wanted = list(named)
+    for count in range(max(enough, first + 1), len(rows)):
+        alone, best = exceedances(rows[: count + 1])
+        if best.min() >= enough and all(alone[one] >= enough for one in wanted):
+            return count
+    return None
+
+
+def p_values(rows: Floats) -> tuple[Floats, Floats]:
+    """Return the p of every cell, and its p adjusted for having looked at all cells.
+
+    Parameters
+    ----------
+    rows : array of shape (n_permutations + 1, n_cells)
+        The observed row first.
+
+    Returns
+    -------
+    p, p_adjusted : arrays of shape (n_cells,)
+        ``(g + 1) / (B + 1)``: at least ``1 / (B + 1)``, and no adjusted one below its own p.
+
+    Examples
+    --------
+    >>> p, adjusted = p_values(np.array([[0.8, 0.5], [0.6, 0.4], [0.5, 0.9], [0.4, 0.5]]))
+    >>> p, adjusted
+    (array([0.25, 0.75]), array([0.5, 1. ]))
+    """
+    alone, best = exceedances(rows)
+    return (alone + 1) / len(rows), (best + 1) / len(rows)

@@ -1,0 +1,212 @@
+"""One model through many training sets: every candidate judged inside, the best one held out.
+
+**Problem.** For every outer training set: fit each candidate on each inner training set, judge it
+by the inner test patients, take the best, fit it on the whole outer training set, and say what it
+makes of the patients held out.
+
+**Algorithm.** One compiled loop over outer sets, inner sets and candidates, with a kernel's path in
+its middle, so that a unit of some ten milliseconds runs without Python's lock.
+
+**Tie rule.** The first of equal candidates wins; a difference of 1e-13, and of 1e-13 of criteria
+above 1, is none.
+
+**Cost.** ``n_outer * (n_inner * n_candidates + 1)`` fits.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from heldout.kernels.compiled import FLOATS, MATRIX, PATH, compiled
+from heldout.kernels.criteria import LOG_ODDS, SCORE, criterion_of, platt_of, sigmoid
+
+__all__ = ["chosen", "nested_path", "predicted"]
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Roles = NDArray[np.int8]
+
+PREPARED = types.Array(types.float64, 4, "C")
+ROLES = types.Array(types.int8, 3, "C")
+INTS = types.Array(types.int64, 1, "C")
+RESULT = types.Tuple((MATRIX, INTS, MATRIX, MATRIX, FLOATS, MATRIX))
+
+
+@compiled()
+def rows_of(role: Roles, wanted: int) -> Ints:
+    """Return the patients who have a role, in order."""
+    rows, count = np.empty(len(role), dtype=np.int64), 0
+    for i in range(len(role)):
+        if role[i] == wanted:
+            rows[count] = i
+            count += 1
+    return rows[:count].copy()
+
+
+@compiled()
+def taken(table: Floats, rows: Ints) -> Floats:
+    """Return some rows of a table."""
+    part = np.empty((len(rows), table.shape[1]))
+    for i in range(len(rows)):
+        for j in range(table.shape[1]):
+            part[i, j] = table[rows[i], j]
+    return part
+
+
+@compiled()
+def picked(values: Floats, rows: Ints) -> Floats:
+    """Return some of the values."""
+    part = np.empty(len(rows))
+    for i in range(len(rows)):
+        part[i] = values[rows[i]]
+    return part
+
+
+@compiled()
+def smallest(criteria: Floats) -> int:
+    """Return the first candidate than which none is better by more than rounding."""
+    best = 0
+    for c in range(1, len(criteria)):
+        if criteria[c] < criteria[best] - 1e-13 * max(1.0, criteria[best]):
+            best = c
+    return best
+
+
+@compiled()
+def chosen(
+    inner: Floats,
+    answers: Floats,
+    weights: Floats,
+    folds: Ints,
+    unit: int,
+    criterion: int,
+    room: Floats,
+    criteria: Floats,
+) -> tuple[int, float, float]:
+    """Write every candidate's criterion; return the best one and the sigmoid of its margins."""
+    for c in range(len(criteria)):
+        criteria[c] = criterion_of(inner[c], answers, weights, folds, unit, criterion, room)
+    best = smallest(criteria)
+    slope, intercept = 1.0, 0.0
+    if unit == SCORE:
+        slope, intercept = platt_of(inner[best], answers, weights, folds, -1)
+    return best, slope, intercept
+
+
+@compiled()
+def predicted(margin: float, unit: int, line: Floats) -> float:
+    """Return the probability, or the number, that a margin stands for."""
+    if unit in (LOG_ODDS, SCORE):
+        return sigmoid(line[0] * margin + line[1])
+    return margin
+
+
+@compiled(
+    RESULT(
+        types.FunctionType(PATH),
+        PREPARED,
+        ROLES,
+        FLOATS,
+        FLOATS,
+        MATRIX,
+        INTS,
+        types.int64,
+        types.int64,
+        types.boolean,
+    )
+)
+def nested_path(  # noqa: PLR0913 - a nested design is all of these
+    path: Any,
+    prepared: Floats,
+    roles: Roles,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    seeds: Ints,
+    unit: int,
+    criterion: int,
+    finish: bool,
+) -> tuple[Floats, Ints, Floats, Floats, Floats, Floats]:
+    """Return the criteria, the choices and the held-out predictions of one model.
+
+    Parameters
+    ----------
+    path : compiled function
+        A kernel.
+    prepared : array of shape (n_outer, n_inner + 1, n_patients, n_features)
+        What the model sees of every patient, by training set; the outer set is the last.
+    roles : array of int8 of shape (n_outer, n_inner + 1, n_patients)
+        1 to learn from, 0 to judge by, -1 neither.
+    answers, weights : arrays of shape (n_patients,)
+        1 and 0, or numbers; patient weights.
+    candidates : array of shape (n_candidates, n_parameters)
+        In the kernel's order of parameters.
+    seeds : array of int of shape (n_outer,)
+        For kernels that use chance; the same for all fits of an outer set.
+    unit, criterion : int
+        Of the margins, and what is minimised, as in `heldout.kernels.criteria`.
+    finish : bool
+        Whether to fit the best candidate on the whole outer set, for patients held out.
+
+    Returns
+    -------
+    criteria : array of shape (n_outer, n_candidates)
+        By the inner test patients.
+    best : array of int of shape (n_outer,)
+        The candidate chosen.
+    margins, predictions : arrays of shape (n_outer, n_patients)
+        Of the patients held out; NaN for all others.
+    converged : array of shape (n_outer,)
+        1 or 0, of the last fit.
+    sigmoids : array of shape (n_outer, 2)
+        Slope and intercept by which the best candidate's margins become log-odds; 1 and 0 but for
+        scores.
+    """
+    n_outer, n_sets, n_patients, _ = prepared.shape
+    n_inner, n_candidates = n_sets - 1, len(candidates)
+    criteria = np.empty((n_outer, n_candidates))
+    best, converged = np.zeros(n_outer, dtype=np.int64), np.zeros(n_outer)
+    margins = np.full((n_outer, n_patients), np.nan)
+    predictions = np.full((n_outer, n_patients), np.nan)
+    sigmoids = np.zeros((n_outer, 2))
+    inner, room = np.zeros((n_candidates, n_patients)), np.empty(n_patients)
+    folds = np.empty(n_patients, dtype=np.int64)
+    for k in range(n_outer):
+        folds[:] = -1
+        for j in range(n_inner):
+            train, test = rows_of(roles[k, j], 1), rows_of(roles[k, j], 0)
+            told, _ = path(
+                taken(prepared[k, j], train),
+                picked(answers, train),
+                picked(weights, train),
+                candidates,
+                taken(prepared[k, j], test),
+                seeds[k],
+            )
+            for i in range(len(test)):
+                folds[test[i]] = j
+                for c in range(n_candidates):
+                    inner[c, test[i]] = told[c, i]
+        best[k], sigmoids[k, 0], sigmoids[k, 1] = chosen(
+            inner, answers, weights, folds, unit, criterion, room, criteria[k]
+        )
+        if not finish:
+            continue
+        train, test = rows_of(roles[k, n_inner], 1), rows_of(roles[k, n_inner], 0)
+        told, done = path(
+            taken(prepared[k, n_inner], train),
+            picked(answers, train),
+            picked(weights, train),
+            candidates[best[k] : best[k] + 1],
+            taken(prepared[k, n_inner], test),
+            seeds[k],
+        )
+        converged[k] = done[0]
+        for i in range(len(test)):
+            margins[k, test[i]] = told[0, i]
+            predictions[k, test[i]] = predicted(told[0, i], unit, sigmoids[k])
+    return criteria, best, margins, predictions, converged, sigmoids

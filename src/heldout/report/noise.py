@@ -1,0 +1,191 @@
+"""What noise would have found: the permutation test, as the page says and draws it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from heldout.inference import PermutationTest, area
+from heldout.models import models_of
+from heldout.record import RunRecord
+from heldout.report.places import Place
+from heldout.report.tables import Section
+from heldout.report.wording import as_p, counted
+
+__all__ = ["build_noise"]
+
+# Bars from an AUC of 0 to 1.
+BARS = 40
+# AUCs that differ by less are equal but for rounding.
+EQUAL = 1e-9
+
+
+def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
+    """Return what the permutations found, and how they were made; nothing without a test.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    places : sequence of Place
+        Of the same record.
+
+    Returns
+    -------
+    dict or None
+        ``figure`` has the best AUC of every permutation as bars; None if no event is predicted.
+    """
+    test = record.permutation
+    if test is None:
+        return None
+    figure = best_of_noise(record, places, test)
+    return {
+        "heading": "What noise would have found",
+        "lead": (
+            "A permutation gives what was observed at follow-up to other patients, so that nothing "
+            "at baseline can predict it, and does the whole study again."
+            + (f" {figure['found']}" if figure else "")
+        ),
+        "figure": figure,
+        "paragraphs": [
+            count_words(record, test),
+            f"{moved_words(record)} {folds_words(record, test)}",
+            p_words(record, test),
+        ],
+    }
+
+
+def best_of_noise(
+    record: RunRecord, places: Sequence[Place], test: PermutationTest
+) -> Section | None:
+    """Return the best AUC of every permutation beside the observed best; None without an AUC."""
+    facts = [place.facts for place in places if place.facts.kind == "class"]
+    starts = tuple(f"{one.name}.{one.follow_up}." for one in facts)
+    columns = [name for name in record.permutations.columns if name.startswith(starts)]
+    if not columns or test.best_mean is None or test.best_high is None:
+        return None
+    rows = record.permutations[columns].to_numpy(dtype="float64")
+    where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
+    best = rows[1:].max(axis=1).tolist()
+    reached = sum(one >= observed - EQUAL for one in best)
+    of_many = f"of {counted(test.permutations, 'permutation')}"
+    noise = (
+        f"the best AUC of all models and follow-ups was {area(test.best_mean)} on average, and "
+        f"{area(test.best_high)} or more in 1 of 20"
+    )
+    return {
+        "figure": "noise",
+        "found": (
+            f"In such noise {noise}. Here the best was {area(observed)}: {reached or 'none'} "
+            f"{of_many} found as much."
+        ),
+        "limits": (min(0.5, math.floor(10 * min(observed, *best)) / 10), 1.0),
+        "bars": bars_of(best),
+        "observed": observed,
+        "mean": test.best_mean,
+        "high": test.best_high,
+        "words": {
+            "observed": f"observed {area(observed)}",
+            "mean": f"mean {area(test.best_mean)}",
+            "high": f"1 in 20: {area(test.best_high)}",
+            "count": "permutations",
+            "scale": "best AUC of all models and follow-ups",
+        },
+        "caption": (
+            f"A bar counts those {of_many} whose best AUC lies there; {noise}. The observed best "
+            f"is {area(observed)} ({spoken(record, where)}). Observed and permuted alike are of "
+            f"{counted(test.repeats, 'repeat')}."
+        ),
+    }
+
+
+def bars_of(values: Sequence[float]) -> list[Section]:
+    """Return how many values lie in each bar that holds any."""
+    bins, counts = np.unique(
+        [min(math.floor(BARS * one + EQUAL), BARS - 1) for one in values],
+        return_counts=True,
+    )
+    return [
+        {"low": place / BARS, "high": (place + 1) / BARS, "n": n}
+        for place, n in zip(bins.tolist(), counts.tolist(), strict=True)
+    ]
+
+
+def spoken(record: RunRecord, column: str) -> str:
+    """Return where a column of the permutations belongs, as it is spoken of."""
+    outcome, follow_up, model = column.split(".")
+    known = models_of(record.experiment)
+    label = known[model].for_kind("class").label if model in known else "the headline"
+    return f"{label[:1].lower()}{label[1:]}, {outcome.replace('_', ' ')} at {follow_up}"
+
+
+def count_words(record: RunRecord, test: PermutationTest) -> str:
+    """Return how many permutations were made, and why not more."""
+    if test.enumerated:
+        return (
+            f"These {counted(test.permutations, 'permutation')} are all there are that can be "
+            "evaluated."
+        )
+    if not test.stopped:
+        return f"All {counted(test.permutations, 'permutation')} asked for were made."
+    named = " and ten as well as the primary headline" if has_primary(record) else ""
+    return (
+        f"The test stopped early, after {test.permutations} of {test.asked} permutations: ten had "
+        f"done as well as the best cell of the table{named}, and more would not have changed the "
+        "answer."
+    )
+
+
+def has_primary(record: RunRecord) -> bool:
+    """Return whether the headline named beforehand was evaluated."""
+    return any(one.primary and one.status == "evaluated" for one in record.outcomes)
+
+
+def moved_words(record: RunRecord) -> str:
+    """Return what went to other patients, and what stayed."""
+    within = " of the same site" if record.sites else ""
+    coupled = any(one.from_baseline for one in record.outcomes)
+    return (
+        f"All follow-ups of a patient went to another patient{within} as one whole row, missed "
+        "visits included; what the models are told stayed."
+        + (
+            " Outcomes that are computed from the baseline score were computed again from each "
+            "patient's own, so what arithmetic alone gives is part of this noise."
+            if coupled
+            else ""
+        )
+    )
+
+
+def folds_words(record: RunRecord, test: PermutationTest) -> str:
+    """Return what was done again in each permutation, and how often one was drawn again."""
+    tables = int(record.experiment["validation"]["repeats"])
+    again = (
+        f"{counted(test.redrawn, 'permutation')} left an outcome that could not be evaluated and "
+        f"{'was' if test.redrawn == 1 else 'were'} replaced."
+        if test.redrawn
+        else "No permutation had to be replaced."
+    )
+    return (
+        "Folds were drawn again each time, and imputation, tuning and the choice of a model done "
+        f"again inside them. {again} The observed patients went the same way once more, in "
+        f"{counted(test.repeats, 'repeat')} like every permutation; the tables are of "
+        f"{counted(tables, 'repeat')} on other folds, so the figures here differ a little from "
+        "those there."
+    )
+
+
+def p_words(record: RunRecord, test: PermutationTest) -> str:
+    """Return how to read a p."""
+    cells = len(record.permutations.columns) - 1
+    words = (
+        "p is the share of permutations, the observed one counted, in which the same model does as "
+        "well at the same follow-up. The adjusted p is the share in which any of the "
+        f"{cells} cells (models at follow-ups) does, each in its own standard deviations: quote it "
+        "for whatever was found by looking."
+    )
+    if has_primary(record):
+        words += " The primary headline was named beforehand, so its own p counts."
+    return f"{words} With so many permutations no p is below {as_p(1 / (test.permutations + 1))}."

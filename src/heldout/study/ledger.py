@@ -1,0 +1,98 @@
+"""How often these data were analysed: every run is noted, whatever it found.
+
+A p is honest for one analysis. Whoever tries ten definitions and reports the best one has looked
+ten times, and the next reader must be able to see it. The ledger counts; it judges nobody.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from heldout.record import RunRecord, append_line
+from heldout.study.places import mlruns
+
+__all__ = ["count_analyses", "note_run", "read_ledger"]
+
+
+def ledger_of(folder: Path) -> Path:
+    """Return the file of a study's ledger."""
+    return mlruns(folder) / "ledger.jsonl"
+
+
+def read_ledger(folder: Path) -> list[dict[str, Any]]:
+    """Return the runs that a study has noted, in the order in which they ended.
+
+    Parameters
+    ----------
+    folder : Path
+        The study folder.
+
+    Returns
+    -------
+    list of dict
+        ``run``, ``experiment``, ``fingerprint``, ``data``, ``ended``; a broken line is left out.
+    """
+    try:
+        lines = ledger_of(folder).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    found = []
+    for line in lines:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and {"run", "fingerprint", "data"} <= entry.keys():
+            found.append(entry)
+    return found
+
+
+def note_run(record: RunRecord, folder: Path, ended: str) -> None:
+    """Note a run, once.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Finished.
+    folder : Path
+        The study folder.
+    ended : str
+        Time, as text.
+    """
+    if any(entry["run"] == record.run_id for entry in read_ledger(folder)):
+        return
+    entry = {
+        "run": record.run_id,
+        "experiment": record.name,
+        "fingerprint": record.fingerprint,
+        "data": record.data_fingerprint,
+        "ended": ended,
+    }
+    append_line(ledger_of(folder), json.dumps(entry))
+
+
+def count_analyses(record: RunRecord, folder: Path) -> int:
+    """Return which analysis of its data a run is: 1 for the first one.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Noted, or not yet.
+    folder : Path
+        The study folder.
+
+    Returns
+    -------
+    int
+        Different experiments on the same data up to this one; the same experiment done again, by
+        another version say, is no further look.
+    """
+    seen: list[str] = []
+    for entry in read_ledger(folder):
+        if entry["data"] == record.data_fingerprint and entry["fingerprint"] not in seen:
+            seen.append(entry["fingerprint"])
+    if record.fingerprint not in seen:
+        seen.append(record.fingerprint)
+    return seen.index(record.fingerprint) + 1

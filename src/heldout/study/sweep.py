@@ -1,0 +1,122 @@
+"""One experiment in several forms: the same folds, one comparison, every fork counted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+from heldout.errors import SpecError, raise_faults
+from heldout.spec import Experiment, load_experiment
+
+__all__ = ["Fork", "read_sweeps", "sweep_experiment"]
+
+# More runs than this are a mistake on the command line, not a plan.
+MOST_FORKS = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fork:
+    """One form of an experiment: what was laid over it, and what came of that."""
+
+    overrides: tuple[str, ...]
+    experiment: Experiment
+
+
+def read_sweeps(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the overrides of every fork.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``key.sub=a,b,c`` each; several are crossed. A value may be a YAML list or mapping in
+        brackets, whose commas are its own.
+
+    Returns
+    -------
+    list of tuple of str
+        In the order of the values, the last key fastest.
+
+    Raises
+    ------
+    SpecError
+        If a text is none, a key stands twice, or there are more than two hundred forks.
+
+    Examples
+    --------
+    >>> read_sweeps(["tuning.trials=5,10", "models=[ridge],[ridge, svc]"])[1]
+    ('tuning.trials=5', 'models=[ridge, svc]')
+    """
+    faults, axes, keys = [], [], []
+    for text in texts:
+        key, equals, values = text.partition("=")
+        parts = split_values(values)
+        if not key or not equals or len(parts) < 2 or not all(parts):
+            faults.append(
+                f"--sweep: found '{text}'; required: key.sub=value,value, at least two values. "
+                "Correct it."
+            )
+            continue
+        if key in keys:
+            faults.append(f"--sweep: '{key}' stands twice. Put all its values into one.")
+        repeated = sorted({one for one in parts if parts.count(one) > 1})
+        if repeated:
+            faults.append(f"--sweep: '{key}' has {', '.join(repeated)} twice. Keep one.")
+        keys.append(key)
+        axes.append([f"{key}={one}" for one in parts])
+    raise_faults(SpecError, faults)
+    forks = list(product(*axes))
+    if len(forks) > MOST_FORKS:
+        raise SpecError(
+            f"--sweep: {len(forks)} forks; at most {MOST_FORKS}. Name fewer values: each is a look "
+            "at the same patients."
+        )
+    return forks
+
+
+def split_values(text: str) -> list[str]:
+    """Return values parted by commas that stand in no bracket."""
+    parts, depth = [""], 0
+    for mark in text:
+        depth += (mark in "[{") - (mark in "]}")
+        if mark == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += mark
+    return [part.strip() for part in parts]
+
+
+def sweep_experiment(
+    path: Path, overrides: Sequence[str], forks: Sequence[tuple[str, ...]]
+) -> list[Fork]:
+    """Return every fork as a validated experiment, or all their faults, before anything runs.
+
+    Parameters
+    ----------
+    path : Path
+        The experiment's file.
+    overrides : sequence of str
+        For all forks.
+    forks : sequence of tuple of str
+        From `read_sweeps`.
+
+    Returns
+    -------
+    list of Fork
+
+    Raises
+    ------
+    SpecError
+        With the faults of all forks, each once.
+    """
+    made: list[Fork] = []
+    faults: dict[str, None] = {}
+    for fork in forks:
+        try:
+            experiment = load_experiment(path, [*overrides, *fork])
+            made.append(Fork(overrides=fork, experiment=experiment))
+        except SpecError as error:
+            faults[str(error)] = None
+    raise_faults(SpecError, list(faults))
+    return made

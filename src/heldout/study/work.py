@@ -1,0 +1,142 @@
+"""How much there is to fit, by which path, and about how long it takes; nothing is fitted.
+
+Times are rough: what a fit took on one core of an ordinary machine at 36 patients and 30 columns
+(`benchmarks/speed.py`), scaled with the size of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from heldout.models import Model, models_for
+from heldout.study.plan import StudyPlan
+from heldout.tuning import runs_compiled
+
+__all__ = ["Work", "work_lines", "work_of"]
+
+# Microseconds of one core for one candidate on one inner fold, 36 patients and 30 columns.
+KERNELS = {
+    "constant": 1.0,
+    "ridge_logistic": 12.0,
+    "ridge_linear": 1.0,
+    "elastic_net_logistic": 18.0,
+    "elastic_net_linear": 7.0,
+    "linear_svc": 15.0,
+    "rbf_svc": 15.0,
+    "forest": 250.0,
+}
+LIBRARIES = {"random_forest": 100_000.0, "xgboost": 4_000.0}
+LIBRARY = 3_000.0
+# The last fit of an outer fold, its predictions and their explanation, by the library.
+LAST_FIT = 60_000.0
+# Where nothing is to be found, the test stops after so many permutations on average.
+USUAL_PERMUTATIONS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The fits of one model at one outcome.
+
+    `fits` are those of one repeat of the outer folds; `seconds` is what they take on one core.
+    """
+
+    outcome: int
+    model: str
+    compiled: bool
+    fits: int
+    seconds: float
+
+
+def work_of(plan: StudyPlan) -> tuple[Work, ...]:
+    """Return what every model of every outcome that is evaluated has to fit.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        Nothing of it is fitted.
+
+    Returns
+    -------
+    tuple of Work
+    """
+    return tuple(
+        made(plan, number, model)
+        for number, reason in enumerate(plan.declined)
+        if reason is None
+        for model in models_for(plan.models, plan.outcomes[number].kind)
+        if model.columns == "all" or plan.severity[number] is not None
+    )
+
+
+def made(plan: StudyPlan, number: int, model: Model) -> Work:
+    """Return what one model has to fit at one outcome."""
+    n = int(plan.outcomes[number].observed.sum())
+    p = 1 if model.columns == "severity" else len(plan.matrix.features)
+    compiled = runs_compiled(model, n, p)
+    candidates = plan.tuning.trials if model.space else 1
+    fits = plan.validation.outer * (plan.validation.inner * candidates + 1)
+    if compiled and model.kernel is not None:
+        each = KERNELS[model.kernel.name] * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
+    else:
+        each = LIBRARIES.get(model.name, LIBRARY) * max(1.0, n * p / 5000)
+    return Work(
+        outcome=number, model=model.name, compiled=compiled, fits=fits, seconds=fits * each / 1e6
+    )
+
+
+def work_lines(plan: StudyPlan) -> Iterator[str]:
+    """Yield how much there is to fit, by which path, and about how long it takes.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        Nothing of it is fitted.
+
+    Yields
+    ------
+    str
+        One sentence each.
+    """
+    work = work_of(plan)
+    n_outcomes = plan.declined.count(None)
+    repeats, outer = plan.validation.repeats, plan.validation.outer
+    folds = n_outcomes * repeats * outer
+    fits = repeats * sum(one.fits for one in work)
+    yield (
+        f"Work: {n_outcomes} outcome{'s' * (n_outcomes != 1)} x {repeats} repeats x {outer} outer "
+        f"folds = {folds} units; {plan.tuning.trials} candidates x {plan.validation.inner} inner "
+        f"folds a model: {fits:,} fits."
+    )
+    for compiled, words in ((True, "By compiled kernels"), (False, "By the libraries")):
+        named = dict.fromkeys(one.model for one in work if one.compiled is compiled)
+        if named:
+            yield f"{words}: {', '.join(named)}."
+    once = sum(one.seconds for one in work)
+    observed = repeats * once + folds * len(plan.models) * LAST_FIT / 1e6
+    most = plan.inference.permutations
+    if not most:
+        yield f"About {spoken(observed)} on one core; no permutation test."
+        return
+    each = once * plan.inference.repeats
+    usual = min(most, USUAL_PERMUTATIONS) if plan.inference.stop_early else most
+    early = "" if usual == most else f", and up to {spoken(observed + most * each)} if not"
+    yield (
+        f"Up to {most} permutations of {fits // repeats * plan.inference.repeats:,} fits each. "
+        f"About {spoken(observed + usual * each)} on one core if nothing is to be found{early}."
+    )
+
+
+def spoken(seconds: float) -> str:
+    """Return a duration as it is spoken of.
+
+    Examples
+    --------
+    >>> spoken(3), spoken(200), spoken(20_000)
+    ('less than a minute', '4 min', '6 h')
+    """
+    if seconds < 60:
+        return "less than a minute"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60 + 0.5:.0f} min"
+    return f"{seconds / 3600 + 0.5:.0f} h"
