@@ -192,8 +192,12 @@ def server(
     command += ["--artifacts-destination", str(mlruns.resolve() / "artifacts")]
     command += ["--uvicorn-opts", "--log-level warning"]
     quietly = {**SILENCE, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
-    # Not among the arguments, which everybody on the machine can read: it may hold a password.
-    quietly["MLFLOW_BACKEND_STORE_URI"] = shared_uri() or store_uri(mlruns)
+    shared = shared_uri()
+    if shared is None:
+        command += ["--backend-store-uri", store_uri(mlruns)]
+    else:
+        # Not among the arguments, which everybody on the machine can read: it may hold a password.
+        quietly["MLFLOW_BACKEND_STORE_URI"] = shared
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             command,
