@@ -15,7 +15,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import metadata
@@ -36,9 +36,12 @@ AHEAD = 2
 AGAIN = 3
 # Seconds after which an idle process leaves by itself, also if its parent was killed.
 IDLE = 20
+LEFT_TOO_EARLY = "A worker stopped while some jobs were given to the executor"
 # Seconds in which a scheduler must answer, and for which a cluster may be without any worker.
 ANSWER = 10
 PATIENCE = 60
+# Seconds between looks at what came back from a cluster.
+LOOK = 0.005
 KEPT = "What is finished is kept; the same command goes on from there."
 LIBRARIES = (
     "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba", "optuna", "shap", "mlflow",
@@ -252,6 +255,9 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    # Said by a thread of loky when a process leaves just as it is needed; another one takes its
+    # place. Where warnings are errors it would end that thread, and the study would wait for ever.
+    warnings.filterwarnings("ignore", LEFT_TOO_EARLY, UserWarning)
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
     def processes() -> Any:
@@ -306,7 +312,7 @@ def on_dask(
 ) -> Iterator[tuple[Item, Result]]:
     """Yield units that a Dask cluster carries out."""
     with hushed(), connected(engine) as client:
-        from distributed import CancelledError, KilledWorker
+        from distributed import CancelledError, KilledWorker, as_completed
 
         ours = identity()
         check_workers(client, ours, engine)
@@ -317,21 +323,24 @@ def on_dask(
             # As a unit of its own: the scheduler makes it again if its worker dies.
             shared = client.submit(bytes, packed(context), pure=False)
         flying: dict[Any, Item] = {}
+        # Results are fetched as soon as they are there: what lies at a worker dies with it.
+        back = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         try:
             while True:
                 for item in islice(items, max(0, AHEAD * cluster.workers() - len(flying))):
                     one = client.submit(unit_on_dask, ours, function, shared, item, pure=False)
                     flying[one] = item
+                    back.add(one)
                 if not flying:
                     return
-                for future in cluster.ended(flying):
-                    try:
-                        result = future.result(timeout=ANSWER)
-                    except TimeoutError:
-                        if future.status == "error":
-                            raise
-                        # Its worker died before it was fetched; the scheduler has it done again.
-                        continue
+                waited_since = time.monotonic()
+                while not back.has_ready() and time.monotonic() - waited_since < 1:
+                    time.sleep(LOOK)
+                for future, result in back.next_batch(block=False):
+                    if future.status == "error":
+                        raise result[1]
+                    if isinstance(result, CancelledError):
+                        raise result
                     yield flying.pop(future), result
         except CancelledError:
             raise cluster.gone() from None
@@ -370,20 +379,6 @@ class Cluster:
                 f"run. Start some: dask worker {self.scheduler} --nthreads 1. {KEPT}"
             )
         return max(1, self.count)
-
-    def ended(self, flying: Iterable[Any]) -> list[Any]:
-        """Return the futures that have ended, after a second at most."""
-        from distributed import wait
-
-        futures = list(flying)
-        try:
-            with self.client.as_current():
-                wait(futures, timeout=1, return_when="FIRST_COMPLETED")
-        except TimeoutError:
-            return []
-        except OSError:
-            raise self.gone() from None
-        return [one for one in futures if one.done()]
 
     def gone(self) -> StudyError:
         """Return the error for a scheduler that ended before the study."""
@@ -436,7 +431,6 @@ def hushed() -> Iterator[None]:
 
 def import_quietly(name: str) -> None:
     """Import a library if it is there, so that its loggers are."""
-    from contextlib import suppress
     from importlib import import_module
 
     with suppress(ImportError):

@@ -161,7 +161,7 @@ class RunRecord:
     choices : DataFrame
         A row per fold and model: best candidate, its criterion, whether the procedure chose it.
     trials : DataFrame
-        A row per candidate tried.
+        A row per candidate tried; the criterion of a pruned one is that of the inner folds it had.
     explanations : DataFrame
         A row per model, patient and feature: the feature's value, SHAP averaged over repeats.
     permutations : DataFrame

@@ -51,9 +51,6 @@ __all__ = [
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-# Patients times features above which the libraries are as fast: see benchmarks/speed.py.
-COMPILED_CELLS = 40_000
-COMPILED_PATIENTS = 600
 CRITERIA = {"brier": 0, "log_loss": 1, "auc": 2}
 UNITS = {"log-odds": 0, "probability": 1, "points": 2, "score": 3}
 # Optuna's own: trials that come through before any is given up.
@@ -156,11 +153,9 @@ def runs_compiled(model: Model, n_patients: int, n_features: int) -> bool:
     Returns
     -------
     bool
-        True if the model has a kernel and the problem is small enough for its overhead, not its
-        arithmetic, to be what the library costs.
+        True if the model has a kernel and the problem is of a size at which it is the faster one.
     """
-    small = n_patients <= COMPILED_PATIENTS and n_patients * n_features <= COMPILED_CELLS
-    return model.kernel is not None and small
+    return model.kernel is not None and model.kernel.serves(n_patients, n_features)
 
 
 def judge_candidates(

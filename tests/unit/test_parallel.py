@@ -97,6 +97,36 @@ def test_a_unit_that_always_loses_its_process_ends_the_study(tmp_path: Path) -> 
     assert len(list(tmp_path.iterdir())) == AGAIN + 1
 
 
+IDLE_PROCESSES = """
+import time, warnings
+from heldout import parallel
+
+warnings.simplefilter("error")
+parallel.IDLE = 0.05
+
+def items():
+    for k in range(40):
+        time.sleep(0.05 + 0.003 * k)
+        yield k
+
+ended = parallel.as_ended(lambda context, item: item, None, items(), parallel.Engine(workers=2))
+print(sorted(item for item, _ in ended) == list(range(40)))
+"""
+
+
+def test_a_process_that_leaves_as_it_is_needed_stops_nothing() -> None:
+    """Nor where warnings are errors, as in these tests."""
+    done = subprocess.run(
+        [sys.executable, "-c", IDLE_PROCESSES],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == "True\n"
+    assert "A worker stopped" not in done.stderr
+
+
 def test_units_that_ended_before_the_kill_are_not_done_again(tmp_path: Path) -> None:
     flags, begun = tmp_path / "flags", tmp_path / "begun"
     flags.mkdir()

@@ -117,11 +117,14 @@ def test_preparing_on_all_rows_would_give_another_criterion() -> None:
 
 
 def test_small_problems_are_judged_by_kernels_and_large_ones_by_libraries() -> None:
-    """The rule of `runs_compiled`: a kernel, and a problem whose overhead is what costs."""
+    """The rule of `runs_compiled`: a kernel, and a size at which it is the faster one."""
     assert runs_compiled(MODELS["ridge"], 36, 300)
-    assert runs_compiled(MODELS["ridge"], 500, 40)
-    assert not runs_compiled(MODELS["ridge"], 2000, 40)
-    assert not runs_compiled(MODELS["ridge"], 200, 1000)
+    assert runs_compiled(MODELS["ridge"], 2000, 50)
+    assert not runs_compiled(MODELS["ridge"], 2000, 51)
+    assert runs_compiled(MODELS["svc"], 600, 1000)
+    assert not runs_compiled(MODELS["svc"], 601, 1)
+    assert runs_compiled(MODELS["elastic_net"], 5000, 300)
+    assert runs_compiled(MODELS["random_forest"], 5000, 300)
     assert not runs_compiled(MODELS["xgboost"], 36, 30)
 
 

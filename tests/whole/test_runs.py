@@ -236,3 +236,21 @@ def test_a_number_and_a_class_go_through_one_run(
     both = folds["score"].index.intersection(folds["response"].index)
     assert len(both) > 60
     assert (folds["score"][both] == folds["response"][both]).all()
+
+
+def test_a_pruned_candidate_is_marked_and_is_never_the_best(tmp_path: Path) -> None:
+    path = write_small_study(
+        tmp_path,
+        models=["prevalence", "xgboost"],
+        validation={"outer": 5, "inner": 5, "repeats": 1},
+        tuning={"trials": 12, "sampler": "random", "prune": True},
+    )
+    assert main(["run", str(path), "--workers", "1", "--no-mlflow"]) == 0
+    record = read_record(only_record(tmp_path))
+    tried = record.trials[record.trials["model"] == "xgboost"]
+    assert 0 < tried["pruned"].sum() < len(tried)
+    through = tried[~tried["pruned"]].groupby(["outcome", "follow_up", "repeat", "fold"])
+    best = through["criterion"].min().rename("best").reset_index()
+    chosen = record.choices[record.choices["model"] == "xgboost"].merge(best)
+    assert len(chosen) == 10
+    assert (chosen["criterion"] - chosen["best"]).abs().max() < 1e-12

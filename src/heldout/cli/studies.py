@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from heldout.errors import SpecError
 
 if TYPE_CHECKING:
     from heldout.inference import Cell
+    from heldout.models import Kind
     from heldout.parallel import Engine
     from heldout.record import RunRecord
     from heldout.spec import Experiment
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["export", "plan", "predict", "report", "run", "ui"]
 
 # What stands above the headlines of each kind of outcome, after the name and the patients.
-HEADLINE_COLUMNS = {
+NAME_WIDTH = 22
+HEADLINE_COLUMNS: Mapping[Kind, str] = {
     "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}skill",
     "number": f"  {'explained':<11}{'95 % interval':<15}{'p':<6}{'adjusted':<10}error (mean)",
 }
@@ -89,16 +91,13 @@ def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: b
     """Return the forks of a sweep side by side, headline by headline."""
     lines = []
     for first in records[0].headline:
-        same = [(first.outcome, first.follow_up)]
-        rows = [
-            (name, cell)
-            for name, record in zip(named, records, strict=True)
-            for cell in record.headline
-            if (cell.outcome, cell.follow_up) in same
-        ]
-        lines += ["", wrap(f"{first.outcome} {first.follow_up}"), ""]
-        for name, cell in rows:
-            lines += [wrap(f"  {name}", "    "), f"  {headline_line(cell)[22:]}"]
+        lines += ["", table_head(f"{first.outcome} {first.follow_up}", first.kind)]
+        for name, record in zip(named, records, strict=True):
+            for cell in record.headline:
+                if (cell.outcome, cell.follow_up) == (first.outcome, first.follow_up):
+                    fits = len(name) < NAME_WIDTH
+                    lines += [] if fits else [wrap(name)]
+                    lines += [table_line(name if fits else "", cell)]
     shared = len({record.folds_digest for record in records}) == 1
     lines += [
         "",
@@ -166,10 +165,10 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     lines = ["", wrap(record.verdict.sentences[0]), ""]
     lines += [wrap(sentence) for sentence in record.verdict.sentences[1:]]
     lines += [wrap(words) for words in [counted(record)] if words]
-    for kind, columns in HEADLINE_COLUMNS.items():
+    for kind in HEADLINE_COLUMNS:
         cells = [cell for cell in record.headline if cell.kind == kind]
-        lines += ["", f"{'headline':<22}{'n':>5}{columns}"] if cells else []
-        lines += map(headline_line, cells)
+        lines += ["", table_head("headline", kind)] if cells else []
+        lines += [table_line(f"{cell.outcome} {cell.follow_up}", cell) for cell in cells]
     assert record.folder is not None
     lines += ["", f"Report      {shown(record.folder / 'report.html')}"]
     lines += [f"Record      {shown(record.folder)}"]
@@ -182,12 +181,17 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     return "\n".join(lines)
 
 
-def headline_line(cell: Cell) -> str:
+def table_head(name: str, kind: Kind) -> str:
+    """Return what stands above the headlines of a kind."""
+    return f"{name:<{NAME_WIDTH}}{'n':>5}{HEADLINE_COLUMNS[kind]}"
+
+
+def table_line(name: str, cell: Cell) -> str:
     """Return one headline as a line of the table of its kind."""
     from heldout.inference import area, percent
 
     events = f"{cell.events:>8}" if cell.kind == "class" else ""
-    start = f"{cell.outcome + ' ' + cell.follow_up:<22}{cell.n:>5}{events}  "
+    start = f"{name:<{NAME_WIDTH}}{cell.n:>5}{events}  "
     if cell.status != "evaluated":
         return f"{start}not evaluated"
     if cell.kind == "number":

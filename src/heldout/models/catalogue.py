@@ -166,6 +166,10 @@ def for_both(model: Model, **changes: Any) -> Model:
 PENALTY = Real(low=1e-3, high=10.0, log=True)
 WIDTH = Real(low=1e-4, high=1.0, log=True)
 CONSTANT = Kernel(name="constant", row=lambda candidate: (0.0,))
+# Its eliminations grow as the square of the features, and a library's are faster for large ones.
+MOST_CELLS_OF_RIDGE = 100_000
+# A support-vector kernel keeps a number for each pair of patients.
+MOST_PATIENTS_OF_SVC = 600
 MODELS = {
     model.name: model
     for model in (
@@ -200,7 +204,7 @@ MODELS = {
                 label="Ridge logistic regression",
                 estimator=ridge,
                 space={"C": PENALTY},
-                kernel=Kernel(name="ridge_logistic"),
+                kernel=Kernel(name="ridge_logistic", most_cells=MOST_CELLS_OF_RIDGE),
             ),
             label="Ridge linear regression",
             estimator=ridge_of_numbers,
@@ -232,7 +236,7 @@ MODELS = {
             space={"C": PENALTY},
             margin="score",
             explainer="none",
-            kernel=Kernel(name="linear_svc"),
+            kernel=Kernel(name="linear_svc", most_patients=MOST_PATIENTS_OF_SVC),
         ),
         Model(
             name="svc",
@@ -241,7 +245,7 @@ MODELS = {
             space={"C": Real(low=0.01, high=1000.0, log=True), "gamma": WIDTH},
             margin="score",
             explainer="none",
-            kernel=Kernel(name="rbf_svc"),
+            kernel=Kernel(name="rbf_svc", most_patients=MOST_PATIENTS_OF_SVC),
         ),
         for_both(
             Model(

@@ -101,6 +101,9 @@ class Kernel:
     start : callable or None
         (estimator, prepared, answers, weights) -> None: lets an unfitted estimator begin at the
         kernel's solution, where its own solver is slow to come near.
+    most_patients, most_cells : int or None
+        Patients, and patients times features, above which the library's solver is as fast, by
+        ``docs/speed.md``; None if it never is.
     """
 
     name: str
@@ -108,6 +111,14 @@ class Kernel:
         float(value) for value in candidate.values()
     )
     start: Callable[[Any, Floats, Floats, Floats], None] | None = None
+    most_patients: int | None = None
+    most_cells: int | None = None
+
+    def serves(self, n_patients: int, n_features: int) -> bool:
+        """Return whether a problem is of a size at which the kernel is the faster one."""
+        return (self.most_patients is None or n_patients <= self.most_patients) and (
+            self.most_cells is None or n_patients * n_features <= self.most_cells
+        )
 
 
 # Features, answers and weights of patients to learn from.

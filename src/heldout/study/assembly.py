@@ -209,10 +209,11 @@ def trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd
                 "trial": number,
                 "candidate": as_text(candidate),
                 "criterion": criterion,
+                "pruned": pruned,
             }
             for unit, result in units
             for one in result["models"]
-            for number, (candidate, criterion) in enumerate(one["trials"])
+            for number, (candidate, criterion, pruned) in enumerate(one["trials"])
         ]
     )
 

@@ -184,7 +184,9 @@ def model_values(
         "candidate": dict(fitted.tuning.best.candidate),
         "criterion": fitted.tuning.best.criterion,
         "converged": fitted.converged,
-        "trials": [[dict(trial.candidate), trial.criterion] for trial in fitted.tuning.trials],
+        "trials": [
+            [dict(trial.candidate), trial.criterion, trial.pruned] for trial in fitted.tuning.trials
+        ],
         "margin": one.margin.tolist(),
         "prediction": one.prediction.tolist(),
         "base": base.tolist(),

@@ -56,8 +56,11 @@ def test_the_table_has_the_catalogues_row(model: Model) -> None:
 
 def test_the_rule_of_dispatch_has_the_codes_bounds() -> None:
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
-    assert f"at most {tuning.COMPILED_PATIENTS} patients" in page
-    assert f"at most {tuning.COMPILED_CELLS:,} cells".replace(",", " ") in page
+    kernels = {one.name: one.kernel for one in MODELS.values() if one.kernel is not None}
+    assert f"up to {kernels['ridge'].most_cells:,} cells".replace(",", " ") in page
+    assert f"up to {kernels['svc'].most_patients} patients for `svc` and `linear_svc`" in page
+    bounded = {name for name, kernel in kernels.items() if not kernel.serves(10_000, 10_000)}
+    assert bounded == {"ridge", "svc", "linear_svc"}
     assert f"after {tuning.FIRST_FOLDS} inner folds" in page.replace("two", "2")
     assert f"the first {tuning.FIRST_TRIALS} candidates" in page.replace("five", "5")
 
