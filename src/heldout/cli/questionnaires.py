@@ -211,16 +211,16 @@ def score(options: argparse.Namespace) -> int:
     names = names_of(who, rows=repeated is not None)
     if repeated or not options.patient:
         who.insert(len(who.columns), row_name(who), [str(row) for row in table.index])
-    if options.json:
-        print(json.dumps(scored_facts(scored, who, names, notes), allow_nan=False))
-        return 0
     text = who.join(scored.scores).to_csv(index=False, float_format="%.10g", sep=mark)
-    if options.out is None:
-        print(text, end="")
-    else:
+    if options.out is not None:
         from heldout.record import write_atomically
 
         write_atomically(options.out, text)
+    if options.json:
+        print(json.dumps(scored_facts(scored, who, names, notes), allow_nan=False))
+        return 0
+    if options.out is None:
+        print(text, end="")
     complain(audit_text(scored, names))
     for note in notes:
         complain(f"Note: {note}")

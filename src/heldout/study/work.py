@@ -116,14 +116,15 @@ def work_lines(plan: StudyPlan) -> Iterator[str]:
     observed = repeats * once + folds * len(plan.models) * LAST_FIT / 1e6
     most = plan.inference.permutations
     if not most:
-        yield f"About {spoken(observed)} on one core; no permutation test."
+        yield f"{spoken(observed).capitalize()} on one core; no permutation test."
         return
     each = once * plan.inference.repeats
     usual = min(most, USUAL_PERMUTATIONS) if plan.inference.stop_early else most
     early = "" if usual == most else f", and up to {spoken(observed + most * each)} if not"
     yield (
         f"Up to {most} permutations of {fits // repeats * plan.inference.repeats:,} fits each. "
-        f"About {spoken(observed + usual * each)} on one core if nothing is to be found{early}."
+        f"{spoken(observed + usual * each).capitalize()} on one core if nothing is to be "
+        f"found{early}."
     )
 
 
@@ -133,10 +134,10 @@ def spoken(seconds: float) -> str:
     Examples
     --------
     >>> spoken(3), spoken(200), spoken(20_000)
-    ('less than a minute', '4 min', '6 h')
+    ('less than a minute', 'about 4 min', 'about 6 h')
     """
     if seconds < 60:
         return "less than a minute"
     if seconds < 2 * 3600:
-        return f"{seconds / 60 + 0.5:.0f} min"
-    return f"{seconds / 3600 + 0.5:.0f} h"
+        return f"about {seconds / 60 + 0.5:.0f} min"
+    return f"about {seconds / 3600 + 0.5:.0f} h"

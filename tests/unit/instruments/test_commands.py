@@ -71,6 +71,11 @@ def test_scores_and_audit_are_one_json_object(
     assert facts["scores"][1] == {"id": "a", "total": None}
     assert facts["audit"][0]["missing"] == ["a", "c"]
     assert captured.err == ""
+    # Beside a file both are made.
+    out = tmp_path / "scores.csv"
+    assert main([*command, "--json", "--out", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out) == facts
+    assert out.read_text() == "id,total\nb,12\na,\nc,\n"
 
 
 def test_wrong_answers_are_told_by_the_rows_of_the_file(
