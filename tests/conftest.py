@@ -16,6 +16,9 @@ import pytest
 from heldout.cli import main
 from tests.small_study import write_small_study
 
+# A shell's background job ignores Ctrl-C, and so would the commands that tests start and stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def own_signals() -> Iterator[None]:
