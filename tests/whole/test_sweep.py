@@ -1,11 +1,13 @@
 """One experiment in several forms: one comparison, the same folds, every fork counted."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from heldout.cli import main
+from heldout.cli.studies import sweep_text
 from heldout.record import read_record
 from heldout.study.ledger import read_ledger
 from heldout.tracking.store import quiet, store_uri
@@ -82,6 +84,20 @@ def test_a_program_reads_all_forks_and_nothing_is_done_twice(
 
     assert main(["run", str(study), "--sweep", "seed=3,4", "--no-mlflow", "--workers", "1"]) == 0
     assert "The forks do not share their folds" in capsys.readouterr().out
+
+
+def test_a_follow_up_that_no_fork_could_evaluate_is_one_line(finished_study: Path) -> None:
+    (found,) = finished_study.glob("mlruns/records/*/*/manifest.json")
+    record = read_record(found.parent)
+    first, second = record.headline
+    declined = replace(record, headline=(first, replace(second, status="declined")))
+    lines = sweep_text(["a", "b"], [declined, declined], tracked=False).splitlines()
+    assert lines.count("response d28: not evaluated in any fork.") == 1
+    assert len([line for line in lines if line.startswith(("a  ", "b  "))]) == 2
+    # One fork that could is enough for a table.
+    lines = sweep_text(["a", "b"], [record, declined], tracked=False).splitlines()
+    assert len([line for line in lines if line.startswith(("a  ", "b  "))]) == 4
+    assert [line for line in lines if line.startswith("b  ") and line.endswith("not evaluated")]
 
 
 def test_a_fork_that_is_wrong_stops_all_before_any_runs(

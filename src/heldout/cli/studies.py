@@ -91,13 +91,21 @@ def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: b
     """Return the forks of a sweep side by side, headline by headline."""
     lines = []
     for first in records[0].headline:
-        lines += ["", table_head(f"{first.outcome} {first.follow_up}", first.kind)]
-        for name, record in zip(named, records, strict=True):
-            for cell in record.headline:
-                if (cell.outcome, cell.follow_up) == (first.outcome, first.follow_up):
-                    fits = len(name) < NAME_WIDTH
-                    lines += [] if fits else [wrap(name)]
-                    lines += [table_line(name if fits else "", cell)]
+        place = (first.outcome, first.follow_up)
+        cells = [
+            (name, cell)
+            for name, record in zip(named, records, strict=True)
+            for cell in record.headline
+            if (cell.outcome, cell.follow_up) == place
+        ]
+        if all(cell.status != "evaluated" for _, cell in cells):
+            lines += ["", wrap(f"{' '.join(place)}: not evaluated in any fork.")]
+            continue
+        lines += ["", table_head(" ".join(place), first.kind)]
+        for name, cell in cells:
+            fits = len(name) < NAME_WIDTH
+            lines += [] if fits else [wrap(name)]
+            lines += [table_line(name if fits else "", cell)]
     shared = len({record.folds_digest for record in records}) == 1
     lines += [
         "",
