@@ -23,7 +23,7 @@ import pytest
 from heldout.record import RunRecord, read_record
 from heldout.report import draw_figures
 from heldout.tracking import log_record, start_ui
-from heldout.tracking.shared import VARIABLE, redacted, shared_uri, shown_uri
+from heldout.tracking.address import VARIABLE, redacted, shared_uri, shown_uri
 from heldout.tracking.store import quiet
 
 pytestmark = pytest.mark.slow

@@ -22,16 +22,12 @@ from heldout.study.ledger import note_run
 from heldout.study.permutations import permute
 from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.units import Progress, evaluate_units
+from heldout.study.units import Progress, evaluate_units, silent
 
 __all__ = ["run_experiment"]
 
 # Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
 AFRESH = "afresh"
-
-
-def silent(*_: object) -> None:
-    """Say nothing."""
 
 
 def run_experiment(

@@ -25,7 +25,7 @@ from heldout.study.assembly import assemble_record
 from heldout.study.permutations import permute
 from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan, with_folds
-from heldout.study.units import evaluate_units, training_set
+from heldout.study.units import evaluate_units, silent, training_set
 from heldout.validation import fit_models
 
 __all__ = ["evaluate"]
@@ -143,23 +143,22 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     plan = plan_table(
         ordered, experiment, outcomes=outcomes, severity=severity, site=site, rule=rule
     )
-    plan = replace(plan, explain=explain)
+    record = evaluated(replace(plan, explain=explain), Engine(workers=workers))
+    return replace(record, pipelines=refitted(plan)) if refit else record
+
+
+def evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
+    """Return the record of a plan that is carried out in memory."""
     started = datetime.now(UTC)
-    engine = Engine(workers=workers)
     results = evaluate_units(plan, folder=None, engine=engine, progress=silent)
     permuted = permute(plan, folder=None, engine=engine, progress=silent)
-    record = assemble_record(
+    return assemble_record(
         plan,
         results,
         permuted,
         run_id=name_run(plan.fingerprint, plan.data_fingerprint),
         environment=environment_of(started, engine),
     )
-    return replace(record, pipelines=refitted(plan)) if refit else record
-
-
-def silent(*_: object) -> None:
-    """Say nothing."""
 
 
 def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:

@@ -14,7 +14,7 @@ permutations that can be evaluated are as likely as each other, and the observed
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from math import factorial, prod
@@ -34,6 +34,7 @@ from heldout.record import append_line
 from heldout.spec import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.splits import derive_seed, plan_folds, strata_of
 from heldout.study.plan import StudyPlan, reason_to_decline
+from heldout.study.units import Progress
 from heldout.tuning import runs_compiled
 from heldout.validation import HEADLINE, HeldOutRepeat, Patients, hold_out_in_turn
 
@@ -55,8 +56,6 @@ Ints = NDArray[np.int64]
 ATTEMPTS = 1000
 # Permutations that only cost arithmetic, for what a baseline score alone predicts.
 ARITHMETIC_DRAWS = 2000
-# Called with the permutations done so far, all that may be made, and what they are.
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

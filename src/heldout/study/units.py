@@ -23,12 +23,24 @@ from heldout.record import write_atomically
 from heldout.study.plan import StudyPlan
 from heldout.validation import ModelFold, TrainingSet, evaluate_fold
 
-__all__ = ["Unit", "evaluate_unit", "evaluate_units", "training_set", "units_of"]
+__all__ = [
+    "Progress",
+    "Unit",
+    "evaluate_unit",
+    "evaluate_units",
+    "silent",
+    "training_set",
+    "units_of",
+]
 
 UnitResult = Mapping[str, Any]
 RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
-# Called with the units done so far, all units, and what they are.
+# Called with the units done so far, all that there may be, and what they are.
 Progress = Callable[[int, int, str], None]
+
+
+def silent(*_: object) -> None:
+    """Say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

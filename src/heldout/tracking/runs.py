@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from heldout.record import RunRecord
+from heldout.tracking.address import is_server, shared_uri
 from heldout.tracking.items import (
     Artifact,
     Item,
@@ -25,7 +26,6 @@ from heldout.tracking.items import (
     key_of,
     plan_runs,
 )
-from heldout.tracking.shared import is_server, shared_uri
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,

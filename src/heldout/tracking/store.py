@@ -1,6 +1,6 @@
 """The MLflow store of a study: where it is, who may write, and who has died writing.
 
-SQLite under ``mlruns/``, or what the environment names (`heldout.tracking.shared`). MLflow builds
+SQLite under ``mlruns/``, or what the environment names (`heldout.tracking.address`). MLflow builds
 its schema in seconds and not in one transaction, so it is built beside its place and moved there;
 one process of a study writes at a time; and a run whose process is gone is not left RUNNING.
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from heldout.errors import TrackingError
-from heldout.tracking.shared import VARIABLE, check_answers, redacted, shared_uri, shown_uri
+from heldout.tracking.address import VARIABLE, check_answers, redacted, shared_uri, shown_uri
 
 __all__ = [
     "end_dead_runs",
@@ -31,6 +31,7 @@ __all__ = [
     "prepare_store",
     "process_tags",
     "quiet",
+    "silent",
     "store_uri",
     "telling",
     "using",

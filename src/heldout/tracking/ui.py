@@ -18,7 +18,7 @@ from typing import IO, Any
 from urllib.parse import quote
 
 from heldout.errors import TrackingError
-from heldout.tracking.shared import is_server, redacted, shared_uri, shown_uri
+from heldout.tracking.address import is_server, redacted, shared_uri, shown_uri
 from heldout.tracking.store import (
     SILENCE,
     end_dead_runs,
@@ -28,6 +28,7 @@ from heldout.tracking.store import (
     place_of,
     prepare_shared,
     quiet,
+    silent,
     store_uri,
     using,
 )
@@ -42,10 +43,6 @@ LAST_PORT = 65_535
 # MLflow's pages are about language models unless they are told.
 TRAINING = "workflowType=machine_learning"
 NEWEST_FIRST = ("attributes.start_time DESC",)
-
-
-def silent(_: str) -> None:
-    """Say nothing."""
 
 
 def start_ui(
