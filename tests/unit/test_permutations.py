@@ -82,6 +82,17 @@ def run_test(study: Permuting, folder: Path | None = None, engine: Engine = ONE)
     return run_permutations(study, folder=folder, engine=engine, progress=silent)
 
 
+def test_a_test_that_stops_tells_of_no_permutations_that_are_not_made() -> None:
+    study = a_study(inference=InferenceSpec(permutations=400, stop_early=True))
+    told: list[tuple[int, int, str]] = []
+    rows, test = run_permutations(
+        study, folder=None, engine=ONE, progress=lambda *one: told.append(one)
+    )
+    assert test.stopped
+    assert told[0] == (0, 400, "permutations")
+    assert told[-1] == (len(rows) - 1, len(rows) - 1, "permutations")
+
+
 # The arithmetic of p.
 
 

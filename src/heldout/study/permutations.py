@@ -448,6 +448,8 @@ def run_permutations(
                 )
         progress(number, total, "permutations")
         if stop is not None:
+            # No more of them are made, so that nobody is told how long these would take.
+            progress(number, number, "permutations")
             break
     made.close()
     rows = np.array(counted)
