@@ -13,7 +13,7 @@ import os
 import platform
 import time
 import warnings
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -40,8 +40,10 @@ LEFT_TOO_EARLY = "A worker stopped while some jobs were given to the executor"
 # Seconds in which a scheduler must answer, and for which a cluster may be without any worker.
 ANSWER = 10
 PATIENCE = 60
-# Seconds between looks at what came back from a cluster.
+# Seconds between looks at what came back from a cluster, or was taken by a process.
 LOOK = 0.005
+# Seconds in which units handed out are taken, some milliseconds as a rule.
+TAKEN = 2
 KEPT = "What is finished is kept; the same command goes on from there."
 LIBRARIES = (
     "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba", "optuna", "shap", "mlflow",
@@ -264,19 +266,27 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
         """Return the pool, a new one if a worker of the last one died."""
         return get_reusable_executor(max_workers=workers, timeout=IDLE, env=alone)
 
+    latest: deque[Any] = deque(maxlen=AHEAD * workers)
+
     def submit(*unit: Any) -> Any:
         try:
-            return processes().submit(*unit)
+            future = processes().submit(*unit)
         except TerminatedWorkerError:
             # It died just between the two.
-            return processes().submit(*unit)
+            future = processes().submit(*unit)
+        latest.append(future)
+        return future
 
     try:
         yield submit
     except GeneratorExit:
         raise
     except BaseException:
-        # Whoever stops the study does not wait for units that nobody will read.
+        # Whoever stops the study does not wait for units that nobody will read. A thread of loky
+        # takes units from a queue; it fails, and says so, if one is still there when all end.
+        until = time.monotonic() + TAKEN
+        while time.monotonic() < until and not all(one.running() or one.done() for one in latest):
+            time.sleep(LOOK)
         processes().shutdown(wait=False, kill_workers=True)
         raise
 

@@ -127,6 +127,43 @@ def test_a_process_that_leaves_as_it_is_needed_stops_nothing() -> None:
     assert "A worker stopped" not in done.stderr
 
 
+FAULT_AFTER_A_UNIT = """
+import time
+from joblib.externals.loky import process_executor
+from heldout.parallel import Engine, as_ended
+
+class Slow(process_executor._ExecutorManagerThread):
+    def is_shutting_down(self):
+        time.sleep(0.1)
+        return super().is_shutting_down()
+
+process_executor._ExecutorManagerThread = Slow
+
+def unit(context, item):
+    if item == 2:
+        raise ValueError(item)
+    return item
+
+try:
+    for item, _ in as_ended(unit, None, range(40), Engine(workers=2)):
+        time.sleep(0.5 if item == 0 else 0)
+except ValueError as fault:
+    print(fault)
+"""
+
+
+def test_a_fault_just_after_a_unit_was_handed_out_is_all_that_is_said() -> None:
+    """No thread of loky complains of the unit it had not taken yet, however slow it is."""
+    done = subprocess.run(
+        [sys.executable, "-c", FAULT_AFTER_A_UNIT],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
 def test_units_that_ended_before_the_kill_are_not_done_again(tmp_path: Path) -> None:
     flags, begun = tmp_path / "flags", tmp_path / "begun"
     flags.mkdir()
