@@ -11,6 +11,8 @@ import hashlib
 import logging
 import os
 import platform
+import signal
+import sys
 import time
 import warnings
 from collections import Counter, deque
@@ -26,7 +28,7 @@ from typing import Any, Literal, TypeVar
 
 from heldout.errors import StudyError, raise_faults
 
-__all__ = ["Engine", "as_ended", "code_digest", "versions", "workers_of"]
+__all__ = ["Engine", "as_ended", "code_digest", "dismiss", "versions", "workers_of"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -254,6 +256,8 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
             finally:
                 executor.shutdown(cancel_futures=True)
         return
+    from multiprocessing.resource_tracker import ensure_running
+
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
@@ -268,13 +272,18 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
 
     latest: deque[Any] = deque(maxlen=AHEAD * workers)
 
+    # Whoever starts these lets Ctrl-C through again: here, and not between the workers' starts.
+    ensure_running()
+    processes()
+
     def submit(*unit: Any) -> Any:
-        try:
-            future = processes().submit(*unit)
-        except TerminatedWorkerError:
-            # It died just between the two.
-            future = processes().submit(*unit)
-        latest.append(future)
+        with ctrl_c_held_back():
+            try:
+                future = processes().submit(*unit)
+            except TerminatedWorkerError:
+                # It died just between the two.
+                future = processes().submit(*unit)
+            latest.append(future)
         return future
 
     try:
@@ -289,6 +298,26 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
             time.sleep(LOOK)
         processes().shutdown(wait=False, kill_workers=True)
         raise
+
+
+@contextmanager
+def ctrl_c_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait for a moment, and never reach a process or thread that begins in it.
+
+    A terminal sends it to all of them. The study ends its processes, which need say nothing.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def dismiss() -> None:
+    """End the idle processes of this machine; Python would wait until each has ended itself."""
+    loky = sys.modules.get("joblib.externals.loky")
+    if loky is not None:
+        loky.get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
 
 
 def packed(context: Any) -> bytes:

@@ -164,6 +164,30 @@ def test_a_fault_just_after_a_unit_was_handed_out_is_all_that_is_said() -> None:
     assert (done.stdout, done.stderr) == ("2\n", "")
 
 
+CTRL_C_HELD_BACK = """
+import signal
+from heldout.parallel import Engine, as_ended
+
+def held_back(context, item):
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+
+ended = as_ended(held_back, None, range(8), Engine(workers=2))
+print({result for _, result in ended}, held_back(None, 0))
+"""
+
+
+def test_ctrl_c_reaches_the_study_and_none_of_its_processes() -> None:
+    """Not even those that have just begun, which would each print where they were."""
+    done = subprocess.run(
+        [sys.executable, "-c", CTRL_C_HELD_BACK],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout == "{True} False\n"
+
+
 def test_units_that_ended_before_the_kill_are_not_done_again(tmp_path: Path) -> None:
     flags, begun = tmp_path / "flags", tmp_path / "begun"
     flags.mkdir()

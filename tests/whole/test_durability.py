@@ -68,8 +68,8 @@ if PLACE:
 
     setattr(module, NAME, fatal)
 
-from heldout.cli import main
-sys.exit(main())
+from heldout.__main__ import command
+command()
 """
 
 
@@ -216,6 +216,34 @@ def test_a_run_that_is_stopped_leaves_nobody_and_keeps_what_it_has(
     assert set(before[0]) <= set(after[0])
     assert set(before[1]) <= set(after[1])
     assert not list(tmp_path.glob("mlruns/records/small/.*.units/.*"))
+
+
+ENDING = """
+import os, signal, sys
+import heldout.__main__ as entry
+
+def interrupted():
+    os.kill(os.getpid(), signal.SIGINT)
+    dismiss()
+
+dismiss, entry.dismiss = entry.dismiss, interrupted
+entry.command()
+"""
+
+
+def test_ctrl_c_after_the_last_word_says_nothing(tmp_path: Path) -> None:
+    """What a process does between its last word and its end is nobody's concern."""
+    path = write_study(tmp_path)
+    changes = ("inference.permutations=0", "models=[ridge]")
+    command = [sys.executable, "-c", ENDING, "run", str(path), *changes]
+    done = subprocess.run(
+        [*command, "--no-mlflow", "--workers", str(WORKERS)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stderr == "Evaluating 10 outer folds ...\nDrawing the report ...\n"
 
 
 def shown(folder: Path) -> str:

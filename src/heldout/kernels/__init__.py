@@ -8,13 +8,14 @@ module says which problem it solves, how, when it stops, and which scikit-learn 
 
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KERNELS", "compiled_before", "load_kernel"]
+__all__ = ["KERNELS", "compiled_before", "load_kernel", "source_digest"]
 
 # Name -> module and function; a module is imported, and compiled, when it is first asked for.
 KERNELS = {
@@ -47,8 +48,24 @@ def load_kernel(name: str) -> Any:
     return getattr(import_module(f"heldout.kernels.{module}"), function)
 
 
+@cache
+def source_digest() -> bytes:
+    """Return what compiled kernels depend on: a digest of all their sources.
+
+    Returns
+    -------
+    bytes
+        SHA-256 of the modules of this package and of the rule of the folds, which is compiled too.
+    """
+    here = Path(str(files("heldout.kernels")))
+    digest = hashlib.sha256()
+    for path in (*sorted(here.glob("*.py")), here.parent / "splits.py"):
+        digest.update(path.read_bytes())
+    return digest.digest()
+
+
 def compiled_before() -> bool:
-    """Return whether compiled kernels of this version may be on disk already.
+    """Return whether compiled kernels of these sources may be on disk already.
 
     Returns
     -------
@@ -59,7 +76,9 @@ def compiled_before() -> bool:
 
     here = Path(str(files("heldout.kernels")))
     kept = [here / "__pycache__", *Path(numba.config.CACHE_DIR or here).glob("*")]
-    source = (here / "nested.py").stat().st_mtime
+    of_today = (source_digest(), numba.__version__.encode())
     return any(
-        index.stat().st_mtime >= source for folder in kept for index in folder.glob("nested.*.nbi")
+        all(mark in index.read_bytes() for mark in of_today)
+        for folder in kept
+        for index in folder.glob("nested.nested_path*.nbi")
     )

@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 
 import numba
 from numba import types
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+from heldout.kernels import source_digest
 
 __all__ = ["FLOATS", "MATRIX", "PATH", "compiled"]
 
@@ -38,9 +41,28 @@ def compiled(signature: Any = None) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        made: Function = numba.njit(signature, cache=True, nogil=True, error_model="numpy")(
-            function
-        )
-        return made
+        made = numba.njit(nogil=True, error_model="numpy")(function)
+        made._cache = Kept(function)
+        if signature is not None:
+            made.compile(signature)
+            made.disable_compile()
+        compiled_function: Function = made
+        return compiled_function
 
     return decorate
+
+
+class Kept(FunctionCache):  # type: ignore[misc] # numba has no types
+    """Compiled code on disk that any change of any kernel makes stale.
+
+    Numba's own cache looks at the file of the function alone. A kernel holds the kernels that it
+    calls, of other files too; after an update it would go on with what they did before.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file = IndexDataCacheFile(
+            cache_path=self._cache_path,
+            filename_base=self._impl.filename_base,
+            source_stamp=self._impl.locator.get_source_stamp() + source_digest(),
+        )
