@@ -18,6 +18,7 @@ from heldout.inference import (
     area,
     chance_range,
     derive_verdict,
+    p_values,
     r_squared_interval,
     render_verdict,
     score_cell,
@@ -446,14 +447,56 @@ def test_without_a_primary_headline_the_adjusted_p_decides() -> None:
 
 
 def test_what_was_found_beside_the_primary_headline_is_by_its_adjusted_p() -> None:
-    primary = with_p(headline(0.5), 0.5, 1.0)
+    primary = with_p(headline(0.9), 0.04, 0.2)
     other = with_p(headline(0.9, follow_up="week4"), 0.001, 0.02)
     verdict = derive_verdict([primary, other], primary, TEST)
     assert verdict.level == "evidence"
-    assert verdict.sentences[0].startswith("No evidence that baseline predicts sustained response")
+    assert verdict.sentences[0].startswith("Evidence that baseline predicts sustained response")
     assert verdict.sentences[1].startswith("Adjusted for all 2 headlines and every model:")
     assert "at week4" in verdict.sentences[1]
     assert "p = .001, adjusted .020" in verdict.sentences[1]
+    assert "hint" not in render_verdict(verdict)
+
+
+def test_what_was_found_although_the_primary_headline_was_not_is_a_hint() -> None:
+    """Two chances at .05 are more than .05: in noise too, one of them would come true."""
+    primary = with_p(headline(0.5), 0.051, 1.0)
+    other = with_p(headline(0.9, follow_up="week4"), 0.001, 0.02)
+    verdict = derive_verdict([primary, other], primary, TEST)
+    assert verdict.level == "no_evidence"
+    assert verdict.sentences[0].startswith("No evidence that baseline predicts sustained response")
+    assert "at week4" in verdict.sentences[1]
+    assert verdict.sentences[2] == (
+        "The primary headline was not found, so this is a hint for another study."
+    )
+
+
+def test_with_a_primary_headline_noise_is_found_no_more_often_than_the_level_says() -> None:
+    """One model at four follow-ups that have nothing in common: the most looks at one level."""
+    rng = np.random.default_rng(20261125)
+    found = 0
+    for _ in range(1000):
+        p, adjusted = p_values(np.repeat(rng.normal(size=(200, 4)), 2, axis=1))
+        cells = [
+            with_p(headline(0.6, follow_up=f"week{k}"), p[2 * k], adjusted[2 * k]) for k in range(4)
+        ]
+        found += derive_verdict(cells, cells[0], TEST).level == "evidence"
+    assert found / 1000 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
+
+
+def test_a_headline_without_a_p_is_not_found() -> None:
+    for primary in (headline(0.9), None):
+        assert derive_verdict([headline(0.9)], primary, TEST).level == "no_evidence"
+
+
+def test_without_a_test_an_interval_is_compared_with_what_arithmetic_gives() -> None:
+    cell = replace(headline(0.8), arithmetic=0.6)
+    assert cell.auc_low is not None
+    assert 0.5 < cell.auc_low < 0.6
+    verdict = derive_verdict([cell], cell)
+    assert verdict.level == "no_evidence"
+    assert "arithmetic with the baseline score alone gives .60)" in verdict.sentences[0]
+    assert derive_verdict([replace(cell, arithmetic=0.5)], None).level == "untested"
 
 
 def test_chance_lies_where_arithmetic_puts_it() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from heldout.errors import DesignError
 from heldout.inference import p_values, stop_after
@@ -129,6 +130,34 @@ def test_a_cell_that_never_varies_is_never_found() -> None:
     rows[:, 1] = 0.5
     p, adjusted = p_values(rows)
     assert (p[1], adjusted[1]) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_statistic_that_is_no_number_never_speaks_for_a_finding(value: float) -> None:
+    rows = np.random.default_rng(0).normal(size=(200, 5))
+    rows[0] = 3.0
+    p, adjusted = p_values(rows)
+    assert adjusted.max() < 0.05
+    broken = rows.copy()
+    broken[0, 2] = value
+    found = p_values(broken)
+    assert (found[0][2], found[1][2]) == (1.0, 1.0)
+    others = [0, 1, 3, 4]
+    assert (found[0][others] == p[others]).all()
+    assert (found[1][others] >= adjusted[others]).all()
+    broken = rows.copy()
+    broken[[7, 50], 2] = value
+    found = p_values(broken)
+    assert found[0][2] == p[2] + 2 / 200
+    assert (found[1] >= 3 / 200).all()
+    assert stop_after(np.where(np.arange(200)[:, None] < 1, value, rows)) == 10
+
+
+def test_what_noise_would_have_found_is_not_said_of_a_few_permutations() -> None:
+    for count, told in ((19, False), (20, True)):
+        wanted = InferenceSpec(permutations=count, stop_early=False)
+        _, test = run_test(a_study(inference=wanted))
+        assert (test.best_high is not None, test.best_mean is not None) == (told, told)
 
 
 def test_the_test_stops_at_the_tenth_exceedance_of_the_best_cell() -> None:
@@ -320,6 +349,41 @@ def test_baseline_alone_predicts_a_reduction_by_arithmetic() -> None:
     """The published .634 is of such a mechanism: baseline 34 (5), follow-up independent of it."""
     value = arithmetic_of(coupled(2000), None, 1)
     assert value == pytest.approx(0.62, abs=0.03)
+
+
+def test_arithmetic_is_that_of_the_best_guess_and_not_of_a_straight_line() -> None:
+    """A partial response is missed from both sides, and a percent change bends with baseline."""
+    partial = replace(coupled(600), rule=RuleSpec(reduction=0.25, and_less_than=0.5))
+    baseline, rates = partial.baseline, []
+    events = [
+        np.mean((1 - partial.score / one >= 0.25) & (1 - partial.score / one < 0.5))
+        for one in baseline
+    ]
+    rng = np.random.default_rng(3)
+    for _ in range(300):
+        share = 1 - rng.permutation(partial.score) / baseline
+        rates.append(roc_auc_score((share >= 0.25) & (share < 0.5), events))
+    value = arithmetic_of(partial, None, 1)
+    assert value is not None
+    assert value == pytest.approx(np.mean(rates), abs=0.005)
+    assert value > 0.54
+    baseline = np.clip(np.round(rng.normal(28, 9, 600)), 12, 50)
+    bent = replace(coupled(600), rule=RuleSpec(value="percent_change"), baseline=baseline)
+    straight = [
+        np.corrcoef(baseline, 1 - rng.permutation(bent.score) / baseline)[0, 1] ** 2
+        for _ in range(300)
+    ]
+    explained = arithmetic_of(bent, None, 1)
+    assert explained is not None
+    assert explained > np.mean(straight) + 0.05
+
+
+def test_for_a_reduction_the_best_guess_is_in_the_order_of_the_baseline_score() -> None:
+    outcome = coupled(300)
+    baseline = np.round(outcome.baseline)
+    guess = permutations.guess_of(replace(outcome, baseline=baseline))
+    in_order = np.unique(baseline, return_inverse=True)[1]
+    assert (guess == in_order).all() or (guess == in_order.max() - in_order).all()
 
 
 def test_an_outcome_that_is_not_computed_from_baseline_has_no_arithmetic() -> None:

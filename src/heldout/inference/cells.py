@@ -84,9 +84,13 @@ class Cell:
 
     @property
     def margin_low(self) -> float:
-        """How far the interval's lower limit lies above chance; below 0 if it does not."""
+        """How far the interval's lower limit lies above chance; below 0 if it does not.
+
+        Chance lies where arithmetic with the baseline score puts it, if the outcome is made of it.
+        """
         low = self.auc_low if self.kind == "class" else self.r2_low
-        return (low if low is not None else -math.inf) - self.chance
+        chance = self.chance if self.arithmetic is None else max(self.chance, self.arithmetic)
+        return (low if low is not None else -math.inf) - chance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

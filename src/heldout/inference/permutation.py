@@ -51,7 +51,7 @@ class PermutationTest:
         Repeats of the folds behind each statistic, observed and permuted alike.
     best_mean, best_high : float or None
         Mean and 95 % quantile, over permutations, of the highest AUC of all cells: what looking for
-        the best of the table would have found in noise.
+        the best of the table would have found in noise. None of fewer than 20 permutations.
     """
 
     permutations: int
@@ -65,10 +65,26 @@ class PermutationTest:
 
 
 def studentised(rows: Floats) -> Floats:
-    """Return each column in its own standard deviations, over all rows; 0 where it never varies."""
-    spread = rows.std(axis=0)
+    """Return each column in its own standard deviations, over all rows; 0 where it never varies.
+
+    Without what is not finite, which stays as it is.
+    """
+    finite = np.isfinite(rows)
+    counted = np.maximum(finite.sum(axis=0), 1)
+    apart = rows - np.where(finite, rows, 0.0).sum(axis=0) / counted
+    spread = np.sqrt(np.where(finite, apart**2, 0.0).sum(axis=0) / counted)
     still = spread <= EQUAL
-    return np.where(still, 0.0, (rows - rows.mean(axis=0)) / np.where(still, 1.0, spread))
+    return np.where(finite, np.where(still, 0.0, apart / np.where(still, 1.0, spread)), rows)
+
+
+def against_the_observed(rows: Floats) -> Floats:
+    """Return rows in which a statistic that is not a finite number never speaks for a finding.
+
+    An observed one is the worst there is, and one of a permutation the best.
+    """
+    worst = np.full(rows.shape, np.inf)
+    worst[:1] = -np.inf
+    return np.where(np.isfinite(rows), rows, worst)
 
 
 def exceedances(rows: Floats) -> tuple[Ints, Ints]:
@@ -77,7 +93,8 @@ def exceedances(rows: Floats) -> tuple[Ints, Ints]:
     Parameters
     ----------
     rows : array of shape (n_permutations + 1, n_cells)
-        Statistics, larger is better; the observed row first.
+        Statistics, larger is better; the observed row first. One that is not finite counts
+        against the observed.
 
     Returns
     -------
@@ -91,6 +108,7 @@ def exceedances(rows: Floats) -> tuple[Ints, Ints]:
     >>> exceedances(rows)
     (array([0, 2]), array([1, 3]))
     """
+    rows = against_the_observed(rows)
     alone = (rows[1:] >= rows[0] - EQUAL).sum(axis=0)
     scores = studentised(rows)
     best = (scores[1:].max(axis=1, initial=-np.inf)[:, None] >= scores[0] - EQUAL).sum(axis=0)

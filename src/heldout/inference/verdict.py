@@ -22,10 +22,11 @@ class Verdict:
     Attributes
     ----------
     level : str
-        ``evidence``: the permutation test found something: the primary headline by its own p, or
-        any headline by its p adjusted for all cells. ``no_evidence``: it did not; or, without a
-        test, the interval of the primary headline, or of every headline if none is primary, does
-        not lie above chance. ``untested``: it does, but no permutation test was made.
+        ``evidence``: the permutation test found something: the primary headline by its own p or,
+        if none is primary, any headline by its p adjusted for all cells. ``no_evidence``: it did
+        not; or, without a test, the interval of the primary headline, or of every headline if none
+        is primary, does not lie above chance. ``untested``: it does, but no permutation test was
+        made.
     sentences : tuple of str
         The words, one sentence each; the first one is the verdict.
     numbers : mapping of str to float
@@ -100,8 +101,8 @@ def tested_verdict(
     test: PermutationTest,
 ) -> Verdict:
     """Return what a permutation test allows to say."""
-    found = [cell for cell in evaluated if (cell.p_adjusted or 0) <= LEVEL]
-    named = primary is not None and (primary.p or 0) <= LEVEL
+    found = [cell for cell in evaluated if reached(cell.p_adjusted)]
+    named = primary is not None and reached(primary.p)
     best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
     lead = primary or best
     words = []
@@ -116,10 +117,14 @@ def tested_verdict(
     if others:
         listed_ = "; ".join(f"{spoken(cell)}: {with_p(cell)}" for cell in others)
         words.append(f"Adjusted for all {len(evaluated)} headlines and every model: {listed_}.")
+        if primary is not None and not named:
+            words.append("The primary headline was not found, so this is a hint for another study.")
     words.append(made(test))
     reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
     declined = [cell.reason for cell in headline if cell.reason]
-    evidence = named or bool(found)
+    # A primary headline goes first: with a second chance beside it, noise would be found more often
+    # than the level says.
+    evidence = bool(found) if primary is None else named
     return Verdict(
         level="evidence" if evidence else "no_evidence",
         sentences=(*words, reach, *declined),
@@ -127,27 +132,37 @@ def tested_verdict(
     )
 
 
+def reached(p: float | None) -> bool:
+    """Return whether a p is small enough; none is not."""
+    return p is not None and p <= LEVEL
+
+
 def with_p(cell: Cell) -> str:
     """Return a cell's figure with what chance gives, its interval and its p."""
+    return (
+        f"{with_chance(cell)}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
+    )
+
+
+def with_chance(cell: Cell) -> str:
+    """Return a cell's figure with its interval and with what chance, or arithmetic, gives."""
     if cell.kind == "number":
         chance = "the mean alone explains 0"
         if cell.arithmetic is not None:
             chance = (
                 f"arithmetic with the baseline score alone explains {percent(cell.arithmetic)} %"
             )
-        start = (
+        return (
             f"out of fold, the model explains {explained(cell)} of the variance (95 % interval "
             f"{explained_interval(cell)}; {chance})"
         )
-    else:
-        chance = "chance is .50"
-        if cell.arithmetic is not None:
-            chance = f"arithmetic with the baseline score alone gives {area(cell.arithmetic)}"
-        start = (
-            f"the AUC for patients held out is {area(cell.auc or 0)} (95 % interval "
-            f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}; {chance})"
-        )
-    return f"{start}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
+    chance = "chance is .50"
+    if cell.arithmetic is not None:
+        chance = f"arithmetic with the baseline score alone gives {area(cell.arithmetic)}"
+    return (
+        f"the AUC for patients held out is {area(cell.auc or 0)} (95 % interval "
+        f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}; {chance})"
+    )
 
 
 def probability(p: float | None) -> str:
@@ -224,17 +239,7 @@ def no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
             "chance lies inside the interval of all" if inside else "no interval lies above it in"
         )
         others = f"; {words} {len(evaluated)} headlines"
-    start = f"No evidence that baseline predicts {spoken(lead)}:"
-    if lead.kind == "number":
-        return (
-            f"{start} out of fold, the model explains {explained(lead)} of the variance (95 % "
-            f"interval {explained_interval(lead)}; the mean alone explains 0){others}."
-        )
-    return (
-        f"{start} the AUC for patients held out is "
-        f"{area(lead.auc or 0)} (95 % interval {area(lead.auc_low or 0)} to "
-        f"{area(lead.auc_high or 1)}; chance is .50){others}."
-    )
+    return f"No evidence that baseline predicts {spoken(lead)}: {with_chance(lead)}{others}."
 
 
 def below_chance(cell: Cell) -> bool:

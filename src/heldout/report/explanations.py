@@ -34,8 +34,9 @@ FOLDED = (
 )
 WITHHELD = "{title}: not shown, adjusted p = {p}"
 RULE = (
-    " Importances of a model that predicts nothing are not shown: unless its adjusted p, or the p "
-    f"of the primary headline there, is {area(LEVEL)} or less, they are folded away and marked. "
+    " Importances of a model that predicts nothing are not shown: unless its adjusted p, or where "
+    f"the primary headline was found its own p, is {area(LEVEL)} or less, they are folded away and "
+    "marked. "
     "Open them only to see what chance looks like."
 )
 HINT = "No permutation test was made: read it as a hint, not as a finding."

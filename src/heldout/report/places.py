@@ -114,13 +114,15 @@ def has_evidence(place: Place, cell: Cell) -> bool | None:
     Returns
     -------
     bool or None
-        By its own p adjusted for all cells, or by the p of the primary headline, which was named
-        beforehand and needs no adjusting. None if no test was made.
+        By its p adjusted for all cells; by its own p where it is the primary headline, which was
+        named beforehand, or a model there once that headline was found. None if no test was made.
     """
     if cell.p_adjusted is None:
         return None
-    named = place.headline.p if place.facts.primary else None
-    return cell.p_adjusted <= LEVEL or (named is not None and named <= LEVEL)
+    own = (place.headline.p, cell.p) if place.facts.primary else ()
+    return cell.p_adjusted <= LEVEL or (
+        bool(own) and all(p is not None and p <= LEVEL for p in own)
+    )
 
 
 def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:

@@ -164,7 +164,7 @@ def headline_card(place: Place) -> Section:
 
 def above_chance(cell: Cell) -> bool:
     """Return whether a cell's interval lies above chance, and above what arithmetic gives."""
-    return cell.margin_low > (cell.arithmetic or cell.chance) - cell.chance
+    return cell.margin_low > 0
 
 
 def chance_words(cell: Cell) -> str | None:

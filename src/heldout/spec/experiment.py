@@ -126,9 +126,23 @@ class Experiment(Part):
     @field_validator("outcomes")
     @classmethod
     def check_outcomes(cls, outcomes: tuple[OutcomeSpec, ...]) -> tuple[OutcomeSpec, ...]:
-        """Require every name of an outcome once."""
+        """Require every name of an outcome once, and one primary follow-up at most."""
         faults = repeated([outcome.name for outcome in outcomes], "outcome")
-        refuse_misfits([((*path, "name"), text) for path, text in faults])
+        primary = [number for number, outcome in enumerate(outcomes) if outcome.primary is not None]
+        refuse_misfits(
+            [
+                *(((*path, "name"), text) for path, text in faults),
+                *(
+                    (
+                        (number, "primary"),
+                        f"found a second primary follow-up; outcome '{outcomes[primary[0]].name}' "
+                        "has one. One question is decided on beforehand; what else is found has to "
+                        "count all looks. Keep one of them.",
+                    )
+                    for number in primary[1:]
+                ),
+            ]
+        )
         return outcomes
 
     @model_validator(mode="after")

@@ -54,6 +54,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 # Draws of one permutation before the test is given up.
 ATTEMPTS = 1000
+# Permutations below which one in twenty of them is none.
+FEWEST = 20
 # Permutations that only cost arithmetic, for what a baseline score alone predicts.
 ARITHMETIC_DRAWS = 2000
 
@@ -314,8 +316,8 @@ def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> fl
     -------
     float or None
         Mean over permutations of the follow-up scores, which make them independent of baseline:
-        of a class the AUC of the baseline score, in the direction that arithmetic gives it; of a
-        number its squared correlation. None if the outcome is not computed from baseline.
+        of a class the AUC of the best guess from the baseline score, of a number its squared
+        correlation. None if the outcome is not computed from baseline.
 
     References
     ----------
@@ -323,6 +325,7 @@ def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> fl
     """
     if not outcome.from_baseline:
         return None
+    guess = guess_of(outcome)
     groups = groups_of(site, len(outcome.baseline))
     rng = np.random.default_rng(derive_seed(seed, "arithmetic", outcome.name, outcome.follow_up))
     found = []
@@ -332,7 +335,7 @@ def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> fl
             order[rows] = rng.permutation(rows)
         values = replace(outcome, scores=outcome.scores[order]).values
         known = ~np.isnan(values) & ~np.isnan(outcome.baseline)
-        value = association(outcome.baseline[known], values[known], outcome.kind)
+        value = association(guess[known], values[known], outcome.kind)
         if value is not None:
             found.append(value)
     if not found:
@@ -341,13 +344,38 @@ def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> fl
     return mean if outcome.kind == "number" else max(mean, 1 - mean)
 
 
-def association(baseline: Floats, values: Floats, kind: str) -> float | None:
-    """Return the AUC, or the squared correlation, of a baseline score; None if there is none."""
+def guess_of(outcome: Outcome) -> Floats:
+    """Return the best guess of an outcome that a baseline score allows if nothing else is known.
+
+    Each patient's mean outcome over all patients' follow-up scores; it need not rise or fall with
+    the baseline score throughout. Of a class its rank, the baseline score breaking ties.
+    """
+    n_patients = len(outcome.baseline)
+    sums, counts = np.zeros(n_patients), np.zeros(n_patients)
+    for shift in range(n_patients):
+        order = np.roll(np.arange(n_patients), shift)
+        values = replace(outcome, scores=outcome.scores[order]).values
+        counts += ~np.isnan(values)
+        sums += np.nan_to_num(values)
+    known = counts > 0
+    guess = np.full(n_patients, np.nan)
+    guess[known] = sums[known] / counts[known]
+    if outcome.kind == "class" and known.any():
+        # To rounding: means over the same scores, added in another order, are ties.
+        near, baseline = np.round(guess[known], 9), outcome.baseline[known]
+        rising = np.sum((near - near.mean()) * (baseline - baseline.mean())) >= 0
+        pairs = np.column_stack([near, baseline if rising else -baseline])
+        guess[known] = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
+    return guess
+
+
+def association(guess: Floats, values: Floats, kind: str) -> float | None:
+    """Return the AUC, or the squared correlation, of a guess; None if there is none."""
     if kind == "number":
-        if min(np.ptp(baseline), np.ptp(values)) == 0:
+        if min(np.ptp(guess), np.ptp(values)) == 0:
             return None
-        return float(np.corrcoef(baseline, values)[0, 1] ** 2)
-    events, others = baseline[values == 1], baseline[values == 0]
+        return float(np.corrcoef(guess, values)[0, 1] ** 2)
+    events, others = guess[values == 1], guess[values == 0]
     if not len(events) or not len(others):
         return None
     from scipy.stats import rankdata
@@ -511,13 +539,16 @@ def compiled_only(study: Permuting) -> bool:
 
 
 def best_of_noise(study: Permuting, rows: Floats) -> tuple[float | None, float | None]:
-    """Return mean and 95 % quantile of the highest AUC of all cells, over permutations."""
+    """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
     areas = [
         place
         for place, (number, _) in enumerate(cells_of(study))
         if study.outcomes[number].kind == "class"
     ]
-    if not areas or len(rows) < 2:
+    if not areas or len(rows) - 1 < FEWEST:
         return None, None
     highest = rows[1:, areas].max(axis=1)
+    highest = highest[np.isfinite(highest)]
+    if not len(highest):
+        return None, None
     return float(highest.mean()), float(np.quantile(highest, 0.95))

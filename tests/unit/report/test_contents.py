@@ -570,9 +570,12 @@ def test_an_explanation_is_open_by_the_primary_headlines_own_p(
 ) -> None:
     outcomes = (replace(tested.outcomes[0], primary=primary), tested.outcomes[1])
     headline = (replace(tested.headline[0], p=0.04), tested.headline[1])
-    one = explained(replace(tested, outcomes=outcomes, headline=headline))
+    tested = replace(tested, outcomes=outcomes, headline=headline)
 
-    assert one["open"] is open_
+    assert explained(tested, p=0.05)["open"] is open_
+    assert not explained(tested, p=0.051)["open"]
+    unfound = replace(tested, headline=(replace(headline[0], p=0.051), headline[1]))
+    assert not explained(unfound, p=0.05)["open"]
 
 
 def test_a_limit_of_alpha_below_0_has_a_true_minus_sign(record: RunRecord) -> None:

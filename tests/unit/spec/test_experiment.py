@@ -160,6 +160,16 @@ def test_the_place_of_a_key_is_known_after_validation(tmp_path: Path) -> None:
             an_experiment() | {"outcomes": an_experiment()["outcomes"] * 2},
             r"^outcomes\[1\]\.name: found outcome 'response' a second time",
         ),
+        (
+            an_experiment()
+            | {
+                "outcomes": [
+                    an_experiment()["outcomes"][0] | {"name": name, "primary": "d2"}
+                    for name in ("response", "remission")
+                ]
+            },
+            r"^outcomes\[1\]\.primary: found a second primary follow-up; outcome 'response' has",
+        ),
         (an_experiment() | {"use": {"cohort": "trd"}}, r"^use: found unknown key 'use'"),
     ],
 )
