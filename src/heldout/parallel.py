@@ -50,6 +50,8 @@ KEPT = "What is finished is kept; the same command goes on from there."
 LIBRARIES = (
     "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba", "optuna", "shap", "mlflow",
 )  # fmt: skip
+# Of an address -> whether it needs certificates.
+SCHEMES = {"tcp": False, "tls": True, "ws": False, "wss": True}
 # Scheduler -> the most workers that this process saw there at once.
 SEEN: dict[str | None, int] = {}
 
@@ -437,15 +439,32 @@ def connected(engine: Engine) -> Iterator[Any]:
             "--engine dask needs the library distributed. Install it: pip install "
             "'heldout[distributed]'."
         ) from None
+    nobody = StudyError(
+        f"--scheduler {engine.scheduler}: no Dask scheduler answers there. The address of one "
+        "that runs is required, such as tcp://127.0.0.1:8786. Start one: dask scheduler."
+    )
+    check_scheme(str(engine.scheduler), nobody)
     try:
         client = Client(engine.scheduler, timeout=f"{ANSWER}s", set_as_default=False)
     except (OSError, ValueError):
-        raise StudyError(
-            f"--scheduler {engine.scheduler}: no Dask scheduler answers there. The address of one "
-            "that runs is required, such as tcp://127.0.0.1:8786. Start one: dask scheduler."
-        ) from None
+        raise nobody from None
     with client:
         yield client
+
+
+def check_scheme(address: str, nobody: StudyError) -> None:
+    """Raise StudyError for a way of talking that is not set up; a client fails late, and long."""
+    from distributed.security import Security
+
+    scheme = address.partition("://")[0] if "://" in address else "tcp"
+    if scheme not in SCHEMES:
+        raise nobody
+    if SCHEMES[scheme] and Security().get_connection_args("client")["ssl_context"] is None:
+        raise StudyError(
+            f"--scheduler {address}: Dask knows no certificates. Those of the cluster are required "
+            "for an encrypted address. Set distributed.comm.tls (ca-file, client.cert, client.key) "
+            "in Dask's configuration, ~/.config/dask/distributed.yaml."
+        )
 
 
 @contextmanager

@@ -286,9 +286,9 @@ def library_path(  # noqa: PLR0917 - a path of fits is all of these
         for number, candidate in enumerate(candidates):
             try:
                 found = margins_by(model, candidate, seed, (train, answers, told), test)
+                margins[number], converged[number] = found
             except Exception as error:
                 raise StudyError(unfit(model, candidate, len(train), error)) from error
-            margins[number], converged[number] = found
     return margins, converged
 
 

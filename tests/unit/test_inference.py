@@ -484,6 +484,18 @@ def test_with_a_primary_headline_noise_is_found_no_more_often_than_the_level_say
     assert found / 1000 < 0.05 + 3 * np.sqrt(0.05 * 0.95 / 1000)
 
 
+def test_a_test_of_too_few_permutations_to_find_anything_is_none() -> None:
+    few = replace(TEST, permutations=5, stopped=False, best_mean=None, best_high=None)
+    cell = with_p(headline(0.98), 0.17, 0.33)
+    verdict = derive_verdict([cell], cell, few)
+    assert verdict.level == "untested"
+    assert verdict.sentences[0].startswith("Not tested whether baseline predicts sustained")
+    assert verdict.sentences[0].endswith("With 5 permutations no p is below .17.")
+    assert "o evidence" not in render_verdict(verdict)
+    for enough in (replace(few, permutations=19), replace(few, permutations=11, stopped=True)):
+        assert derive_verdict([cell], cell, enough).level == "no_evidence"
+
+
 def test_a_headline_without_a_p_is_not_found() -> None:
     for primary in (headline(0.9), None):
         assert derive_verdict([headline(0.9)], primary, TEST).level == "no_evidence"

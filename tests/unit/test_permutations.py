@@ -299,8 +299,10 @@ def test_the_same_rows_on_one_worker_on_two_and_after_a_kill(tmp_path: Path) -> 
     run_test(study, killed)
     lines = (killed / "permutations.jsonl").read_text().splitlines()
     # Half of them, the last one torn in the middle.
-    torn = "\n".join(lines[:7]) + lines[7][: len(lines[7]) // 2]
-    (again / "permutations.jsonl").write_text(torn)
+    torn = lines[7][: len(lines[7]) // 2]
+    # What nobody of us wrote, though it is JSON.
+    nonsense = ["[8, 0, []]", "[9, 0, [NaN, NaN, NaN]]", "[1e400, 0, []]", "null", "\x00"]
+    (again / "permutations.jsonl").write_text("\n".join([*lines[:7], *nonsense, torn]))
     resumed, _ = run_test(study, again)
     np.testing.assert_array_equal(once, resumed)
     assert len((again / "permutations.jsonl").read_text().splitlines()) > len(lines)

@@ -224,7 +224,14 @@ def test_no_scheduler_is_told_in_one_message(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 60
 
 
-@pytest.mark.parametrize("address", ["nonsense://x", "127.0.0.1:99999", "tcp://no such host:1"])
+def test_an_encrypted_address_needs_certificates() -> None:
+    caught = refused(Engine(name="dask", scheduler="tls://127.0.0.1:8786"))
+    assert caught.match(r"--scheduler tls://127.0.0.1:8786: Dask knows no certificates. .*ca-file")
+
+
+@pytest.mark.parametrize(
+    "address", ["nonsense://x", "ucx://1.2.3.4:1", "127.0.0.1:99999", "tcp://no such host:1"]
+)
 def test_an_address_that_is_none_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "ANSWER", 1)
     caught = refused(Engine(name="dask", scheduler=address))

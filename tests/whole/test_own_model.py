@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,44 @@ def record_folder(folder: Path) -> Path:
     """Return where the study's only record is."""
     [found] = (folder / "mlruns" / "records" / "small").glob("*/report.html")
     return found.parent
+
+
+ESTIMATOR = """
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+class Mine(LogisticRegression):
+    def predict_proba(self, X):
+        return np.clip(super().predict_proba(X) {change}, 0, 1){cut}
+"""
+
+
+def test_an_estimator_whose_code_has_changed_is_another_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its file counts like our own code; a record of before is not opened for it."""
+    path = study_with(tmp_path, ["prevalence", "mine"], inference={"permutations": 0})
+    entry = {"estimator": "minemodule.Mine", "space": {"C": {"real": [0.1, 1.0]}}}
+    (tmp_path / "configs" / "models" / "mine.yaml").write_text(json.dumps(entry), encoding="utf-8")
+    module = tmp_path / "modules" / "minemodule.py"
+    module.parent.mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(module.parent))
+    for change, cut, status, said in (
+        ("", "", 0, ""),
+        ("", "", 0, "was finished before"),
+        ("+ 0", "", 0, ""),
+        ("", "[:-1] if len(X) < 12 else np.zeros((len(X), 2)) + 0.5", 1, "(ValueError). Narrow"),
+    ):
+        module.write_text(ESTIMATOR.format(change=change, cut=cut), encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, "-m", "heldout", "run", str(path), "--workers", "1", "--no-mlflow"],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == status, done.stderr
+        assert ("was finished before" in done.stderr) == (said == "was finished before")
+        assert said in " ".join(done.stderr.split())
+        assert "Traceback" not in done.stderr
 
 
 def message(capsys: pytest.CaptureFixture[str]) -> str:

@@ -106,4 +106,9 @@ def test_a_fork_that_is_wrong_stops_all_before_any_runs(
     before = sorted(study.parent.parent.rglob("*"))
     assert main(["run", str(study), "--sweep", "tuning.trials=2,0"]) == 2
     assert "tuning.trials: found 0" in capsys.readouterr().err
+    faulty = ["tuning.trials=0", "validation.outer=99"]
+    assert main(["run", str(study), "--sweep", "seed=1,2", *faulty]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("2 faults:")
+    assert (told.count("faults"), told.count("outer: found")) == (1, 1)
     assert sorted(study.parent.parent.rglob("*")) == before

@@ -25,7 +25,7 @@ __all__ = ["export", "plan", "predict", "report", "run", "ui"]
 NAME_WIDTH = 22
 HEADLINE_COLUMNS: Mapping[Kind, str] = {
     "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}skill",
-    "number": f"  {'explained':<11}{'95 % interval':<15}{'p':<6}{'adjusted':<10}error (mean)",
+    "number": f"  {'explained':<10}{'95 % interval':<14}{'p':<6}{'adjusted':<9}error (mean)",
 }
 
 
@@ -204,19 +204,21 @@ def table_line(name: str, cell: Cell) -> str:
         return f"{start}not evaluated"
     if cell.kind == "number":
         interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
-        shares = f"{percent(cell.r2) + ' %':<11}{interval:<15}{chances(cell)}"
+        shares = f"{percent(cell.r2) + ' %':<10}{interval:<14}{chances(cell):<15}"
         return f"{start}{shares}{cell.mae:.3g} ({cell.mae_mean:.3g})"
     interval = f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}"
-    return f"{start}{area(cell.auc or 0):<5}{interval:<15}{chances(cell)}{cell.brier_skill:+.2f}"
+    return (
+        f"{start}{area(cell.auc or 0):<5}{interval:<15}{chances(cell):<16}{cell.brier_skill:+.2f}"
+    )
 
 
 def chances(cell: Cell) -> str:
-    """Return a cell's p and its adjusted p, as wide as their columns."""
+    """Return a cell's p and its adjusted p, each at its place."""
     from heldout.inference import probability
 
     if cell.p is None:
-        return f"{'-':<6}{'-':<10}"
-    return f"{probability(cell.p):<6}{probability(cell.p_adjusted):<10}"
+        return f"{'-':<6}-"
+    return f"{probability(cell.p):<6}{probability(cell.p_adjusted)}"
 
 
 def plan(options: argparse.Namespace) -> int:

@@ -26,7 +26,7 @@ class Verdict:
         if none is primary, any headline by its p adjusted for all cells. ``no_evidence``: it did
         not; or, without a test, the interval of the primary headline, or of every headline if none
         is primary, does not lie above chance. ``untested``: it does, but no permutation test was
-        made.
+        made; or one of so few permutations that it could not have found anything.
     sentences : tuple of str
         The words, one sentence each; the first one is the verdict.
     numbers : mapping of str to float
@@ -111,6 +111,12 @@ def tested_verdict(
         words.append(f"Evidence that baseline predicts {spoken(primary)}: {with_p(primary)}.")
     elif primary is None and found:
         words.append(f"Evidence that baseline predicts {spoken(best)}: {with_p(best)}.")
+    elif blind(test):
+        words.append(
+            f"Not tested whether baseline predicts {spoken(lead)}: {with_chance(lead)}. With "
+            f"{test.permutations} permutations no p is below "
+            f"{probability(1 / (test.permutations + 1))}."
+        )
     else:
         words.append(f"No evidence that baseline predicts {spoken(lead)}: {with_p(lead)}.")
     others = [cell for cell in found if cell is not (primary if primary else best)]
@@ -126,10 +132,15 @@ def tested_verdict(
     # than the level says.
     evidence = bool(found) if primary is None else named
     return Verdict(
-        level="evidence" if evidence else "no_evidence",
+        level="evidence" if evidence else "untested" if blind(test) else "no_evidence",
         sentences=(*words, reach, *declined),
         numbers=numbers | {"p": lead.p or 0.0, "p_adjusted": lead.p_adjusted or 0.0},
     )
+
+
+def blind(test: PermutationTest) -> bool:
+    """Return whether a test is of too few permutations to find anything, whatever the data."""
+    return not test.stopped and not reached(1 / (test.permutations + 1))
 
 
 def reached(p: float | None) -> bool:

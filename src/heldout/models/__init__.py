@@ -23,6 +23,7 @@ from heldout.models.definition import (
     predict_patients,
 )
 from heldout.models.named import check_models, models_of
+from heldout.models.own import own_code
 
 __all__ = [
     "MODELS",
@@ -40,5 +41,6 @@ __all__ = [
     "middle",
     "models_for",
     "models_of",
+    "own_code",
     "predict_patients",
 ]

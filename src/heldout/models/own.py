@@ -7,6 +7,7 @@ anything else runs, and what is seen there decides how it is used.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import pkgutil
@@ -15,8 +16,9 @@ import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import import_module
+from importlib import import_module, metadata
 from itertools import chain
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
@@ -27,7 +29,7 @@ from heldout.models.definition import Candidate, Choice, Kind, Model, Real, Spac
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec, RegressorSpec, SpaceSpec
 
-__all__ = ["Entry", "read_entry"]
+__all__ = ["Entry", "own_code", "read_entry"]
 
 Floats = NDArray[np.float64]
 # Path within an entry, and found, required, what to do.
@@ -95,6 +97,38 @@ class Rehearsal:
 
 class Unfit(Exception):
     """An estimator cannot be used; the message says why."""
+
+
+def own_code(models: Sequence[Model]) -> tuple[str, ...]:
+    """Return what users' own estimators are made of, as far as it can be seen.
+
+    Parameters
+    ----------
+    models : sequence of Model
+        Those of the catalogue too.
+
+    Returns
+    -------
+    tuple of str
+        Of each own estimator its import path, the version of the package it was installed with,
+        and a digest of the file it stands in; empty if all models are the catalogue's.
+    """
+    every = chain.from_iterable((one, one.regressor) for one in models)
+    makers = [one.estimator for one in every if one is not None]
+    return tuple(code_of(one.path) for one in makers if isinstance(one, Factory))
+
+
+def code_of(path: str) -> str:
+    """Return path, version and digest of one own estimator's code."""
+    kind = imported(path)
+    names = metadata.packages_distributions().get(kind.__module__.partition(".")[0], [])
+    try:
+        source = Path(inspect.getfile(kind)).read_bytes()
+    except (OSError, TypeError):
+        # Compiled, or typed in: there is no file to look at.
+        source = b""
+    versions = [f"{name} {metadata.version(name)}" for name in sorted(set(names))]
+    return " ".join([path, *versions, hashlib.sha256(source).hexdigest()])
 
 
 def read_entry(name: str, entry: Mapping[str, Any]) -> Entry:

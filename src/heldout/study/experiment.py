@@ -14,6 +14,7 @@ from importlib import import_module
 from pathlib import Path
 
 from heldout.errors import RecordError
+from heldout.models import own_code
 from heldout.parallel import Engine
 from heldout.record import RunRecord, read_record, write_atomically, write_record
 from heldout.spec import Experiment, load_experiment
@@ -72,7 +73,7 @@ def run_experiment(
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides)
     plan = plan_study(experiment)
-    run_id = name_run(plan.fingerprint, plan.data_fingerprint)
+    run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models))
     folder = record_folder(experiment.folder, experiment.name, run_id)
     with held(folder) as units:
         if folder.is_dir() and not fresh:

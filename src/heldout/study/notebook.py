@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from heldout.cohort import FlowStep
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.models import MODELS, Kind
+from heldout.models import MODELS, Kind, own_code
 from heldout.outcomes import Outcome
 from heldout.parallel import Engine
 from heldout.record import RunRecord
@@ -156,7 +156,7 @@ def evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
         plan,
         results,
         permuted,
-        run_id=name_run(plan.fingerprint, plan.data_fingerprint),
+        run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models)),
         environment=environment_of(started, engine),
     )
 

@@ -453,7 +453,11 @@ def run_permutations(
         What was made.
     """
     store = None if folder is None else folder / "permutations.jsonl"
-    done = {} if store is None else stored_rows(store, len(cells_of(study)))
+    done = (
+        {}
+        if store is None
+        else stored_rows(store, len(cells_of(study)), enumerated=enumerable(study))
+    )
     total = number_of_permutations(study)
     missing = (number for number in range(total + 1) if number not in done)
     made = as_ended(statistics, study, missing, engine, threads=compiled_only(study))
@@ -500,7 +504,7 @@ def number_of_permutations(study: Permuting) -> int:
     return min(study.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
 
 
-def stored_rows(store: Path, n_cells: int) -> dict[int, Row]:
+def stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, Row]:
     """Return the permutations that an earlier run finished; a broken line counts for nothing."""
     try:
         lines = store.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -511,9 +515,11 @@ def stored_rows(store: Path, n_cells: int) -> dict[int, Row]:
         try:
             number, redrawn, values = json.loads(line)
             row = Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             continue
-        if len(row.values) in (0, n_cells):
+        # Without values is one of all there are that could not be evaluated.
+        whole = len(row.values) == n_cells or (enumerated and not row.values)
+        if whole and np.isfinite(row.values).all():
             found[row.number] = row
     return found
 

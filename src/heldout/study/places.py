@@ -10,6 +10,7 @@ import hashlib
 import json
 import platform
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -49,13 +50,15 @@ def record_folder(folder: Path, name: str, run_id: str) -> Path:
     return mlruns(folder) / "records" / name / run_id
 
 
-def name_run(fingerprint: str, data_fingerprint: str) -> str:
+def name_run(fingerprint: str, data_fingerprint: str, own: Sequence[str] = ()) -> str:
     """Return a run's name: twelve hexadecimal digits.
 
     Parameters
     ----------
     fingerprint, data_fingerprint : str
         Digests of the experiment and of the data.
+    own : sequence of str
+        What users' own estimators are made of.
 
     Returns
     -------
@@ -63,6 +66,7 @@ def name_run(fingerprint: str, data_fingerprint: str) -> str:
         The same for the same experiment, data, code and library versions.
     """
     parts = [fingerprint, data_fingerprint, code_digest(), json.dumps(versions(), sort_keys=True)]
+    parts += own
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 

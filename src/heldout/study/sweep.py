@@ -117,6 +117,6 @@ def sweep_experiment(
             experiment = load_experiment(path, [*overrides, *fork])
             made.append(Fork(overrides=fork, experiment=experiment))
         except SpecError as error:
-            faults[str(error)] = None
+            faults |= dict.fromkeys(error.faults or (str(error),))
     raise_faults(SpecError, list(faults))
     return made
