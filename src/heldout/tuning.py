@@ -53,6 +53,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 CRITERIA = {"brier": 0, "log_loss": 1, "auc": 2}
 UNITS = {"log-odds": 0, "probability": 1, "points": 2, "score": 3}
+# By which a mean of probabilities may lie outside of 0 and 1.
+ROUNDING = 1e-9
 # Optuna's own: trials that come through before any is given up.
 FIRST_TRIALS = 5
 # Inner folds before a candidate may be given up: of one fold a few patients decide.
@@ -311,6 +313,8 @@ def margins_by(
     margins, _ = predict_patients(model, estimator, test)
     if not np.isfinite(margins).all():
         raise ValueError("a prediction is not finite")
+    if model.margin == "probability" and not (np.abs(margins - 0.5) <= 0.5 + ROUNDING).all():
+        raise ValueError("a probability is not between 0 and 1")
     return margins, not any(issubclass(one.category, ConvergenceWarning) for one in caught)
 
 

@@ -19,7 +19,7 @@ from heldout.errors import StudyError
 from heldout.models import MODELS, Choice, Model, Real, Whole
 from heldout.spec import TuningSpec
 from heldout.training import TrainingSets, draw_sets, prepare_features
-from heldout.tuning import Trial, Tuning, middle, runs_compiled, tune_model
+from heldout.tuning import Trial, Tuning, margins_by, middle, runs_compiled, tune_model
 from heldout.validation import TrainingSet
 from tests.tables import a_training_set
 
@@ -425,3 +425,20 @@ def test_a_signal_is_found_and_noise_is_not() -> None:
         gains.append(tuned(MODELS["prevalence"], training=training).best.criterion - best)
     assert gains[0] > 0.08
     assert gains[1] < 0.02
+
+
+class Doubled:
+    """Says twice the probability that it should."""
+
+    def fit(self, features: Any, answers: Any) -> "Doubled":
+        return self
+
+    def predict_proba(self, features: Any) -> Any:
+        return np.full((len(features), 2), 1.2)
+
+
+def test_a_probability_beyond_1_is_refused() -> None:
+    model = replace(MODELS["random_forest"], estimator=lambda candidate, seed: Doubled())
+    features, answers = np.zeros((6, 2)), np.array([0, 1, 0, 1, 0, 1])
+    with pytest.raises(ValueError, match="not between 0 and 1"):
+        margins_by(model, {}, 0, (features, answers, {}), features)

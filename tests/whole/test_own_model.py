@@ -65,7 +65,7 @@ from sklearn.linear_model import LogisticRegression
 
 class Mine(LogisticRegression):
     def predict_proba(self, X):
-        return np.clip(super().predict_proba(X) {change}, 0, 1){cut}
+        return (super().predict_proba(X) {change}){cut}
 """
 
 

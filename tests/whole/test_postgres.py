@@ -332,7 +332,16 @@ def test_the_pages_server_is_not_given_the_password_as_an_argument(
 
 
 @pytest.mark.parametrize(
-    "uri", ["sqlite:///x.db", "mysql://ana:geheim@db/x", "geheim", "file:///x"]
+    "uri",
+    [
+        "sqlite:///x.db",
+        "mysql://ana:geheim@db/x",
+        "geheim",
+        "file:///x",
+        "http://[::1",
+        "http://host:port",
+        "postgresql://ana:ge/heim@db:port/x",
+    ],
 )
 def test_what_is_no_shared_store_is_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from heldout.errors import TrackingError

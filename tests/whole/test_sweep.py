@@ -100,6 +100,25 @@ def test_a_follow_up_that_no_fork_could_evaluate_is_one_line(finished_study: Pat
     assert [line for line in lines if line.startswith("b  ") and line.endswith("not evaluated")]
 
 
+def test_forks_with_other_outcomes_have_tables_of_their_own(finished_study: Path) -> None:
+    """Also one of the same name that is a number: its figures have other heads."""
+    (found,) = finished_study.glob("mlruns/records/*/*/manifest.json")
+    record = read_record(found.parent)
+    first = record.headline[0]
+    other = replace(first, outcome="remission")
+    number = replace(first, kind="number", r2=0.1, r2_low=-0.2, r2_high=0.4, mae=5, mae_mean=6)
+    forks = [replace(record, headline=(one,)) for one in (first, other, number)]
+    lines = sweep_text(["a", "b", "c"], forks, tracked=False).splitlines()
+    heads = [number for number, line in enumerate(lines) if "95 % interval" in line]
+    assert [lines[head].split()[:2] for head in heads] == [
+        ["response", "d7"],
+        ["remission", "d7"],
+        ["response", "d7"],
+    ]
+    assert [lines[head + 1][:3] for head in heads] == ["a  ", "b  ", "c  "]
+    assert ["explained" in lines[head] for head in heads] == [False, False, True]
+
+
 def test_a_fork_that_is_wrong_stops_all_before_any_runs(
     study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -90,18 +90,21 @@ def run_sweep(options: argparse.Namespace) -> int:
 def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: bool) -> str:
     """Return the forks of a sweep side by side, headline by headline."""
     lines = []
-    for first in records[0].headline:
-        place = (first.outcome, first.follow_up)
+    # A fork may have outcomes of its own, and one of the same name that is another kind.
+    everywhere = dict.fromkeys(
+        (cell.outcome, cell.follow_up, cell.kind) for record in records for cell in record.headline
+    )
+    for *place, kind in everywhere:
         cells = [
             (name, cell)
             for name, record in zip(named, records, strict=True)
             for cell in record.headline
-            if (cell.outcome, cell.follow_up) == place
+            if [cell.outcome, cell.follow_up, cell.kind] == [*place, kind]
         ]
         if all(cell.status != "evaluated" for _, cell in cells):
             lines += ["", wrap(f"{' '.join(place)}: not evaluated in any fork.")]
             continue
-        lines += ["", table_head(" ".join(place), first.kind)]
+        lines += ["", table_head(" ".join(place), kind)]
         for name, cell in cells:
             fits = len(name) < NAME_WIDTH
             lines += [] if fits else [wrap(name)]

@@ -72,6 +72,11 @@ def run_experiment(
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides)
+    if track:
+        # Before hours of work, not after them.
+        from heldout.tracking.address import shared_uri
+
+        shared_uri()
     plan = plan_study(experiment)
     run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models))
     folder = record_folder(experiment.folder, experiment.name, run_id)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from heldout.models import Model, models_for
+from heldout.study.permutations import enumerable, number_of_permutations, permuting_of
 from heldout.study.plan import StudyPlan
 from heldout.tuning import runs_compiled
 
@@ -114,17 +115,20 @@ def work_lines(plan: StudyPlan) -> Iterator[str]:
             yield f"{words}: {', '.join(named)}."
     once = sum(one.seconds for one in work)
     observed = repeats * once + folds * len(plan.models) * LAST_FIT / 1e6
-    most = plan.inference.permutations
+    study = permuting_of(plan)
+    most = number_of_permutations(study)
     if not most:
         yield f"{spoken(observed).capitalize()} on one core; no permutation test."
         return
     each = once * plan.inference.repeats
-    usual = min(most, USUAL_PERMUTATIONS) if plan.inference.stop_early else most
-    early = "" if usual == most else f", and up to {spoken(observed + most * each)} if not"
+    # All that there are would not be stopped early.
+    early = plan.inference.stop_early and not enumerable(study)
+    usual = spoken(observed + (min(most, USUAL_PERMUTATIONS) if early else most) * each)
+    longest = spoken(observed + most * each)
+    last = f" if nothing is to be found, and up to {longest} if not" if usual != longest else ""
     yield (
         f"Up to {most} permutations of {fits // repeats * plan.inference.repeats:,} fits each. "
-        f"{spoken(observed + usual * each).capitalize()} on one core if nothing is to be "
-        f"found{early}."
+        f"{usual.capitalize()} on one core{last}."
     )
 
 

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from heldout.errors import TrackingError
 
@@ -53,13 +53,30 @@ def shared_uri() -> str | None:
     if not uri:
         return None
     scheme = uri.partition("://")[0]
-    if "://" not in uri or not (DATABASE.fullmatch(scheme) or scheme in ("http", "https")):
+    known = DATABASE.fullmatch(scheme) or scheme in ("http", "https")
+    if "://" not in uri or not known or not is_whole(uri):
         raise TrackingError(
             f"{VARIABLE}: {shown_uri(uri)} is no store. Give postgresql://USER@HOST/DATABASE or "
             f"http://HOST:PORT of an MLflow server, or unset {VARIABLE}: runs are then kept with "
             "the study."
         )
     return uri
+
+
+def is_whole(uri: str) -> bool:
+    """Return whether an address can be taken apart: its port is a number, its brackets close."""
+    if is_server(uri):
+        try:
+            return urlsplit(uri).port is None or bool(urlsplit(uri).hostname)
+        except ValueError:
+            return False
+    import sqlalchemy
+
+    try:
+        sqlalchemy.make_url(uri)
+    except (ValueError, sqlalchemy.exc.ArgumentError):
+        return False
+    return True
 
 
 def is_server(uri: str) -> bool:

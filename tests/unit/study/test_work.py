@@ -36,6 +36,16 @@ def test_without_a_test_no_permutation_is_counted() -> None:
     assert list(work_lines(plan_of("ridge", permutations=0)))[-1].endswith("no permutation test.")
 
 
+def test_no_more_permutations_are_promised_than_there_are() -> None:
+    """Two sites of two patients who may exchange their scores, and many of one."""
+    plan = plan_of("ridge")
+    alone = (str(number) for number in range(len(plan.patients) - 4))
+    few = replace(plan, site=("a", "a", "b", "b", *alone))
+    line = list(work_lines(few))[-1]
+    assert line.startswith("Up to 3 permutations of ")
+    assert line.endswith("Less than a minute on one core.")
+
+
 def test_a_model_that_an_outcome_cannot_have_has_no_work() -> None:
     plan = plan_of("severity", "ridge")
     without = replace(plan, severity=(None, plan.severity[1]))
