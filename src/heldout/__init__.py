@@ -2,6 +2,7 @@
 
 The way of the data, one module a stage; each may use only those above it::
 
+    arrays        the names that array types have
     errors        the exceptions a user can meet
     findings      what a numbered check saw
     spec          the experiment file: composed, overridden, validated

@@ -14,60 +14,60 @@ from heldout.inference import LEVEL, Cell, area, percent, probability
 from heldout.models import models_of
 from heldout.record import OutcomeFacts, RunRecord
 
-__all__ = ["CHECKS", "run_checks"]
-
-ENOUGH_EVENTS_PER_FEATURE = 10
-ATTRITION_WORTH_SAYING = 0.10
-ENOUGH_TO_CALIBRATE = 30
+_ENOUGH_EVENTS_PER_FEATURE = 10
+_ATTRITION_WORTH_SAYING = 0.10
+_ENOUGH_TO_CALIBRATE = 30
 TOO_GOOD, SMALL = 0.95, 100
 
-Result = tuple[str, str]
+_Result = tuple[str, str]
 
 
-def evaluated(record: RunRecord) -> list[OutcomeFacts]:
+def _evaluated(record: RunRecord) -> list[OutcomeFacts]:
     """Return the outcomes that were evaluated."""
     return [outcome for outcome in record.outcomes if outcome.status == "evaluated"]
 
 
-def classes(record: RunRecord) -> list[OutcomeFacts]:
+def _classes(record: RunRecord) -> list[OutcomeFacts]:
     """Return the outcomes of yes and no that were evaluated; a number has no events."""
-    return [outcome for outcome in evaluated(record) if outcome.kind == "class"]
+    return [outcome for outcome in _evaluated(record) if outcome.kind == "class"]
 
 
-def spoken(outcome: OutcomeFacts) -> str:
+def _spoken(outcome: OutcomeFacts) -> str:
     """Return an outcome at its follow-up as it is spoken of."""
     return f"{outcome.name.replace('_', ' ')} at {outcome.follow_up}"
 
 
-def informative(outcome: OutcomeFacts) -> int:
+def _informative(outcome: OutcomeFacts) -> int:
     """Return how many patients inform a model: of a number all, of an event the rarer class."""
     if outcome.kind == "number":
         return outcome.n
     return min(outcome.events, outcome.n - outcome.events)
 
 
-def events_per_feature(record: RunRecord) -> Result:
+def _events_per_feature(record: RunRecord) -> _Result:
     """Call a study exploratory below ten events per candidate feature (Riley et al. 2020)."""
     n_features = len(record.features)
-    ratios = {spoken(outcome): informative(outcome) / n_features for outcome in evaluated(record)}
-    low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
+    ratios = {
+        _spoken(outcome): _informative(outcome) / n_features for outcome in _evaluated(record)
+    }
+    low = {name: ratio for name, ratio in ratios.items() if ratio < _ENOUGH_EVENTS_PER_FEATURE}
     if not low:
         return "passed", "Every outcome has ten or more events per candidate feature."
     listed = "; ".join(f"{name} {ratio:.1f}" for name, ratio in low.items())
-    patients = "" if classes(record) == evaluated(record) else ", or patients of a number,"
+    patients = "" if _classes(record) == _evaluated(record) else ", or patients of a number,"
     return (
         "issue",
         f"Events{patients} per candidate feature ({n_features} features): {listed}. Below "
-        f"{ENOUGH_EVENTS_PER_FEATURE}, results are exploratory.",
+        f"{_ENOUGH_EVENTS_PER_FEATURE}, results are exploratory.",
     )
 
 
-def attrition(record: RunRecord) -> Result:
+def _attrition(record: RunRecord) -> _Result:
     """Name follow-ups at which more than a tenth of the patients was not observed."""
     lost = {
-        spoken(outcome): 1 - outcome.n / record.n_patients
+        _spoken(outcome): 1 - outcome.n / record.n_patients
         for outcome in record.outcomes
-        if 1 - outcome.n / record.n_patients > ATTRITION_WORTH_SAYING
+        if 1 - outcome.n / record.n_patients > _ATTRITION_WORTH_SAYING
     }
     if not lost:
         return "passed", "At most a tenth of the patients is missing at any follow-up."
@@ -79,11 +79,11 @@ def attrition(record: RunRecord) -> Result:
     )
 
 
-def coupling(record: RunRecord) -> Result:
+def _coupling(record: RunRecord) -> _Result:
     """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962)."""
     coupled = [
-        f"{spoken(outcome)}{by_arithmetic(record, outcome)}"
-        for outcome in evaluated(record)
+        f"{_spoken(outcome)}{_by_arithmetic(record, outcome)}"
+        for outcome in _evaluated(record)
         if outcome.from_baseline
     ]
     if not coupled:
@@ -95,7 +95,7 @@ def coupling(record: RunRecord) -> Result:
     )
 
 
-def by_arithmetic(record: RunRecord, outcome: OutcomeFacts) -> str:
+def _by_arithmetic(record: RunRecord, outcome: OutcomeFacts) -> str:
     """Return what the baseline score alone reaches of an outcome; nothing if it is unknown."""
     place = (outcome.name, outcome.follow_up)
     for cell in record.headline:
@@ -106,29 +106,29 @@ def by_arithmetic(record: RunRecord, outcome: OutcomeFacts) -> str:
     return ""
 
 
-def calibration(record: RunRecord) -> Result:
+def _calibration(record: RunRecord) -> _Result:
     """Refuse calibration slopes and curves below thirty patients in the rarer class."""
     few = [
-        f"{spoken(outcome)} ({informative(outcome)})"
-        for outcome in classes(record)
-        if informative(outcome) < ENOUGH_TO_CALIBRATE
+        f"{_spoken(outcome)} ({_informative(outcome)})"
+        for outcome in _classes(record)
+        if _informative(outcome) < _ENOUGH_TO_CALIBRATE
     ]
     if not few:
         return "not_applicable", "Calibration curves are not drawn by this version."
     return (
         "tip",
-        f"Patients in the rarer class: {', '.join(few)}. Below {ENOUGH_TO_CALIBRATE} calibration "
+        f"Patients in the rarer class: {', '.join(few)}. Below {_ENOUGH_TO_CALIBRATE} calibration "
         "cannot be assessed; probabilities are uncalibrated scores.",
     )
 
 
-def declined(record: RunRecord) -> Result:
+def _declined(record: RunRecord) -> _Result:
     """Repeat why outcomes could not be evaluated."""
     reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
     return ("issue", " ".join(reasons)) if reasons else ("passed", "Every outcome was evaluated.")
 
 
-def best_of_table(record: RunRecord) -> Result:
+def _best_of_table(record: RunRecord) -> _Result:
     """Set the highest figure of the table, which is no estimate, beside the headline."""
     sentences = []
     for kind, figures in (("class", "AUCs"), ("number", "shares of variance explained")):
@@ -138,9 +138,9 @@ def best_of_table(record: RunRecord) -> Result:
         best = max(cells, key=lambda cell: cell.estimate or 0.0)
         label = models_of(record.experiment)[best.model].for_kind(best.kind).label
         sentences.append(
-            f"The highest of {len(cells)} {figures} is {figure(best)} ({label}, {best.outcome} at "
+            f"The highest of {len(cells)} {figures} is {_figure(best)} ({label}, {best.outcome} at "
             f"{best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
-            f"the folds reaches {figure(matching(record.headline, best))} there."
+            f"the folds reaches {_figure(_matching(record.headline, best))} there."
         )
     test = record.permutation
     if test is not None and test.best_mean is not None and test.best_high is not None:
@@ -151,18 +151,18 @@ def best_of_table(record: RunRecord) -> Result:
     return "tip", " ".join(sentences)
 
 
-def figure(cell: Cell) -> str:
+def _figure(cell: Cell) -> str:
     """Return the figure that decides, as it is printed."""
     return f"{percent(cell.r2)} %" if cell.kind == "number" else area(cell.auc or 0.0)
 
 
-def matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
+def _matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
     """Return the headline of a cell's outcome and follow-up."""
     place = (cell.outcome, cell.follow_up)
     return next(one for one in headline if (one.outcome, one.follow_up) == place)
 
 
-def convergence(record: RunRecord) -> Result:
+def _convergence(record: RunRecord) -> _Result:
     """Count final fits whose solver stopped at its limit of iterations."""
     failed = record.choices[~record.choices["converged"].astype(bool)]
     if failed.empty:
@@ -176,10 +176,10 @@ def convergence(record: RunRecord) -> Result:
     return "issue", f"Final fits that did not converge: {listed}."
 
 
-def too_good(record: RunRecord) -> Result:
+def _too_good(record: RunRecord) -> _Result:
     """Suspect an AUC or an R squared of .95 at under a hundred patients: more often a leak."""
     suspects = [
-        f"{cell.outcome} at {cell.follow_up} ({figure(cell)})"
+        f"{cell.outcome} at {cell.follow_up} ({_figure(cell)})"
         for cell in record.headline
         if cell.estimate is not None and cell.estimate >= TOO_GOOD and cell.n < SMALL
     ]
@@ -188,7 +188,7 @@ def too_good(record: RunRecord) -> Result:
     return "issue", f"Too good for so few patients: {', '.join(suspects)}. Look for a leak first."
 
 
-def permutation_test(record: RunRecord) -> Result:
+def _permutation_test(record: RunRecord) -> _Result:
     """Say how the permutation test was made; without one an interval is a hint."""
     test = record.permutation
     if test is None:
@@ -221,7 +221,7 @@ def permutation_test(record: RunRecord) -> Result:
     return "passed", words
 
 
-def later_inclusion(record: RunRecord) -> Result:
+def _later_inclusion(record: RunRecord) -> _Result:
     """Name inclusion rules that look at a follow-up: whoever left is no longer counted."""
     cohort = record.experiment.get("cohort", {})
     days = {name: visit["day"] for name, visit in cohort.get("visits", {}).items()}
@@ -240,17 +240,17 @@ def later_inclusion(record: RunRecord) -> Result:
     )
 
 
-CHECKS: dict[str, tuple[str, Callable[[RunRecord], Result]]] = {
-    "HO001": ("Events per feature", events_per_feature),
-    "HO002": ("Attrition", attrition),
-    "HO003": ("Baseline inside the outcome", coupling),
-    "HO004": ("Calibration", calibration),
-    "HO005": ("Outcomes not evaluated", declined),
-    "HO006": ("Best of the table", best_of_table),
-    "HO007": ("Convergence", convergence),
-    "HO008": ("Too good to be true", too_good),
-    "HO009": ("Permutation test", permutation_test),
-    "HO010": ("Inclusion after baseline", later_inclusion),
+CHECKS: dict[str, tuple[str, Callable[[RunRecord], _Result]]] = {
+    "HO001": ("Events per feature", _events_per_feature),
+    "HO002": ("Attrition", _attrition),
+    "HO003": ("Baseline inside the outcome", _coupling),
+    "HO004": ("Calibration", _calibration),
+    "HO005": ("Outcomes not evaluated", _declined),
+    "HO006": ("Best of the table", _best_of_table),
+    "HO007": ("Convergence", _convergence),
+    "HO008": ("Too good to be true", _too_good),
+    "HO009": ("Permutation test", _permutation_test),
+    "HO010": ("Inclusion after baseline", _later_inclusion),
 }
 
 

@@ -24,23 +24,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "CohortError",
-    "DesignError",
-    "ExportError",
-    "FeatureError",
-    "InstrumentError",
-    "OutcomeError",
-    "RecordError",
-    "SpecError",
-    "StudyError",
-    "TrackingError",
-    "a_few",
-    "did_you_mean",
-    "raise_faults",
-    "unknown_name",
-]
-
 
 class StudyError(Exception):
     """The study could not be carried out; the message says why and what to do.

@@ -10,13 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.models import Model, predict_patients
-
-__all__ = ["explain_patients"]
-
-Floats = NDArray[np.float64]
 
 
 def explain_patients(
@@ -66,12 +62,12 @@ def explain_patients(
     # All of the training patients: the masker's default would draw 100 of them.
     masker = shap.maskers.Independent(known, max_samples=len(known))
     if model.explainer == "linear":
-        explainer = shap.LinearExplainer(linear_of(estimator), masker)
+        explainer = shap.LinearExplainer(_linear_of(estimator), masker)
     else:
         explainer = shap.TreeExplainer(
             estimator, masker, feature_perturbation="interventional", model_output="raw"
         )
-        explainer.model.thresholds = narrowed(explainer.model.thresholds)
+        explainer.model.thresholds = _narrowed(explainer.model.thresholds)
     values = np.asarray(explainer.shap_values(prepared), dtype=np.float64)
     base = np.asarray(explainer.expected_value, dtype=np.float64).reshape(-1)
     if values.ndim == 3:
@@ -79,7 +75,7 @@ def explain_patients(
     return values, np.full(len(prepared), base[0])
 
 
-def narrowed(thresholds: Floats) -> Floats:
+def _narrowed(thresholds: Floats) -> Floats:
     """Return thresholds of trees that single precision holds and that part its numbers alike.
 
     SHAP's walk rounds them to the nearest, on to a patient's value if that is close above; the
@@ -90,7 +86,7 @@ def narrowed(thresholds: Floats) -> Floats:
     return np.where(nearest > thresholds, below, nearest).astype(np.float64)
 
 
-def linear_of(estimator: Any) -> Any:
+def _linear_of(estimator: Any) -> Any:
     """Return a linear model as SHAP takes it; of one on a scaled outcome its line in points."""
     if not hasattr(estimator, "transformer_"):
         return estimator

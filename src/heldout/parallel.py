@@ -28,32 +28,30 @@ from typing import Any, Literal, TypeVar
 
 from heldout.errors import StudyError, raise_faults
 
-__all__ = ["Engine", "as_ended", "code_digest", "dismiss", "versions", "workers_of"]
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 # Units handed out ahead of those that ended, for each worker: none waits for the next.
-AHEAD = 2
+_AHEAD = 2
 # Times a unit is handed out again because its worker died; Dask's own number is the same.
 AGAIN = 3
 # Seconds after which an idle process leaves by itself, also if its parent was killed.
-IDLE = 20
-LEFT_TOO_EARLY = "A worker stopped while some jobs were given to the executor"
+_IDLE = 20
+_LEFT_TOO_EARLY = "A worker stopped while some jobs were given to the executor"
 # Seconds in which a scheduler must answer, and for which a cluster may be without any worker.
-ANSWER = 10
-PATIENCE = 60
+_ANSWER = 10
+_PATIENCE = 60
 # Seconds between looks at what came back from a cluster, or was taken by a process.
-LOOK = 0.005
+_LOOK = 0.005
 # Seconds in which units handed out are taken, some milliseconds as a rule.
-TAKEN = 2
-KEPT = "What is finished is kept; the same command goes on from there."
-LIBRARIES = (
+_TAKEN = 2
+_KEPT = "What is finished is kept; the same command goes on from there."
+_LIBRARIES = (
     "numpy", "scipy", "pandas", "scikit-learn", "xgboost", "numba", "optuna", "shap", "mlflow",
 )  # fmt: skip
 # Of an address -> whether it needs certificates.
-SCHEMES = {"tcp": False, "tls": True, "ws": False, "wss": True}
+_SCHEMES = {"tcp": False, "tls": True, "ws": False, "wss": True}
 # Scheduler -> the most workers that this process saw there at once.
-SEEN: dict[str | None, int] = {}
+_SEEN: dict[str | None, int] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ def versions() -> dict[str, str]:
         Name -> version.
     """
     return {"heldout": metadata.version("heldout")} | {
-        name: metadata.version(name) for name in LIBRARIES
+        name: metadata.version(name) for name in _LIBRARIES
     }
 
 
@@ -124,7 +122,7 @@ def workers_of(engine: Engine) -> int:
     int
         Of a cluster the most that were seen at once; 0 if nothing was handed to it.
     """
-    return engine.count if engine.name == "local" else SEEN.get(engine.scheduler, 0)
+    return engine.count if engine.name == "local" else _SEEN.get(engine.scheduler, 0)
 
 
 def as_ended(
@@ -167,22 +165,22 @@ def as_ended(
     queue = (item for part in (first, remaining) for item in part)
     if engine.name == "dask":
         if first:
-            yield from on_dask(function, context, queue, engine)
+            yield from _on_dask(function, context, queue, engine)
     elif engine.count == 1 or len(first) < 2:
-        with one_thread_each():
+        with _one_thread_each():
             for item in queue:
                 yield item, function(context, item)
     else:
-        with pool(engine.count, threads) as submit:
+        with _pool(engine.count, threads) as submit:
             if threads:
-                yield from handed_out(submit, function, context, queue, engine.count)
+                yield from _handed_out(submit, function, context, queue, engine.count)
             else:
-                yield from handed_out(
-                    submit, unpacked, (function, packed(context)), queue, engine.count
+                yield from _handed_out(
+                    submit, _unpacked, (function, _packed(context)), queue, engine.count
                 )
 
 
-def handed_out(
+def _handed_out(
     submit: Callable[..., Any],
     function: Callable[..., Any],
     context: Any,
@@ -199,7 +197,7 @@ def handed_out(
     deaths: Counter[Item] = Counter()
     try:
         while True:
-            more = islice(items, max(0, AHEAD * workers - len(flying) - len(lost)))
+            more = islice(items, max(0, _AHEAD * workers - len(flying) - len(lost)))
             for item in (*lost, *more):
                 flying[submit(function, context, item)] = item
             lost.clear()
@@ -220,7 +218,7 @@ def handed_out(
                 yield item, result
             deaths.update(lost)
             if max(deaths.values(), default=0) > AGAIN:
-                raise too_many(AGAIN + 1, "Free memory, or run with fewer --workers.")
+                raise _too_many(AGAIN + 1, "Free memory, or run with fewer --workers.")
     except GeneratorExit:
         # Nobody asks any more: what has begun ends, and the rest is not begun.
         for future in flying:
@@ -228,16 +226,16 @@ def handed_out(
         raise
 
 
-def too_many(deaths: int, remedy: str) -> StudyError:
+def _too_many(deaths: int, remedy: str) -> StudyError:
     """Return the error for a unit whose workers die again and again."""
     return StudyError(
         f"A worker was killed {deaths} times at the same unit of work, most often because memory "
-        f"ran out. A unit needs a process that lives until it ends. {remedy} {KEPT}"
+        f"ran out. A unit needs a process that lives until it ends. {remedy} {_KEPT}"
     )
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
+def _one_thread_each() -> Iterator[None]:
     """Hold numerical libraries at one thread: at these sizes more of them cost time."""
     from threadpoolctl import threadpool_limits
 
@@ -246,12 +244,12 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
+def _pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
     """Give a function that hands a unit to a thread or to a process of this machine."""
     if threads:
         from concurrent.futures import ThreadPoolExecutor
 
-        with one_thread_each():
+        with _one_thread_each():
             executor = ThreadPoolExecutor(workers)
             try:
                 yield executor.submit
@@ -265,21 +263,21 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
 
     # Said by a thread of loky when a process leaves just as it is needed; another one takes its
     # place. Where warnings are errors it would end that thread, and the study would wait for ever.
-    warnings.filterwarnings("ignore", LEFT_TOO_EARLY, UserWarning)
+    warnings.filterwarnings("ignore", _LEFT_TOO_EARLY, UserWarning)
     alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
     def processes() -> Any:
         """Return the pool, a new one if a worker of the last one died."""
-        return get_reusable_executor(max_workers=workers, timeout=IDLE, env=alone)
+        return get_reusable_executor(max_workers=workers, timeout=_IDLE, env=alone)
 
-    latest: deque[Any] = deque(maxlen=AHEAD * workers)
+    latest: deque[Any] = deque(maxlen=_AHEAD * workers)
 
     # Whoever starts these lets Ctrl-C through again: here, and not between the workers' starts.
     ensure_running()
     processes()
 
     def submit(*unit: Any) -> Any:
-        with ctrl_c_held_back():
+        with _ctrl_c_held_back():
             try:
                 future = processes().submit(*unit)
             except TerminatedWorkerError:
@@ -295,15 +293,15 @@ def pool(workers: int, threads: bool) -> Iterator[Callable[..., Any]]:
     except BaseException:
         # Whoever stops the study does not wait for units that nobody will read. A thread of loky
         # takes units from a queue; it fails, and says so, if one is still there when all end.
-        until = time.monotonic() + TAKEN
+        until = time.monotonic() + _TAKEN
         while time.monotonic() < until and not all(one.running() or one.done() for one in latest):
-            time.sleep(LOOK)
+            time.sleep(_LOOK)
         processes().shutdown(wait=False, kill_workers=True)
         raise
 
 
 @contextmanager
-def ctrl_c_held_back() -> Iterator[None]:
+def _ctrl_c_held_back() -> Iterator[None]:
     """Let Ctrl-C wait for a moment, and never reach a process or thread that begins in it.
 
     A terminal sends it to all of them. The study ends its processes, which need say nothing.
@@ -322,7 +320,7 @@ def dismiss() -> None:
         loky.get_reusable_executor(reuse=True, kill_workers=True).shutdown(kill_workers=True)
 
 
-def packed(context: Any) -> bytes:
+def _packed(context: Any) -> bytes:
     """Return a context as bytes, functions of the moment included."""
     from cloudpickle import dumps
 
@@ -331,52 +329,52 @@ def packed(context: Any) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def context_of(content: bytes) -> Any:
+def _context_of(content: bytes) -> Any:
     """Return the context of bytes that this program sent to itself, once a worker."""
     from cloudpickle import loads
 
     return loads(content)
 
 
-def unpacked(sent: tuple[Callable[..., Any], bytes], item: Any) -> Any:
+def _unpacked(sent: tuple[Callable[..., Any], bytes], item: Any) -> Any:
     """Return a unit's result in a worker."""
     function, content = sent
-    with one_thread_each():
-        return function(context_of(content), item)
+    with _one_thread_each():
+        return function(_context_of(content), item)
 
 
-def on_dask(
+def _on_dask(
     function: Callable[[Any, Item], Result],
     context: Any,
     items: Iterator[Item],
     engine: Engine,
 ) -> Iterator[tuple[Item, Result]]:
     """Yield units that a Dask cluster carries out."""
-    with hushed(), connected(engine) as client:
+    with _hushed(), _connected(engine) as client:
         from distributed import CancelledError, KilledWorker, as_completed
 
         ours = identity()
-        check_workers(client, ours, engine)
-        cluster = Cluster(client, engine)
+        _check_workers(client, ours, engine)
+        cluster = _Cluster(client, engine)
         with warnings.catch_warnings():
             # A large context is sent once all the same.
             warnings.simplefilter("ignore")
             # As a unit of its own: the scheduler makes it again if its worker dies.
-            shared = client.submit(bytes, packed(context), pure=False)
+            shared = client.submit(bytes, _packed(context), pure=False)
         flying: dict[Any, Item] = {}
         # Results are fetched as soon as they are there: what lies at a worker dies with it.
         back = as_completed(loop=client.loop, with_results=True, raise_errors=False)
         try:
             while True:
-                for item in islice(items, max(0, AHEAD * cluster.workers() - len(flying))):
-                    one = client.submit(unit_on_dask, ours, function, shared, item, pure=False)
+                for item in islice(items, max(0, _AHEAD * cluster.workers() - len(flying))):
+                    one = client.submit(_unit_on_dask, ours, function, shared, item, pure=False)
                     flying[one] = item
                     back.add(one)
                 if not flying:
                     return
                 waited_since = time.monotonic()
                 while not back.has_ready() and time.monotonic() - waited_since < 1:
-                    time.sleep(LOOK)
+                    time.sleep(_LOOK)
                 for future, result in back.next_batch(block=False):
                     if future.status == "error":
                         raise result[1]
@@ -386,10 +384,10 @@ def on_dask(
         except CancelledError:
             raise cluster.gone() from None
         except KilledWorker:
-            raise too_many(AGAIN + 1, "Give the cluster's workers more memory.") from None
+            raise _too_many(AGAIN + 1, "Give the cluster's workers more memory.") from None
 
 
-class Cluster:
+class _Cluster:
     """What is known of a cluster while units are on it; no worker for a minute is its end."""
 
     def __init__(self, client: Any, engine: Engine) -> None:
@@ -411,13 +409,13 @@ class Cluster:
                 self.count, self.asked = len(self.client.nthreads()), now
             except OSError:
                 raise self.gone() from None
-            SEEN[self.scheduler] = max(self.count, SEEN.get(self.scheduler, 0))
+            _SEEN[self.scheduler] = max(self.count, _SEEN.get(self.scheduler, 0))
         if self.count:
             self.alive = now
-        elif now - self.alive > PATIENCE:
+        elif now - self.alive > _PATIENCE:
             raise StudyError(
-                f"--scheduler {self.scheduler}: no Dask worker for {PATIENCE} s. At least one must "
-                f"run. Start some: dask worker {self.scheduler} --nthreads 1. {KEPT}"
+                f"--scheduler {self.scheduler}: no Dask worker for {_PATIENCE} s. At least one "
+                f"must run. Start some: dask worker {self.scheduler} --nthreads 1. {_KEPT}"
             )
         return max(1, self.count)
 
@@ -425,12 +423,12 @@ class Cluster:
         """Return the error for a scheduler that ended before the study."""
         return StudyError(
             f"--scheduler {self.scheduler}: the Dask scheduler is gone. It must run until the "
-            f"study ends. Start it and its workers again. {KEPT}"
+            f"study ends. Start it and its workers again. {_KEPT}"
         )
 
 
 @contextmanager
-def connected(engine: Engine) -> Iterator[Any]:
+def _connected(engine: Engine) -> Iterator[Any]:
     """Give a client of a scheduler, or say that there is none."""
     try:
         from distributed import Client
@@ -443,23 +441,23 @@ def connected(engine: Engine) -> Iterator[Any]:
         f"--scheduler {engine.scheduler}: no Dask scheduler answers there. The address of one "
         "that runs is required, such as tcp://127.0.0.1:8786. Start one: dask scheduler."
     )
-    check_scheme(str(engine.scheduler), nobody)
+    _check_scheme(str(engine.scheduler), nobody)
     try:
-        client = Client(engine.scheduler, timeout=f"{ANSWER}s", set_as_default=False)
+        client = Client(engine.scheduler, timeout=f"{_ANSWER}s", set_as_default=False)
     except (OSError, ValueError):
         raise nobody from None
     with client:
         yield client
 
 
-def check_scheme(address: str, nobody: StudyError) -> None:
+def _check_scheme(address: str, nobody: StudyError) -> None:
     """Raise StudyError for a way of talking that is not set up; a client fails late, and long."""
     from distributed.security import Security
 
     scheme = address.partition("://")[0] if "://" in address else "tcp"
-    if scheme not in SCHEMES:
+    if scheme not in _SCHEMES:
         raise nobody
-    if SCHEMES[scheme] and Security().get_connection_args("client")["ssl_context"] is None:
+    if _SCHEMES[scheme] and Security().get_connection_args("client")["ssl_context"] is None:
         raise StudyError(
             f"--scheduler {address}: Dask knows no certificates. Those of the cluster are required "
             "for an encrypted address. Set distributed.comm.tls (ca-file, client.cert, client.key) "
@@ -468,9 +466,9 @@ def check_scheme(address: str, nobody: StudyError) -> None:
 
 
 @contextmanager
-def hushed() -> Iterator[None]:
+def _hushed() -> Iterator[None]:
     """Keep what Dask's client logs from the terminal: what matters is raised, and said once."""
-    import_quietly("distributed")
+    _import_quietly("distributed")
     names = [*logging.root.manager.loggerDict, "asyncio"]
     loggers = [
         logging.getLogger(name)
@@ -487,7 +485,7 @@ def hushed() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def import_quietly(name: str) -> None:
+def _import_quietly(name: str) -> None:
     """Import a library if it is there, so that its loggers are."""
     from importlib import import_module
 
@@ -518,7 +516,7 @@ def unfit(ours: Mapping[str, str], dask_worker: Any) -> str | None:
     return None
 
 
-def check_workers(client: Any, ours: Mapping[str, str], engine: Engine) -> None:
+def _check_workers(client: Any, ours: Mapping[str, str], engine: Engine) -> None:
     """Raise StudyError if a worker may not do units of a study."""
     said = client.run(unfit, ours, on_error="return")
     faults = []
@@ -533,7 +531,7 @@ def check_workers(client: Any, ours: Mapping[str, str], engine: Engine) -> None:
     raise_faults(StudyError, faults)
 
 
-def unit_on_dask(
+def _unit_on_dask(
     ours: Mapping[str, str],
     function: Callable[..., Any],
     content: bytes,
@@ -545,5 +543,5 @@ def unit_on_dask(
     worker = get_worker()
     fault = unfit(ours, worker)
     if fault is not None:
-        raise StudyError(f"Dask's worker {worker.address} {fault}. {KEPT}")
-    return unpacked((function, content), item)
+        raise StudyError(f"Dask's worker {worker.address} {fault}. {_KEPT}")
+    return _unpacked((function, content), item)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.cohort import Cohort
 from heldout.cohort.words import how_many
 from heldout.errors import a_few
@@ -24,26 +25,22 @@ from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.outcomes import Outcome
 from heldout.spec import Experiment, InstrumentKey
 
-__all__ = ["DATA_CHECKS", "check_data"]
-
-Floats = NDArray[np.float64]
-
 # A reported score may be rounded to one decimal; sums differ by whole points.
-ROUNDING = 0.051
+_ROUNDING = 0.051
 LEAST_COMPARED, ALIKE, FEWEST_EQUAL = 8, 0.95, 3
 # Where nearly all answer the same, agreeing says nothing.
-COMMONEST = 0.8
+_COMMONEST = 0.8
 FEWEST_TO_CORRELATE, CONTRADICTS, Z_99 = 20, -0.5, 2.576
-MISSING_WORTH_SAYING = 0.2
+_MISSING_WORTH_SAYING = 0.2
 FEWEST_LOST, SAME_PATIENTS = 3, 0.9
 FEWEST_ANSWERS, FEWEST_ITEMS, FEWEST_SCORES, SMALL_PART = 100, 5, 10, 0.15
-MOST_LISTED = 12
+_MOST_LISTED = 12
 
-Result = tuple[str, str] | tuple[str, str, tuple[str, ...]]
+_Result = tuple[str, str] | tuple[str, str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Data:
+class _Data:
     """All that a check may look at; as in `check_data`."""
 
     experiment: Experiment
@@ -53,17 +50,17 @@ class Data:
     matrix: FeatureMatrix
 
 
-def simulated(data: Data) -> Result:
+def _simulated(data: _Data) -> _Result:
     """Say that the data are simulated."""
     if data.cohort.spec.simulated:
         return "issue", "The data are simulated. Nothing found here is about people."
     return "not_applicable", "The cohort file does not call the data simulated."
 
 
-def disagreeing_scores(data: Data) -> Result:
+def _disagreeing_scores(data: _Data) -> _Result:
     """Compare scores of the table with what their items make, and count those not used."""
     reported, values = data.cohort.reported, data.cohort.values
-    compared = [place for place in places_of(reported) if place in values.columns]
+    compared = [place for place in _places_of(reported) if place in values.columns]
     if not compared:
         return "not_applicable", "No score stands beside the items it is made of."
     apart: list[str] = []
@@ -72,7 +69,7 @@ def disagreeing_scores(data: Data) -> Result:
     for name, visit, item in compared:
         given, made = reported[(name, visit, item)], values[(name, visit, item)]
         gap = (given - made).astype("float64").abs()
-        differ, lone = gap > ROUNDING, given.notna() & made.isna()
+        differ, lone = gap > _ROUNDING, given.notna() & made.isna()
         if differ.any():
             both = int(gap.notna().sum())
             apart.append(f"{name} at {visit} for {int(differ.sum())} of {both} patients")
@@ -83,13 +80,13 @@ def disagreeing_scores(data: Data) -> Result:
     texts = []
     if apart:
         texts.append(
-            f"The table's score is not what the items make: {listed(apart)}. The score made of the "
-            "items is used. Look for an error of scoring or of entry."
+            f"The table's score is not what the items make: {_listed(apart)}. The score made of "
+            "the items is used. Look for an error of scoring or of entry."
         )
     if unused:
         texts.append(
-            f"The table has a score where items are missing: {listed(unused)}. It is not used, and "
-            "the score is missing. Enter the items, prorate, or read the score alone."
+            f"The table has a score where items are missing: {_listed(unused)}. It is not used, "
+            "and the score is missing. Enter the items, prorate, or read the score alone."
         )
     if not texts:
         n = how_many(len(compared), "reported score agrees", "reported scores agree")
@@ -97,12 +94,12 @@ def disagreeing_scores(data: Data) -> Result:
     return "issue", " ".join(texts), tuple(sorted(who))
 
 
-def alike_patients(data: Data) -> Result:
+def _alike_patients(data: _Data) -> _Result:
     """Look for patients who are entered twice: the same values nearly everywhere."""
-    codes = telling_codes(data.cohort)
+    codes = _telling_codes(data.cohort)
     identical: list[str] = []
     close: list[str] = []
-    for first, second, share in alike_pairs(codes):
+    for first, second, share in _alike_pairs(codes):
         pair = f"{data.cohort.patients[first]} and {data.cohort.patients[second]}"
         (identical if share == 1 else close).append(pair)
     if identical or close:
@@ -115,11 +112,11 @@ def alike_patients(data: Data) -> Result:
             (*identical, *close),
         )
     if codes.shape[1] < LEAST_COMPARED:
-        return equal_patients(data.cohort, codes)
+        return _equal_patients(data.cohort, codes)
     return "passed", f"No two patients are alike in {codes.shape[1]} columns."
 
 
-def equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Result:
+def _equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> _Result:
     """Look for patients who are equal in all of a few columns, where chance hardly makes such."""
     n_columns = codes.shape[1]
     if n_columns < FEWEST_EQUAL:
@@ -148,24 +145,24 @@ def equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Result:
     )
 
 
-def telling_codes(cohort: Cohort) -> NDArray[np.int64]:
+def _telling_codes(cohort: Cohort) -> NDArray[np.int64]:
     """Return the table's values as codes, -1 where missing; only columns that tell apart."""
     values, given = cohort.values, {(one.name, one.visit, one.item) for one in cohort.sources}
     itemised = {(one.declared, one.visit) for one in cohort.sources if one.item}
     columns = []
-    for name, visit, item in places_of(values):
+    for name, visit, item in _places_of(values):
         # A score is made of its items: it would count them twice.
         made = item == 0 and (name.partition(".")[0], visit) in itemised
         if made or (name, visit, item) not in given:
             continue
         codes = pd.factorize(values[(name, visit, item)])[0].astype(np.int64)
         counts = np.bincount(codes[codes >= 0])
-        if len(counts) > 1 and counts.max() <= COMMONEST * counts.sum():
+        if len(counts) > 1 and counts.max() <= _COMMONEST * counts.sum():
             columns.append(codes)
     return np.column_stack(columns) if columns else np.empty((len(values), 0), dtype=np.int64)
 
 
-def alike_pairs(codes: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
+def _alike_pairs(codes: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
     """Yield two patients and the share of equal values among those that both have."""
     for first in range(len(codes) - 1):
         others = codes[first + 1 :]
@@ -176,7 +173,7 @@ def alike_pairs(codes: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
             yield first, first + 1 + int(place), float(share[place])
 
 
-def directions(data: Data) -> Result:
+def _directions(data: _Data) -> _Result:
     """Look for a scale whose declared direction contradicts the outcome's.
 
     Patients who improve on the outcome's scale should not worsen on another one. Changes since
@@ -198,14 +195,14 @@ def directions(data: Data) -> Result:
     for name, scale in scales.items():
         if scale.column == reference.column:
             continue
-        rho, n, words = agreement(data.cohort, reference, scale)
+        rho, n, words = _agreement(data.cohort, reference, scale)
         n_compared += n >= FEWEST_TO_CORRELATE
-        if contradicts(rho, n):
+        if _contradicts(rho, n):
             found.append(f"{name} ({words}, {n} patients)")
     if found:
         return (
             "issue",
-            f"Declared directions contradict {reference.name}: {listed(found)} go the other way. "
+            f"Declared directions contradict {reference.name}: {_listed(found)} go the other way. "
             "Look whether items were reversed twice or not at all, or 'higher_is' is wrong.",
         )
     if not n_compared:
@@ -214,17 +211,17 @@ def directions(data: Data) -> Result:
     return "passed", f"The direction of {told} not contradict {reference.name}."
 
 
-def agreement(cohort: Cohort, one: Scale, other: Scale) -> tuple[float, int, str]:
+def _agreement(cohort: Cohort, one: Scale, other: Scale) -> tuple[float, int, str]:
     """Return the rank correlation of improvement on two scales, in how many, and of what."""
     baseline, days = cohort.spec.baseline, cohort.spec.visits
     if not (cohort.has(one.name, baseline) and cohort.has(other.name, baseline)):
         return 0.0, 0, ""
-    start = [well(cohort, scale, baseline) for scale in (one, other)]
+    start = [_well(cohort, scale, baseline) for scale in (one, other)]
     choices = [(start, "at baseline")]
     for visit in days:
         later = days[visit].day > days[baseline].day
         if later and cohort.has(one.name, visit) and cohort.has(other.name, visit):
-            ends = [well(cohort, scale, visit) for scale in (one, other)]
+            ends = [_well(cohort, scale, visit) for scale in (one, other)]
             changes = [end - begin for end, begin in zip(ends, start, strict=True)]
             choices.append((changes, f"changes up to {visit}"))
     # Changes where there are enough of them, and the largest number of patients among these.
@@ -238,19 +235,19 @@ def agreement(cohort: Cohort, one: Scale, other: Scale) -> tuple[float, int, str
     return float(np.corrcoef(ranks[0], ranks[1])[0, 1]), n, words
 
 
-def well(cohort: Cohort, scale: Scale, visit: str) -> Floats:
+def _well(cohort: Cohort, scale: Scale, visit: str) -> Floats:
     """Return a scale turned so that higher is better."""
     return cohort.numbers(scale.name, visit) * (1 if scale.higher_is == "better" else -1)
 
 
-def contradicts(rho: float, n: int) -> bool:
+def _contradicts(rho: float, n: int) -> bool:
     """Return whether a rank correlation is surely and strongly negative."""
     if rho > CONTRADICTS or n < FEWEST_TO_CORRELATE:
         return False
     return bool(np.arctanh(max(rho, -0.999)) + Z_99 * np.sqrt(1.06 / (n - 3)) < 0)
 
 
-def constant_features(data: Data) -> Result:
+def _constant_features(data: _Data) -> _Result:
     """Name features that are the same in all patients, or that nobody has."""
     table = data.matrix.table
     names = [name for name in data.matrix.names if not table[name].max() > table[name].min()]
@@ -258,12 +255,12 @@ def constant_features(data: Data) -> Result:
         return "passed", "Every feature differs between patients."
     return (
         "issue",
-        f"The same in all patients who have it: {listed(names)}. A feature that does not differ "
+        f"The same in all patients who have it: {_listed(names)}. A feature that does not differ "
         "predicts nothing; remove it.",
     )
 
 
-def later_columns(data: Data) -> Result:
+def _later_columns(data: _Data) -> _Result:
     """Name what is declared but known only after the prediction is made."""
     visits, known_at = data.cohort.spec.visits, data.experiment.landmark
     of_outcomes = {outcome.column for outcome in data.outcomes}
@@ -279,25 +276,25 @@ def later_columns(data: Data) -> Result:
     return (
         "tip",
         f"Known only after the prediction is made at '{known_at}', and therefore no features: "
-        f"{listed(words)}.",
+        f"{_listed(words)}.",
     )
 
 
-def missing_features(data: Data) -> Result:
+def _missing_features(data: _Data) -> _Result:
     """Name features that more than a fifth of the patients lack."""
     n_patients = len(data.matrix.table)
     missing = {name: int(n) for name, n in data.matrix.table.isna().sum().items()}
-    many = [f"{name} {n}" for name, n in missing.items() if n > MISSING_WORTH_SAYING * n_patients]
+    many = [f"{name} {n}" for name, n in missing.items() if n > _MISSING_WORTH_SAYING * n_patients]
     if not many:
         return "passed", "At most a fifth of the patients lacks any feature."
     return (
         "issue",
-        f"Missing in more than a fifth of {n_patients} patients: {listed(many)}. These values "
+        f"Missing in more than a fifth of {n_patients} patients: {_listed(many)}. These values "
         "are imputed inside the folds; a feature that is mostly imputed is hardly measured.",
     )
 
 
-def missing_with_dropout(data: Data) -> Result:
+def _missing_with_dropout(data: _Data) -> _Result:
     """Name features missing in the very patients who miss a follow-up."""
     table, found, n_lost = data.matrix.table, {}, 0
     for outcome in data.outcomes:
@@ -314,7 +311,7 @@ def missing_with_dropout(data: Data) -> Result:
     if found:
         return (
             "issue",
-            f"Missing in the patients who miss the follow-up: {listed(found.values())}. Either it "
+            f"Missing in the patients who miss the follow-up: {_listed(found.values())}. Either it "
             "was entered afterwards, for those who came back, or whoever did not answer left: "
             "its presence tells who was observed.",
         )
@@ -323,11 +320,11 @@ def missing_with_dropout(data: Data) -> Result:
     return "passed", "No feature is missing in just the patients who miss a follow-up."
 
 
-def suspicious_codes(data: Data) -> Result:
+def _suspicious_codes(data: _Data) -> _Result:
     """Look for codes read as values, another coding of items, and answers that were not asked."""
     coded = [notice for notice in data.cohort.noticed if notice.code == "HO023"]
     who = {patient for notice in coded for patient in notice.who}
-    narrow, skipped = narrow_answers(data), []
+    narrow, skipped = _narrow_answers(data), []
     for column, visit, patients in contradictions(data.cohort, data.keys):
         n = how_many(len(patients), "patient")
         skipped.append(f"{column} at {visit} contradicts its skip rule in {n}")
@@ -335,18 +332,18 @@ def suspicious_codes(data: Data) -> Result:
     texts = []
     if coded:
         texts.append(
-            f"Codes may have been read as values: {listed(one.text for one in coded)}. Declare "
+            f"Codes may have been read as values: {_listed(one.text for one in coded)}. Declare "
             "what means 'not observed' under 'missing' beside 'file', give the column its 'range', "
             "and compare codes with the file's labels."
         )
     if narrow:
         texts.append(
-            f"Check the coding: {listed(narrow)}. Items may be coded from 1 where the key counts "
+            f"Check the coding: {_listed(narrow)}. Items may be coded from 1 where the key counts "
             "from 0, or a mean of items may stand where their sum is declared."
         )
     if skipped:
         texts.append(
-            f"Check the forms: {listed(skipped)}. Items that by the rule were not asked were "
+            f"Check the forms: {_listed(skipped)}. Items that by the rule were not asked were "
             "answered above 0; the score follows the key's rule."
         )
     if not texts:
@@ -354,12 +351,12 @@ def suspicious_codes(data: Data) -> Result:
     return "issue" if coded else "tip", " ".join(texts), tuple(sorted(who))
 
 
-def narrow_answers(data: Data) -> list[str]:
+def _narrow_answers(data: _Data) -> list[str]:
     """Return items coded from 1 instead of 0, and means where sums are declared."""
     cohort = data.cohort
     found = [
         f"no answer to {n_items} items of {column} is ever {key.item_min}"
-        for column, key, n_items, seen in itemised(data)
+        for column, key, n_items, seen in _itemised(data)
         if seen.size >= FEWEST_ANSWERS and n_items >= FEWEST_ITEMS and not seen.any()
     ]
     reported = [(one.name, one.visit) for one in cohort.sources if not one.item]
@@ -377,7 +374,7 @@ def narrow_answers(data: Data) -> list[str]:
     return found
 
 
-def prorated_scores(data: Data) -> Result:
+def _prorated_scores(data: _Data) -> _Result:
     """Count the scores of which a part was filled in with the person's own mean."""
     audits = audit_scores(data.cohort, data.keys)
     if not audits:
@@ -388,17 +385,17 @@ def prorated_scores(data: Data) -> Result:
     found = [f"{one.name} at {one.visit} {len(one.prorated)} of {one.scored}" for one in touched]
     return (
         "tip",
-        f"Scores with missing items filled in by the person's mean: {listed(found)}. Say so where "
+        f"Scores with missing items filled in by the person's mean: {_listed(found)}. Say so where "
         "you report them.",
         tuple(sorted({name for one in touched for name in one.prorated})),
     )
 
 
-def itemised(data: Data) -> Iterator[tuple[str, InstrumentKey, int, NDArray[np.bool_]]]:
+def _itemised(data: _Data) -> Iterator[tuple[str, InstrumentKey, int, NDArray[np.bool_]]]:
     """Yield each questionnaire given as items, and which of its answers are the lowest one."""
     values = data.cohort.values
     for column, declared in data.cohort.spec.columns.items():
-        places = [place for place in places_of(values) if place[0] == column and place[2] > 0]
+        places = [place for place in _places_of(values) if place[0] == column and place[2] > 0]
         if declared.instrument is None or not places:
             continue
         key = data.keys[declared.instrument]
@@ -407,27 +404,27 @@ def itemised(data: Data) -> Iterator[tuple[str, InstrumentKey, int, NDArray[np.b
         yield column, key, len({place[2] for place in places}), lowest
 
 
-def places_of(values: pd.DataFrame) -> list[tuple[str, str, int]]:
+def _places_of(values: pd.DataFrame) -> list[tuple[str, str, int]]:
     """Return name, visit and item of every column."""
     return [(str(place[0]), str(place[1]), int(place[2])) for place in values.columns]
 
 
-def listed(found: Iterable[str]) -> str:
+def _listed(found: Iterable[str]) -> str:
     """Return what was found as one text, shortened where it is long."""
-    return a_few(found, MOST_LISTED)
+    return a_few(found, _MOST_LISTED)
 
 
-DATA_CHECKS: dict[str, tuple[str, Callable[[Data], Result]]] = {
-    "HO015": ("Simulated data", simulated),
-    "HO016": ("Scores that disagree with their items", disagreeing_scores),
-    "HO017": ("Patients who are alike", alike_patients),
-    "HO018": ("Directions of scales", directions),
-    "HO019": ("Features that do not differ", constant_features),
-    "HO020": ("Known too late", later_columns),
-    "HO021": ("Missing values", missing_features),
-    "HO022": ("Missing with drop-out", missing_with_dropout),
-    "HO023": ("Suspicious coding", suspicious_codes),
-    "HO024": ("Prorated scores", prorated_scores),
+DATA_CHECKS: dict[str, tuple[str, Callable[[_Data], _Result]]] = {
+    "HO015": ("Simulated data", _simulated),
+    "HO016": ("Scores that disagree with their items", _disagreeing_scores),
+    "HO017": ("Patients who are alike", _alike_patients),
+    "HO018": ("Directions of scales", _directions),
+    "HO019": ("Features that do not differ", _constant_features),
+    "HO020": ("Known too late", _later_columns),
+    "HO021": ("Missing values", _missing_features),
+    "HO022": ("Missing with drop-out", _missing_with_dropout),
+    "HO023": ("Suspicious coding", _suspicious_codes),
+    "HO024": ("Prorated scores", _prorated_scores),
 }
 
 
@@ -458,7 +455,7 @@ def check_data(
     tuple of Finding
         The cohort's own, then one a check, in the order of their numbers.
     """
-    data = Data(experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix)
+    data = _Data(experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix)
     findings = list(cohort.findings)
     for code, (title, check) in DATA_CHECKS.items():
         verdict, text, *who = check(data)

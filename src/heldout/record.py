@@ -30,27 +30,13 @@ from heldout.inference import Cell, PermutationTest, Verdict, render_verdict
 from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 
-__all__ = [
-    "FORMAT",
-    "OutcomeFacts",
-    "RunRecord",
-    "VisitFacts",
-    "append_line",
-    "figure_name",
-    "no_permutations",
-    "read_record",
-    "summary",
-    "write_atomically",
-    "write_record",
-]
-
 FORMAT = 3
 # An older record opens with what its format had; what came later is empty in it.
-READABLE = (1, 2, FORMAT)
-TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
+_READABLE = (1, 2, FORMAT)
+_TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # What a format that is still read did not have.
-LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
-TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
+_LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
+_TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # Figures of a cell that machine output shows; the rest of a cell is for figures and tables.
 CELL_KEYS = (
     "outcome",
@@ -273,7 +259,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         If the folder cannot be written to.
     """
     raw = content.encode() if isinstance(content, str) else content
-    temporary = beside(path)
+    temporary = _beside(path)
     try:
         with temporary.open("xb") as file:
             file.write(raw)
@@ -323,7 +309,7 @@ def append_line(path: Path, line: str) -> None:
         ) from None
 
 
-def beside(path: Path) -> Path:
+def _beside(path: Path) -> Path:
     """Return a hidden path in the same folder that nobody else uses."""
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
 
@@ -343,12 +329,12 @@ def write_record(record: RunRecord, folder: Path) -> None:
     RecordError
         If the place cannot be written to.
     """
-    contents = {f"{name}.csv": getattr(record, name).to_csv(index=False) for name in TABLES}
-    contents["record.json"] = as_json(body_of(record))
-    contents["environment.json"] = as_json(dict(record.environment))
-    digests = {name: sha256(text.encode()) for name, text in sorted(contents.items())}
-    contents["manifest.json"] = as_json({"format": FORMAT, "sha256": digests})
-    temporary, replaced = beside(folder), beside(folder)
+    contents = {f"{name}.csv": getattr(record, name).to_csv(index=False) for name in _TABLES}
+    contents["record.json"] = _as_json(_body_of(record))
+    contents["environment.json"] = _as_json(dict(record.environment))
+    digests = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
+    contents["manifest.json"] = _as_json({"format": FORMAT, "sha256": digests})
+    temporary, replaced = _beside(folder), _beside(folder)
     try:
         temporary.mkdir(parents=True)
         for name, text in contents.items():
@@ -365,9 +351,9 @@ def write_record(record: RunRecord, folder: Path) -> None:
         shutil.rmtree(replaced, ignore_errors=True)
 
 
-def body_of(record: RunRecord) -> dict[str, Any]:
+def _body_of(record: RunRecord) -> dict[str, Any]:
     """Return what goes into ``record.json``: all but the tables and the environment."""
-    left_out = {*TABLES, "environment", "folder", "pipelines"}
+    left_out = {*_TABLES, "environment", "folder", "pipelines"}
     body: dict[str, Any] = {"format": FORMAT}
     for name in record.__dataclass_fields__:
         if name in left_out:
@@ -381,12 +367,12 @@ def body_of(record: RunRecord) -> dict[str, Any]:
     return body
 
 
-def as_json(value: object) -> str:
+def _as_json(value: object) -> str:
     """Return a value as JSON in its own order, which means something; NaN is refused."""
     return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def sha256(raw: bytes) -> str:
+def _sha256(raw: bytes) -> str:
     """Return the SHA-256 of bytes."""
     return hashlib.sha256(raw).hexdigest()
 
@@ -410,7 +396,7 @@ def read_record(folder: Path) -> RunRecord:
         If the folder is no record, was written by a newer version, or any of its files is
         missing or was changed; all of them are named.
     """
-    manifest = read_manifest(folder)
+    manifest = _read_manifest(folder)
     faults, raw = [], {}
     for name, digest in manifest["sha256"].items():
         path = folder / name
@@ -420,14 +406,14 @@ def read_record(folder: Path) -> RunRecord:
             )
             continue
         raw[name] = path.read_bytes()
-        if sha256(raw[name]) != digest:
+        if _sha256(raw[name]) != digest:
             faults.append(
                 f"{path}: was changed after the run; its digest is not the manifest's. Restore "
                 "it, or run the experiment again with --fresh."
             )
     raise_faults(RecordError, faults)
     try:
-        return record_of(folder.resolve(), raw)
+        return _record_of(folder.resolve(), raw)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise RecordError(
             f"{folder}: its files are whole but do not say what a record says; they were edited. "
@@ -435,11 +421,11 @@ def read_record(folder: Path) -> RunRecord:
         ) from None
 
 
-def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
+def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
     """Return the record that checked files hold."""
     body: dict[str, Any] = json.loads(raw["record.json"])
     body.pop("format")
-    body |= {name: read_csv(folder / f"{name}.csv") for name in TABLES if f"{name}.csv" in raw}
+    body |= {name: _read_csv(folder / f"{name}.csv") for name in _TABLES if f"{name}.csv" in raw}
     parts = {
         "flow": FlowStep,
         "visits": VisitFacts,
@@ -453,20 +439,20 @@ def record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "score_audit": AuditCounts,
     }
     for name, kind in parts.items():
-        body[name] = tuple(part_of(kind, one) for one in body.get(name, ()))
+        body[name] = tuple(_part_of(kind, one) for one in body.get(name, ()))
     body["sites"] = tuple(body["sites"])
-    body["verdict"] = Verdict(**frozen(body["verdict"]))
+    body["verdict"] = Verdict(**_frozen(body["verdict"]))
     if body.get("permutation") is not None:
         body["permutation"] = PermutationTest(**body["permutation"])
     environment = json.loads(raw["environment.json"])
     return RunRecord(**body, environment=environment, folder=folder)
 
 
-def part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+def _part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     """Return one part of a record, and the values inside it, as they were."""
-    made = frozen(values)
+    made = _frozen(values)
     if "groups" in made:
-        made["groups"] = tuple(Summary(**frozen(one)) for one in made["groups"])
+        made["groups"] = tuple(Summary(**_frozen(one)) for one in made["groups"])
     if "missing_rules" in made:
         made["missing_rules"] = {
             rule: Tally(**counts) for rule, counts in made["missing_rules"].items()
@@ -474,15 +460,15 @@ def part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     return kind(**made)
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> dict[str, Any]:
     """Return a record's manifest, or say why this is no record."""
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["format"]
-        tables = [name for name in TABLES if name not in LATER.get(found, ())]
+        tables = [name for name in _TABLES if name not in _LATER.get(found, ())]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in tables)}
-        if found in READABLE and not complete <= manifest["sha256"].keys():
+        if found in _READABLE and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
@@ -493,28 +479,28 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
-    if found not in READABLE:
+    if found not in _READABLE:
         raise RecordError(
-            f"{path}: record format {found}, this version reads {READABLE[0]} to {FORMAT}. Install "
-            "a newer heldout."
+            f"{path}: record format {found}, this version reads {_READABLE[0]} to {FORMAT}. "
+            "Install a newer heldout."
         )
     return dict(manifest)
 
 
-def frozen(values: Mapping[str, Any]) -> dict[str, Any]:
+def _frozen(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a mapping with its lists, and the lists in them, as tuples."""
-    return {name: as_tuple(value) for name, value in values.items()}
+    return {name: _as_tuple(value) for name, value in values.items()}
 
 
-def as_tuple(value: Any) -> Any:
+def _as_tuple(value: Any) -> Any:
     """Return a list as a tuple, and anything else as it is."""
-    return tuple(map(as_tuple, value)) if isinstance(value, list) else value
+    return tuple(map(_as_tuple, value)) if isinstance(value, list) else value
 
 
-def read_csv(path: Path) -> pd.DataFrame:
+def _read_csv(path: Path) -> pd.DataFrame:
     """Return one of a record's tables, texts as texts and numbers to the last bit."""
     columns = pd.read_csv(path, nrows=0).columns
-    texts = {name: "str" for name in TEXT_COLUMNS if name in columns}
+    texts = {name: "str" for name in _TEXT_COLUMNS if name in columns}
     return pd.read_csv(
         path,
         dtype=texts,

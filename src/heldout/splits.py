@@ -21,14 +21,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FoldPlan", "cannot_fill", "derive_seed", "draw_folds", "plan_folds", "strata_of"]
+from heldout.arrays import Floats, Integers
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # Redraws before a plan is given up; a redraw is needed when joint strata leave a fold empty.
-ATTEMPTS = 200
+_ATTEMPTS = 200
 # Groups in which a number is balanced: more would outweigh the classes that share the plan.
-RANKED_GROUPS = 3
+_RANKED_GROUPS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class FoldPlan:
         Outer folds.
     """
 
-    folds: Ints
+    folds: Integers
     n_folds: int
 
     @property
@@ -136,7 +134,7 @@ def strata_of(answers: Floats, kind: Literal["class", "number"]) -> Floats:
     observed = ~np.isnan(answers)
     strata = np.full(len(answers), np.nan)
     ranks = rankdata(answers[observed])
-    strata[observed] = np.floor(RANKED_GROUPS * (ranks - 0.5) / max(observed.sum(), 1))
+    strata[observed] = np.floor(_RANKED_GROUPS * (ranks - 0.5) / max(observed.sum(), 1))
     return strata
 
 
@@ -144,9 +142,9 @@ def draw_folds(
     answers: Floats,
     n_folds: int,
     rng: np.random.Generator,
-    site: Ints | None = None,
-    place: Callable[..., Ints] | None = None,
-) -> Ints:
+    site: Integers | None = None,
+    place: Callable[..., Integers] | None = None,
+) -> Integers:
     """Return one division of the patients, stratified on all answers at once.
 
     Parameters
@@ -181,8 +179,8 @@ def draw_folds(
 
 
 def place_patients(  # noqa: C901 - one loop over plain numbers, to be compiled whole
-    labels: NDArray[np.int8], stratum: Ints, order: Ints, chance: Floats
-) -> Ints:
+    labels: NDArray[np.int8], stratum: Integers, order: Integers, chance: Floats
+) -> Integers:
     """Return the fold of every patient: the rule of `draw_folds`, its chance drawn beforehand.
 
     Written in loops over single numbers, so that a compiler can take it as it stands: the
@@ -248,7 +246,7 @@ def place_patients(  # noqa: C901 - one loop over plain numbers, to be compiled 
             return folds
 
 
-def fills(folds: Ints, answers: Floats, n_folds: int) -> bool:
+def _fills(folds: Integers, answers: Floats, n_folds: int) -> bool:
     """Return whether two answers of every outcome stand in every fold, and twice outside it."""
     for column in answers.T:
         held_out = np.array(
@@ -267,7 +265,7 @@ def plan_folds(
     n_repeats: int,
     seed: int,
     site: Sequence[str] | None = None,
-    place: Callable[..., Ints] | None = None,
+    place: Callable[..., Integers] | None = None,
 ) -> FoldPlan | None:
     """Return one fold plan for all outcomes, or None if no draw fills every fold.
 
@@ -295,10 +293,10 @@ def plan_folds(
     codes = None if site is None else np.unique(np.asarray(site), return_inverse=True)[1]
     repeats = []
     for repeat in range(n_repeats):
-        for attempt in range(ATTEMPTS):
+        for attempt in range(_ATTEMPTS):
             rng = np.random.default_rng(derive_seed(seed, "folds", repeat, attempt))
             folds = draw_folds(answers, n_folds, rng, codes, place)
-            if fills(folds, answers, n_folds):
+            if _fills(folds, answers, n_folds):
                 repeats.append(folds)
                 break
         else:

@@ -13,14 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.features import Piece
 from heldout.models import Kind, build_preparation
 from heldout.splits import draw_folds, strata_of
 
-__all__ = ["HELD_OUT", "LEARN", "OUTSIDE", "TrainingSets", "draw_sets", "prepare_features"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 LEARN, HELD_OUT, OUTSIDE = 1, 0, -1
 
 
@@ -45,7 +42,7 @@ class TrainingSets:
     weights: Floats
     kind: Kind
 
-    def inner_folds(self, outer: int) -> Ints:
+    def inner_folds(self, outer: int) -> Integers:
         """Return the inner fold each patient of an outer set is judged in; -1 for all others."""
         inner = self.roles[outer, :-1] == HELD_OUT
         return np.where(inner.any(axis=0), inner.argmax(axis=0), -1)
@@ -59,7 +56,7 @@ def draw_sets(
     *,
     n_inner: int,
     seeds: Sequence[int],
-    site: Ints | None = None,
+    site: Integers | None = None,
 ) -> TrainingSets:
     """Return the nested training sets of an outer division, inner folds drawn by their seeds.
 
@@ -133,13 +130,13 @@ def prepare_features(
     else:
         from heldout.kernels.preparation import prepare_sets
 
-        mixing = mixing_of(composition, features.shape[1])
+        mixing = _mixing_of(composition, features.shape[1])
         table = np.ascontiguousarray(features, dtype=np.float64)
         prepared = prepare_sets(table, roles, mixing, preparation == "impute_scale")
     return np.ascontiguousarray(prepared).reshape(*shape, -1)
 
 
-def mixing_of(composition: Sequence[Piece], n_columns: int) -> Floats:
+def _mixing_of(composition: Sequence[Piece], n_columns: int) -> Floats:
     """Return how composites are made of columns, as the compiled preparation reads it."""
     if not composition:
         return np.empty((0, 0))

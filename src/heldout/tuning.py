@@ -20,8 +20,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.errors import StudyError
 from heldout.models import (
     Candidate,
@@ -36,25 +36,10 @@ from heldout.models import (
 from heldout.spec import TuningSpec
 from heldout.training import HELD_OUT, LEARN, TrainingSets
 
-__all__ = [
-    "Judged",
-    "Trial",
-    "Tuned",
-    "Tuning",
-    "ask_candidates",
-    "is_less",
-    "judge_candidates",
-    "middle",
-    "runs_compiled",
-    "tune_model",
-]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-CRITERIA = {"brier": 0, "log_loss": 1, "auc": 2}
-UNITS = {"log-odds": 0, "probability": 1, "points": 2, "score": 3}
+_CRITERIA = {"brier": 0, "log_loss": 1, "auc": 2}
+_UNITS = {"log-odds": 0, "probability": 1, "points": 2, "score": 3}
 # By which a mean of probabilities may lie outside of 0 and 1.
-ROUNDING = 1e-9
+_ROUNDING = 1e-9
 # Optuna's own: trials that come through before any is given up.
 FIRST_TRIALS = 5
 # Inner folds before a candidate may be given up: of one fold a few patients decide.
@@ -109,7 +94,7 @@ class Judged:
     """
 
     criteria: Floats
-    best: Ints
+    best: Integers
     margins: Floats
     predictions: Floats
     converged: Floats
@@ -193,11 +178,11 @@ def judge_candidates(
     -------
     Judged
     """
-    code = CRITERIA[criterion] if model.kind == "class" else 0
-    unit, seeds = UNITS[model.margin], np.array(fit_seeds, dtype=np.int64)
+    code = _CRITERIA[criterion] if model.kind == "class" else 0
+    unit, seeds = _UNITS[model.margin], np.array(fit_seeds, dtype=np.int64)
     n_patients, n_features = prepared.shape[2:]
     if not runs_compiled(model, n_patients, n_features):
-        return judged_by_library(model, prepared, sets, candidates, seeds, (unit, code, finish))
+        return _judged_by_library(model, prepared, sets, candidates, seeds, (unit, code, finish))
     from heldout.kernels import load_kernel
     from heldout.kernels.nested import nested_path
 
@@ -219,12 +204,12 @@ def judge_candidates(
     return Judged(**dict(zip(Judged.__dataclass_fields__, found, strict=True)))
 
 
-def judged_by_library(  # noqa: PLR0917 - a nested design is all of these
+def _judged_by_library(  # noqa: PLR0917 - a nested design is all of these
     model: Model,
     prepared: Floats,
     sets: TrainingSets,
     candidates: Sequence[Candidate],
-    seeds: Ints,
+    seeds: Integers,
     ways: tuple[int, int, bool],
 ) -> Judged:
     """Return the same as a kernel does, by fitting the model's estimator for every candidate."""
@@ -290,7 +275,7 @@ def library_path(  # noqa: PLR0917 - a path of fits is all of these
                 found = margins_by(model, candidate, seed, (train, answers, told), test)
                 margins[number], converged[number] = found
             except Exception as error:
-                raise StudyError(unfit(model, candidate, len(train), error)) from error
+                raise StudyError(_unfit(model, candidate, len(train), error)) from error
     return margins, converged
 
 
@@ -298,7 +283,7 @@ def margins_by(
     model: Model,
     candidate: Candidate,
     seed: int,
-    patients: tuple[Floats, Floats | Ints, dict[str, Floats]],
+    patients: tuple[Floats, Floats | Integers, dict[str, Floats]],
     test: Floats,
 ) -> tuple[Floats, bool]:
     """Return the margins of one candidate's estimator, and whether its solver converged."""
@@ -313,12 +298,12 @@ def margins_by(
     margins, _ = predict_patients(model, estimator, test)
     if not np.isfinite(margins).all():
         raise ValueError("a prediction is not finite")
-    if model.margin == "probability" and not (np.abs(margins - 0.5) <= 0.5 + ROUNDING).all():
+    if model.margin == "probability" and not (np.abs(margins - 0.5) <= 0.5 + _ROUNDING).all():
         raise ValueError("a probability is not between 0 and 1")
     return margins, not any(issubclass(one.category, ConvergenceWarning) for one in caught)
 
 
-def unfit(model: Model, candidate: Candidate, n_patients: int, error: Exception) -> str:
+def _unfit(model: Model, candidate: Candidate, n_patients: int, error: Exception) -> str:
     """Return the message for a candidate that cannot be fitted; a library's words may hold data."""
     return (
         f"models: '{model.name}' with {dict(candidate)} could not be fitted to {n_patients} "
@@ -361,7 +346,7 @@ def tune_model(
         The first trial is the middle of the space.
     """
     if model.space and (tuning.sampler == "tpe" or tuning.prune):
-        return tuned_in_turn(
+        return _tuned_in_turn(
             model,
             prepared,
             sets,
@@ -397,7 +382,7 @@ def tune_model(
     )
 
 
-def tuned_in_turn(
+def _tuned_in_turn(
     model: Model,
     prepared: Floats,
     sets: TrainingSets,
@@ -414,7 +399,7 @@ def tuned_in_turn(
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    space = {name: distribution(what) for name, what in model.space.items()}
+    space = {name: _distribution(what) for name, what in model.space.items()}
     centre = {name: middle(what) for name, what in model.space.items()}
     tunings, ends = [], []
     for k, seed in enumerate(search_seeds):
@@ -424,7 +409,7 @@ def tuned_in_turn(
         ways: dict[str, Any] = {"fit_seeds": [fit_seeds[k]], "criterion": tuning.criterion}
         study = optuna.create_study(
             direction="minimize",
-            sampler=sampler(tuning.sampler, seed),
+            sampler=_sampler(tuning.sampler, seed),
             pruner=optuna.pruners.MedianPruner(FIRST_TRIALS, n_warmup_steps=FIRST_FOLDS - 1),
         )
         study.enqueue_trial(centre)
@@ -432,7 +417,7 @@ def tuned_in_turn(
         for _ in range(tuning.trials):
             asked = study.ask(space)
             if tuning.prune and model.kernel is None:
-                trial = judged_in_turn(model, prepared[k], part, asked, **ways)
+                trial = _judged_in_turn(model, prepared[k], part, asked, **ways)
             else:
                 candidate = dict(asked.params)
                 found = judge_candidates(model, prepared[k : k + 1], part, [candidate], **ways)
@@ -456,7 +441,7 @@ def tuned_in_turn(
     )
 
 
-def judged_in_turn(
+def _judged_in_turn(
     model: Model,
     prepared: Floats,
     part: TrainingSets,
@@ -471,8 +456,8 @@ def judged_in_turn(
     """
     from heldout.kernels.nested import chosen
 
-    code = CRITERIA[criterion] if model.kind == "class" else 0
-    unit, candidate = UNITS[model.margin], dict(asked.params)
+    code = _CRITERIA[criterion] if model.kind == "class" else 0
+    unit, candidate = _UNITS[model.margin], dict(asked.params)
     folds, answers = part.inner_folds(0), np.asarray(part.answers, dtype=np.float64)
     inner, room, told = np.zeros((1, len(folds))), np.empty(len(folds)), np.empty(1)
     n_inner = part.roles.shape[1] - 1
@@ -510,20 +495,20 @@ def ask_candidates(model: Model, trials: int, name: str, seed: int) -> tuple[Can
     """
     if not model.space:
         return ({},)
-    return asked_at_once(tuple(model.space.items()), trials, name, seed)
+    return _asked_at_once(tuple(model.space.items()), trials, name, seed)
 
 
 @lru_cache(maxsize=256)
-def asked_at_once(
+def _asked_at_once(
     space: tuple[tuple[str, Real | Whole | Choice], ...], trials: int, name: str, seed: int
 ) -> tuple[Candidate, ...]:
     """Return the candidates of a space: the middle, then what the sampler gives in one batch."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    distributions = {key: distribution(what) for key, what in space}
+    distributions = {key: _distribution(what) for key, what in space}
     centre = {key: middle(what) for key, what in space}
-    study = optuna.create_study(direction="minimize", sampler=sampler(name, seed))
+    study = optuna.create_study(direction="minimize", sampler=_sampler(name, seed))
     # The sampler reads the space from a finished trial; no value of it is ever looked at.
     study.add_trial(
         optuna.trial.create_trial(params=centre, distributions=distributions, value=0.0)
@@ -532,7 +517,7 @@ def asked_at_once(
     return ({**centre}, *({**one.params} for one in asked))
 
 
-def sampler(name: str, seed: int) -> Any:
+def _sampler(name: str, seed: int) -> Any:
     """Return Optuna's sampler of a name."""
     import optuna
 
@@ -546,7 +531,7 @@ def sampler(name: str, seed: int) -> Any:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-def distribution(what: Real | Whole | Choice) -> Any:
+def _distribution(what: Real | Whole | Choice) -> Any:
     """Return a part of a search space in Optuna's words."""
     from optuna import distributions
 

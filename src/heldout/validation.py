@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.features import Piece
 from heldout.models import (
     Kind,
@@ -29,24 +30,8 @@ from heldout.splits import derive_seed
 from heldout.training import draw_sets, prepare_features
 from heldout.tuning import Tuned, Tuning, is_less, tune_model
 
-__all__ = [
-    "HEADLINE",
-    "FittedModel",
-    "FoldResult",
-    "HeldOutRepeat",
-    "ModelFold",
-    "Patients",
-    "TrainingSet",
-    "choose_model",
-    "evaluate_fold",
-    "fit_models",
-    "hold_out_in_turn",
-]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # 1 and 0 as whole numbers for a class, floats for a number.
-Answers = NDArray[np.int64] | NDArray[np.float64]
+_Answers = NDArray[np.int64] | NDArray[np.float64]
 # The name under which the procedure that chooses a model stands beside the models.
 HEADLINE = "headline"
 
@@ -74,9 +59,9 @@ class TrainingSet:
     """
 
     features: Mapping[str, Floats]
-    answers: Answers
+    answers: _Answers
     weights: Floats
-    site: Ints | None
+    site: Integers | None
     path: tuple[str | int, ...]
     kind: Kind = "class"
     composition: tuple[Piece, ...] = ()
@@ -141,7 +126,7 @@ class FoldResult:
         The model that the procedure chose by the inner folds.
     """
 
-    test: Ints
+    test: Integers
     training_mean: float
     models: tuple[ModelFold, ...]
     chosen: str
@@ -202,14 +187,14 @@ def fit_models(
             prepared[way],
             sets,
             tuning,
-            search_seeds=[search_seed(tuning, seed, model, training.path)],
+            search_seeds=[_search_seed(tuning, seed, model, training.path)],
             fit_seeds=[fit_seed],
         )
         fitted.append(fit_model(model, found, features, training, fit_seed))
     return tuple(fitted)
 
 
-def search_seed(tuning: TuningSpec, seed: int, model: Model, path: tuple[str | int, ...]) -> int:
+def _search_seed(tuning: TuningSpec, seed: int, model: Model, path: tuple[str | int, ...]) -> int:
     """Return the sampler's seed; candidates that come all at once are the same in all folds."""
     return derive_seed(seed, "search", model.name, *(path if tuning.sampler == "tpe" else ()))
 
@@ -271,7 +256,7 @@ def choose_model(tuned: Sequence[tuple[Model, Tuning]]) -> str:
 def evaluate_fold(
     training: TrainingSet,
     test_features: Mapping[str, Floats],
-    test: Ints,
+    test: Integers,
     models: Sequence[Model],
     tuning: TuningSpec,
     *,
@@ -335,7 +320,7 @@ class Patients:
     features: Mapping[str, Floats]
     answers: Floats
     weights: Floats
-    site: Ints | None
+    site: Integers | None
     kind: Kind
     composition: tuple[Piece, ...] = ()
 
@@ -359,7 +344,7 @@ class HeldOutRepeat:
 
 def hold_out_in_turn(
     patients: Patients,
-    folds: Ints,
+    folds: Integers,
     models: Sequence[Model],
     tuning: TuningSpec,
     *,
@@ -421,7 +406,7 @@ def hold_out_in_turn(
             prepared[way],
             sets,
             tuning,
-            search_seeds=[search_seed(tuning, seed, model, place) for place in places],
+            search_seeds=[_search_seed(tuning, seed, model, place) for place in places],
             fit_seeds=[derive_seed(seed, "fit", model.name, *place) for place in places],
             finish=True,
         )

@@ -19,12 +19,13 @@ from heldout.models import (
     Real,
     Whole,
     build_pipeline,
+    middle,
     models_for,
     predict_patients,
 )
 from heldout.spec import TuningSpec
 from heldout.training import draw_sets, prepare_features
-from heldout.tuning import Tuning, middle, tune_model
+from heldout.tuning import Tuning, tune_model
 from heldout.validation import FittedModel, TrainingSet, fit_models
 from tests.tables import a_training_set, numbers_of
 

@@ -9,8 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.explain import explain_patients
-from heldout.models import MODELS, Model, build_pipeline, predict_patients
-from heldout.tuning import middle
+from heldout.models import MODELS, Model, build_pipeline, middle, predict_patients
 
 Floats = NDArray[np.float64]
 EXPLAINED = [

@@ -102,7 +102,7 @@ import time, warnings
 from heldout import parallel
 
 warnings.simplefilter("error")
-parallel.IDLE = 0.05
+parallel._IDLE = 0.05
 
 def items():
     for k in range(40):

@@ -247,7 +247,7 @@ def test_a_permutation_that_cannot_be_evaluated_is_drawn_again() -> None:
 def test_a_test_that_can_never_be_made_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(permutations, "ATTEMPTS", 5)
+    monkeypatch.setattr(permutations, "_ATTEMPTS", 5)
     baseline = np.where(np.arange(20) < 3, 12.0, 6.0)
     scores = np.where(np.arange(20) < 3, 5.0, 9.0)
     outcome = an_outcome(scores, rule=RuleSpec(reduction=0.5), baseline=baseline)
@@ -268,7 +268,7 @@ def test_with_six_patients_p_is_that_of_all_permutations(monkeypatch: pytest.Mon
         x, y = study.features[:, 0], outcome.values
         return [float(x[y == 1].mean() - x[y == 0].mean())] * len(cells_of(study))
 
-    monkeypatch.setattr(permutations, "outcome_statistics", difference)
+    monkeypatch.setattr(permutations, "_outcome_statistics", difference)
     outcome = an_outcome([1, 1, 1, 0, 0, 0])
     study = a_study([outcome], seed=3)
     study = replace(

@@ -16,10 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 import heldout.tuning
 from heldout.errors import StudyError
-from heldout.models import MODELS, Choice, Model, Real, Whole
+from heldout.models import MODELS, Choice, Model, Real, Whole, middle
 from heldout.spec import TuningSpec
 from heldout.training import TrainingSets, draw_sets, prepare_features
-from heldout.tuning import Trial, Tuning, margins_by, middle, runs_compiled, tune_model
+from heldout.tuning import Trial, Tuning, margins_by, runs_compiled, tune_model
 from heldout.validation import TrainingSet
 from tests.tables import a_training_set
 

@@ -233,7 +233,7 @@ def test_an_encrypted_address_needs_certificates() -> None:
     "address", ["nonsense://x", "ucx://1.2.3.4:1", "127.0.0.1:99999", "tcp://no such host:1"]
 )
 def test_an_address_that_is_none_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "ANSWER", 1)
+    monkeypatch.setattr(parallel, "_ANSWER", 1)
     caught = refused(Engine(name="dask", scheduler=address))
     assert caught.match(r"--scheduler .*: no Dask scheduler answers there")
 
@@ -242,7 +242,7 @@ def test_whoever_waits_for_workers_does_not_wait_for_ever(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither where none ever came, nor where the last one is gone."""
-    monkeypatch.setattr(parallel, "PATIENCE", 3)
+    monkeypatch.setattr(parallel, "_PATIENCE", 3)
     engine = Engine(name="dask", scheduler=cluster.address)
     message = f"{cluster.address}: no Dask worker for 3 s. At least one must run. Start some: "
     caught = refused(engine)

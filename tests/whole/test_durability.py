@@ -150,7 +150,7 @@ def test_a_run_killed_at_every_stage_gives_the_same_bits(
         ("heldout.study.permutations", "append_line", 3),
         ("heldout.record", "write_atomically", 3),
         ("heldout.study.experiment", "publish", 1),
-        ("heldout.tracking.runs", "log_run", 3),
+        ("heldout.tracking.runs", "_log_run", 3),
     ]
     for number, at in enumerate(kills):
         process = start("run", path, "--workers", WORKERS, begun=begun, at=at)

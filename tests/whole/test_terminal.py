@@ -123,7 +123,7 @@ def test_another_kind_of_units_begins_anew(
 def test_it_is_told_while_no_fold_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(terminal, "LINE_EVERY", 0.05)
+    monkeypatch.setattr(terminal, "_LINE_EVERY", 0.05)
     said: list[str] = []
     with Progress() as progress:
         progress(0, 20)

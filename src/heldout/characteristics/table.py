@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.characteristics.values import Characteristic, Floats, Summary, Variable
+from heldout.arrays import Floats
+from heldout.characteristics.values import Characteristic, Summary, Variable
 from heldout.outcomes import Outcome
-
-__all__ = ["standardised_difference", "table_one"]
 
 EVERYBODY, MET, NOT_MET = "all", "event", "no_event"
 
@@ -32,22 +31,22 @@ def table_one(
     tuple of Characteristic
         In the order of the variables; no p-value.
     """
-    return tuple(describe(variable, outcome) for variable in variables)
+    return tuple(_describe(variable, outcome) for variable in variables)
 
 
-def describe(variable: Variable, outcome: Outcome | None) -> Characteristic:
+def _describe(variable: Variable, outcome: Outcome | None) -> Characteristic:
     """Return one row of Table 1."""
     values = variable.values
-    groups = [summarise(EVERYBODY, variable, np.ones(len(values), dtype=np.bool_))]
+    groups = [_summarise(EVERYBODY, variable, np.ones(len(values), dtype=np.bool_))]
     difference = correlation = None
     if outcome is not None and outcome.kind == "class":
         met, not_met = outcome.values == 1, outcome.values == 0
-        groups += [summarise(MET, variable, met), summarise(NOT_MET, variable, not_met)]
+        groups += [_summarise(MET, variable, met), _summarise(NOT_MET, variable, not_met)]
         difference = standardised_difference(
             values[met], values[not_met], n_levels=len(variable.levels)
         )
     elif outcome is not None and not variable.levels:
-        correlation = rank_correlation(values, outcome.values)
+        correlation = _rank_correlation(values, outcome.values)
     return Characteristic(
         name=variable.name,
         visit=variable.visit,
@@ -62,7 +61,7 @@ def describe(variable: Variable, outcome: Outcome | None) -> Characteristic:
     )
 
 
-def summarise(group: str, variable: Variable, members: NDArray[np.bool_]) -> Summary:
+def _summarise(group: str, variable: Variable, members: NDArray[np.bool_]) -> Summary:
     """Return one variable in one group."""
     values = variable.values[members]
     known = values[~np.isnan(values)]
@@ -115,7 +114,7 @@ def standardised_difference(first: Floats, second: Floats, *, n_levels: int = 0)
     """
     one, other = first[~np.isnan(first)], second[~np.isnan(second)]
     if n_levels:
-        return categorical_difference(one, other, n_levels)
+        return _categorical_difference(one, other, n_levels)
     if min(len(one), len(other)) < 2:
         return None
     squares = ((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum()
@@ -123,7 +122,7 @@ def standardised_difference(first: Floats, second: Floats, *, n_levels: int = 0)
     return float(one.mean() - other.mean()) / pooled if pooled > 0 else None
 
 
-def categorical_difference(one: Floats, other: Floats, n_levels: int) -> float | None:
+def _categorical_difference(one: Floats, other: Floats, n_levels: int) -> float | None:
     """Return the Mahalanobis distance between two groups' shares of the levels."""
     if not len(one) or not len(other):
         return None
@@ -138,7 +137,7 @@ def categorical_difference(one: Floats, other: Floats, n_levels: int) -> float |
     return float(np.sqrt(gap @ np.linalg.solve(spread, gap)))
 
 
-def rank_correlation(first: Floats, second: Floats) -> float | None:
+def _rank_correlation(first: Floats, second: Floats) -> float | None:
     """Return the Spearman correlation where both are observed, or None if it does not exist."""
     from scipy.stats import spearmanr
 

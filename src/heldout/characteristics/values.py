@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-__all__ = ["AuditCounts", "Characteristic", "Floats", "Summary", "Variable", "VisitFacts"]
-
-Floats = NDArray[np.float64]
+from heldout.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,8 +11,6 @@ from heldout.cohort import Cohort, included_levels
 from heldout.instruments.scales import scale_of, score_names
 from heldout.spec import Experiment, InstrumentKey
 
-__all__ = ["baseline_variables"]
-
 
 def baseline_variables(
     experiment: Experiment, cohort: Cohort, keys: Mapping[str, InstrumentKey]
@@ -40,13 +38,13 @@ def baseline_variables(
         named += [name for names in (spec.constructs or {}).values() for name in names]
         wanted += [(name, spec.visit or baseline) for name in named]
     wanted += [(outcome.column, baseline) for outcome in experiment.outcomes]
-    found = [site_variable(cohort)] if cohort.site is not None else []
+    found = [_site_variable(cohort)] if cohort.site is not None else []
     for name, visit in dict.fromkeys(wanted):
-        found += variables_of(cohort, keys, name, visit)
+        found += _variables_of(cohort, keys, name, visit)
     return tuple({(one.name, one.visit): one for one in found}.values())
 
 
-def site_variable(cohort: Cohort) -> Variable:
+def _site_variable(cohort: Cohort) -> Variable:
     """Return the patients' sites as a category."""
     places = sorted({site for site in cohort.site or () if site})
     values = [places.index(site) if site else np.nan for site in cohort.site or ()]
@@ -60,7 +58,7 @@ def site_variable(cohort: Cohort) -> Variable:
     )
 
 
-def variables_of(
+def _variables_of(
     cohort: Cohort, keys: Mapping[str, InstrumentKey], name: str, visit: str
 ) -> list[Variable]:
     """Return a declared column, or all of its scores where it has no total; texts are left out."""

@@ -13,9 +13,7 @@ from heldout.instruments.audit import audit_scores
 from heldout.outcomes import Outcome
 from heldout.spec import InstrumentKey
 
-__all__ = ["count_scores", "observe_visits"]
-
-NAMED = ("prorated", "skipped", "missing")
+_NAMED = ("prorated", "skipped", "missing")
 
 
 def observe_visits(cohort: Cohort, outcomes: Sequence[Outcome]) -> tuple[VisitFacts, ...]:
@@ -70,6 +68,6 @@ def count_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Aud
         As `heldout.instruments.audit.audit_scores` orders them.
     """
     return tuple(
-        AuditCounts(**asdict(audit) | {name: len(getattr(audit, name)) for name in NAMED})
+        AuditCounts(**asdict(audit) | {name: len(getattr(audit, name)) for name in _NAMED})
         for audit in audit_scores(cohort, keys)
     )

@@ -14,8 +14,6 @@ from heldout.errors import a_few
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["add_commands", "init"]
-
 
 def add_commands(add: Callable[..., Callable[..., argparse.Action]]) -> None:
     """Add the command."""
@@ -34,11 +32,11 @@ def init(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(said, allow_nan=False))
         return 0
-    print("\n".join(draft_text(said)))
+    print("\n".join(_draft_text(said)))
     return 0
 
 
-def draft_text(said: Mapping[str, Any]) -> Iterator[str]:
+def _draft_text(said: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is printed of a draft, line by line."""
     found = said["recognised"]
     days = [

@@ -11,16 +11,14 @@ from typing import NoReturn
 from heldout.cli import draft, questionnaires, simulate, studies
 from heldout.cli.terminal import complain
 
-__all__ = ["parsed"]
-
-Command = Callable[[argparse.Namespace], int]
-Adder = Callable[..., argparse.Action]
-AddCommand = Callable[[str, Command, str], Adder]
+_Command = Callable[[argparse.Namespace], int]
+_Adder = Callable[..., argparse.Action]
+AddCommand = Callable[[str, _Command, str], _Adder]
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; overrides may stand before, between and after them."""
-    top = parser()
+    top = _parser()
     options, rest = top.parse_known_args(arguments)
     if rest and ("overrides" not in options or any(one.startswith("-") for one in rest)):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -29,7 +27,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-class Parser(argparse.ArgumentParser):
+class _Parser(argparse.ArgumentParser):
     """A parser whose messages fit the terminal."""
 
     def error(self, message: str) -> NoReturn:
@@ -39,36 +37,36 @@ class Parser(argparse.ArgumentParser):
         self.exit(2)
 
 
-def parser() -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = Parser(
+    top = _Parser(
         prog="heldout",
         description="Honest prediction of treatment response in small clinical cohorts.",
         epilog="heldout COMMAND --help says more about a command.",
     )
-    top.add_argument("--version", action=Version, nargs=0, help="show the version and leave")
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and leave")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    shared = Parser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show tracebacks")
 
-    def add(name: str, command: Command, words: str) -> Adder:
+    def add(name: str, command: _Command, words: str) -> _Adder:
         one = commands.add_parser(name, parents=[shared], help=words, description=f"{words}.")
         one.set_defaults(command=command)
         return one.add_argument
 
-    add_studies(add)
+    _add_studies(add)
     draft.add_commands(add)
     questionnaires.add_commands(add)
     simulate.add_commands(add)
     return top
 
 
-def add_studies(add: AddCommand) -> None:
+def _add_studies(add: AddCommand) -> None:
     """Add the commands about studies and their runs."""
     arg = add("run", studies.run, "run an experiment, or go on with it")
     arg("experiment", type=Path, help="experiment file")
     arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
-    arg("--workers", type=positive, help="threads or processes; one a core if absent")
+    arg("--workers", type=_positive, help="threads or processes; one a core if absent")
     arg(
         "--sweep",
         action="append",
@@ -87,14 +85,14 @@ def add_studies(add: AddCommand) -> None:
     arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
 
     arg = add("report", studies.report, "write the HTML page of a run again")
-    add_run(arg)
+    _add_run(arg)
 
     arg = add("ui", studies.ui, "open MLflow's comparison of the runs")
-    arg("--port", type=positive, default=5000, help="5000 if absent")
-    add_folder(arg)
+    arg("--port", type=_positive, default=5000, help="5000 if absent")
+    _add_folder(arg)
 
     arg = add("export", studies.export, "fit on all patients and write a folder that stands alone")
-    add_run(arg)
+    _add_run(arg)
     arg("--to", type=Path, required=True, help="the new folder")
     arg("--outcome", help="the primary one if absent")
     arg("--follow-up", help="the primary one if absent")
@@ -106,7 +104,7 @@ def add_studies(add: AddCommand) -> None:
     arg("--out", type=Path, metavar="FILE", help="new .csv or .tsv file for them")
 
 
-class Version(argparse.Action):
+class _Version(argparse.Action):
     """Print the version, looked up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
@@ -117,19 +115,19 @@ class Version(argparse.Action):
         parser.exit()
 
 
-def positive(text: str) -> int:
+def _positive(text: str) -> int:
     """Return a whole number above 0, or make argparse complain."""
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return int(text)
 
 
-def add_folder(arg: Adder) -> None:
+def _add_folder(arg: _Adder) -> None:
     """Add the option that says which study is meant."""
     arg("--folder", type=Path, default=Path(), help="the study folder; this one if absent")
 
 
-def add_run(arg: Adder) -> None:
+def _add_run(arg: _Adder) -> None:
     """Add the argument that names a run."""
     arg("run", help="an experiment's name (its newest run), a run's name, or a record's folder")
-    add_folder(arg)
+    _add_folder(arg)

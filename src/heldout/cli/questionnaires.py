@@ -18,11 +18,9 @@ if TYPE_CHECKING:
     from heldout.instruments.audit import TableAudit
     from heldout.spec import InstrumentKey
 
-__all__ = ["add_commands", "instruments", "score"]
-
-TEXT_TABLES = {".csv": ",", ".tsv": "\t"}
+_TEXT_TABLES = {".csv": ",", ".tsv": "\t"}
 # How many pseudonyms the audit lists on the screen; JSON has all of them.
-MOST_NAMED = 12
+_MOST_NAMED = 12
 
 
 def add_commands(add: AddCommand) -> None:
@@ -58,18 +56,18 @@ def instruments(options: argparse.Namespace) -> int:
     from heldout.instruments import instrument_names
 
     names = [options.name] if options.name else instrument_names(options.folder)
-    keys = {name: known_key(name, options.folder) for name in names}
+    keys = {name: _known_key(name, options.folder) for name in names}
     if options.json:
         facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
         print(json.dumps(facts[options.name] if options.name else facts, allow_nan=False))
     elif options.name:
-        print(key_text(options.name, keys[options.name]))
+        print(_key_text(options.name, keys[options.name]))
     else:
-        print(list_text(keys))
+        print(_list_text(keys))
     return 0
 
 
-def known_key(name: str, folder: Path) -> InstrumentKey:
+def _known_key(name: str, folder: Path) -> InstrumentKey:
     """Return the key of an instrument; a name that is none is wrong usage."""
     from heldout.errors import SpecError
     from heldout.instruments import instrument_names, load_key
@@ -81,7 +79,7 @@ def known_key(name: str, folder: Path) -> InstrumentKey:
     return load_key(name, folder)
 
 
-def list_text(keys: dict[str, InstrumentKey]) -> str:
+def _list_text(keys: dict[str, InstrumentKey]) -> str:
     """Return one line a questionnaire."""
     head = f"{'name':<16}{'items':>5}  {'higher is':<10}{'confidence':<12}scores"
     lines = [head, "-" * WIDTH]
@@ -106,29 +104,29 @@ def list_text(keys: dict[str, InstrumentKey]) -> str:
     return "\n".join(lines)
 
 
-def key_text(name: str, key: InstrumentKey) -> str:
+def _key_text(name: str, key: InstrumentKey) -> str:
     """Return everything about one questionnaire."""
     lines = [f"{name}: {key.name}", ""]
-    lines += [wrap(f"{word:<13}{text}", " " * 13) for word, text in key_facts(key) if text]
+    lines += [wrap(f"{word:<13}{text}", " " * 13) for word, text in _key_facts(key) if text]
     lines += ["", "Scores"]
     for score in key.scores:
-        lines += [wrap(f"  {one}", "    ") for one in score_sentences(key, score)]
+        lines += [wrap(f"  {one}", "    ") for one in _score_sentences(key, score)]
     notes = [*key.caveats, *(f"Language {one}: {how}." for one, how in key.differs_in.items())]
     for head, sentences in (("To know", notes), ("Sources", key.sources)):
         lines += ["", head, *(wrap(f"  {one}", "    ") for one in sentences)] if sentences else []
     return "\n".join(lines)
 
 
-def key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
+def _key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
     """Return what is true of the whole questionnaire, by a word each."""
     from heldout.instruments.scoring import answers_by_items
 
     low, high = zip(*key.bounds, strict=True)
     differ = answers_by_items(key, range(1, key.items + 1)) if len({*key.bounds}) > 1 else {}
-    answers = [f"item{'s' * (len(x) > 1)} {numbered(x)}: {text}" for text, x in differ.items()]
+    answers = [f"item{'s' * (len(x) > 1)} {_numbered(x)}: {text}" for text, x in differ.items()]
     unknown = [f"{', '.join(map(str, x))} of item {item}" for item, x in key.not_assessed.items()]
     skips = [
-        f"where item {numbered(rule.items)} is {rule.equal}, {numbered(rule.zero)} count as 0"
+        f"where item {_numbered(rule.items)} is {rule.equal}, {_numbered(rule.zero)} count as 0"
         + ("" if rule.also_answered else " if not answered")
         for rule in key.skip
     ]
@@ -141,10 +139,10 @@ def key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
         ("Items", f"{key.items}, from {min(low):g} to {max(high):g}"),
         ("Answers", "; ".join(answers)),
         ("Scores only", key.scores_only),
-        ("Reversed", numbered(key.reverse)),
+        ("Reversed", _numbered(key.reverse)),
         ("Not asked", "; ".join(skips)),
         ("Not assessed", "; ".join(unknown)),
-        ("Suicidality", numbered(key.suicidality)),
+        ("Suicidality", _numbered(key.suicidality)),
         ("Prorating", None if key.prorate else "refused"),
         ("Bands", ", ".join(bands)),
         ("Remission", None if remission is None else f"{remission:g} or less"),
@@ -153,10 +151,10 @@ def key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
     ]
 
 
-def score_sentences(key: InstrumentKey, score: str) -> list[str]:
+def _score_sentences(key: InstrumentKey, score: str) -> list[str]:
     """Return what is true of one score."""
     given = key.scores[score]
-    items = numbered(key.items_of(score)) or f"{given.size} items"
+    items = _numbered(key.items_of(score)) or f"{given.size} items"
     low, high = given.range
     sentences = [
         f"{score}: {low:g} to {high:g}, higher is {given.higher_is}; "
@@ -165,18 +163,18 @@ def score_sentences(key: InstrumentKey, score: str) -> list[str]:
     ]
     for recode, recoded in given.recode.items():
         table = ", ".join(f"{x} counts {counts:g}" for x, counts in key.recodes[recode].items())
-        sentences.append(f"  items {numbered(recoded)}: {table}")
+        sentences.append(f"  items {_numbered(recoded)}: {table}")
     if given.scores_only:
         sentences.append(f"  not made of items: {given.scores_only}")
     return sentences
 
 
-def numbered(items: Iterable[int]) -> str:
+def _numbered(items: Iterable[int]) -> str:
     """Return item numbers as text, runs of them as ``1-4``.
 
     Examples
     --------
-    >>> numbered((1, 2, 3, 7, 9))
+    >>> _numbered((1, 2, 3, 7, 9))
     '1-3, 7, 9'
     """
     runs: list[list[int]] = []
@@ -193,9 +191,9 @@ def score(options: argparse.Namespace) -> int:
     from heldout.instruments.keys import COMMAND
     from heldout.instruments.table import Asked, score_table
 
-    key = known_key(options.instrument, options.folder)
+    key = _known_key(options.instrument, options.folder)
     mark = "," if options.out is None else new_table(options.out, options.file)
-    table = opened(options.file, options.separator, options.sheet)
+    table = _opened(options.file, options.separator, options.sheet)
     asked = Asked(
         instrument=options.instrument,
         columns=options.items,
@@ -205,29 +203,29 @@ def score(options: argparse.Namespace) -> int:
         door=COMMAND,
     )
     scored = score_table(table, key, asked)
-    who = patients_of(table, options.patient)
-    repeated = repeated_ids(who)
+    who = _patients_of(table, options.patient)
+    repeated = _repeated_ids(who)
     notes = [*scored.notes, *([repeated] if repeated else [])]
-    names = names_of(who, rows=repeated is not None)
+    names = _names_of(who, rows=repeated is not None)
     if repeated or not options.patient:
-        who.insert(len(who.columns), row_name(who), [str(row) for row in table.index])
+        who.insert(len(who.columns), _row_name(who), [str(row) for row in table.index])
     text = who.join(scored.scores).to_csv(index=False, float_format="%.10g", sep=mark)
     if options.out is not None:
         from heldout.record import write_atomically
 
         write_atomically(options.out, text)
     if options.json:
-        print(json.dumps(scored_facts(scored, who, names, notes), allow_nan=False))
+        print(json.dumps(_scored_facts(scored, who, names, notes), allow_nan=False))
         return 0
     if options.out is None:
         print(text, end="")
-    complain(audit_text(scored, names))
+    complain(_audit_text(scored, names))
     for note in notes:
         complain(f"Note: {note}")
     return 0
 
 
-def opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame:
+def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame:
     """Return a table of any form that can be read, its separator and encoding found out."""
     from heldout.cohort import read_table
     from heldout.errors import CohortError
@@ -236,9 +234,9 @@ def opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame
         what = "is no file" if path.exists() else "there is no such file"
         raise CohortError(f"{path}: {what}. Check the path; it is relative to {Path.cwd()}.")
     form: dict[str, Any] = {"sheet": sheet, "separator": separator}
-    usual = TEXT_TABLES.get(path.suffix.lower())
+    usual = _TEXT_TABLES.get(path.suffix.lower())
     if usual is not None:
-        form |= text_form(path, separator, usual)
+        form |= _text_form(path, separator, usual)
     elif separator is not None:
         raise CohortError(
             f"--separator: says nothing about {path.suffix} files such as {path}. Leave it out."
@@ -256,7 +254,7 @@ def opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame
     return table
 
 
-def text_form(path: Path, separator: str | None, usual: str) -> dict[str, str]:
+def _text_form(path: Path, separator: str | None, usual: str) -> dict[str, str]:
     """Return separator and encoding of a text table, or refuse a separator that it has not."""
     from heldout.cohort.text import MARKS, is_utf8, other_mark
     from heldout.errors import CohortError
@@ -280,7 +278,7 @@ def text_form(path: Path, separator: str | None, usual: str) -> dict[str, str]:
     return {"encoding": encoding, "separator": "tab" if mark == "\t" else mark}
 
 
-def patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def _patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Return what names every row: pseudonyms, and visits where these are asked for."""
     from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
 
@@ -306,7 +304,7 @@ def patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return table[list(columns)].astype("str")
 
 
-def repeated_ids(who: pd.DataFrame) -> str | None:
+def _repeated_ids(who: pd.DataFrame) -> str | None:
     """Return the note that ids stand several times, so that a score is not one patient's."""
     if who.empty or not who.duplicated().any():
         return None
@@ -317,17 +315,17 @@ def repeated_ids(who: pd.DataFrame) -> str | None:
     )
     return (
         f"{len(several)} of {len(times)} ids in {' and '.join(who.columns)} stand several times, "
-        f"in {several.sum()} rows. The column '{row_name(who)}' tells them apart: the row of the "
+        f"in {several.sum()} rows. The column '{_row_name(who)}' tells them apart: the row of the "
         f"file{also}."
     )
 
 
-def row_name(who: pd.DataFrame) -> str:
+def _row_name(who: pd.DataFrame) -> str:
     """Return what the column of row numbers is called."""
     return "file_row" if "row" in who.columns else "row"
 
 
-def names_of(who: pd.DataFrame, *, rows: bool) -> dict[str, str]:
+def _names_of(who: pd.DataFrame, *, rows: bool) -> dict[str, str]:
     """Return what each row is called in an audit: its ids, its number, or both."""
     ids = [" ".join(one) for one in who.itertuples(index=False)]
     if not len(who.columns):
@@ -336,7 +334,7 @@ def names_of(who: pd.DataFrame, *, rows: bool) -> dict[str, str]:
     return {str(row): one + also for row, one, also in zip(who.index, ids, added, strict=True)}
 
 
-def scored_facts(
+def _scored_facts(
     scored: Scored, who: pd.DataFrame, names: Mapping[str, str], notes: Sequence[str]
 ) -> dict[str, Any]:
     """Return scores and audit as JSON takes them: None for a score that is missing."""
@@ -356,19 +354,20 @@ def scored_facts(
     }
 
 
-def audit_text(scored: Scored, names: Mapping[str, str]) -> str:
+def _audit_text(scored: Scored, names: Mapping[str, str]) -> str:
     """Return how the scores came about, in a line each."""
     key, columns = scored.key, scored.columns
     lines = [
         f"{key.id}: {len(scored.scores)} rows, items in {columns[0]} to {columns[-1]}; "
-        f"reversed: {numbered(key.reverse) or 'none'}; missing items: rule '{scored.audit[0].rule}'"
+        f"reversed: {_numbered(key.reverse) or 'none'}; "
+        f"missing items: rule '{scored.audit[0].rule}'"
     ]
     for audit in scored.audit:
-        lines += audit_lines(audit, names)
+        lines += _audit_lines(audit, names)
     return "\n".join(lines)
 
 
-def audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
+def _audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
     """Return how one score came about, and whose answers contradict a skip rule."""
     from heldout.errors import a_few
 
@@ -383,7 +382,7 @@ def audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
     told = [f"{n} {word}" for word, n in counts.items() if n or word in ("scored", "missing")]
     lines = [f"  {audit.name}: {', '.join(told)}"]
     if audit.contradicting:
-        who = a_few([names[row] for row in audit.contradicting], MOST_NAMED)
+        who = a_few([names[row] for row in audit.contradicting], _MOST_NAMED)
         lines.append(
             "    Items that by the key's skip rule were not asked are answered above 0 for: "
             f"{who}. The score follows the rule; look at the form."

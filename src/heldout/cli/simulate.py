@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     from heldout.cli.parser import AddCommand
     from heldout.simulate import SimulatedCohort, Simulation
 
-__all__ = ["add_commands", "simulate"]
-
 # As `heldout.simulate` knows them; named here, as the parser starts without numpy.
-CONSTRUCTS = (
+_CONSTRUCTS = (
     "mentalization",
     "psychache",
     "social_cognition",
@@ -27,7 +25,7 @@ CONSTRUCTS = (
     "depression",
 )
 # What a simulation calls its parts -> the option that says them.
-OPTIONS = {
+_OPTIONS = {
     "n_patients": "--patients",
     "n_sites": "--sites",
     "seed": "--seed",
@@ -44,12 +42,12 @@ def add_commands(add: AddCommand) -> None:
     arg("--sites", type=int, default=4, help="4 if absent")
     arg(
         "--effect",
-        type=effect,
+        type=_effect,
         action="append",
         default=[],
         metavar="CONSTRUCT=D",
         help="how far responders lie above others in a construct, in SD; may be said again for "
-        f"another one. Constructs: {', '.join(CONSTRUCTS)}",
+        f"another one. Constructs: {', '.join(_CONSTRUCTS)}",
     )
     arg("--dropout", choices=("none", "random", "informative"), default="random")
     arg("--format", choices=("csv", "redcap", "sav", "xlsx"), default="csv")
@@ -58,7 +56,7 @@ def add_commands(add: AddCommand) -> None:
     arg("--json", action="store_true", help="print one JSON object and nothing else")
 
 
-def effect(text: str) -> tuple[str, float]:
+def _effect(text: str) -> tuple[str, float]:
     """Return construct and size of an effect, or make argparse complain."""
     construct, _, size = text.partition("=")
     try:
@@ -75,20 +73,20 @@ def simulate(options: argparse.Namespace) -> int:
     from heldout.simulate import simulate_cohort, write_cohort
 
     try:
-        simulated = simulate_cohort(asked(options))
+        simulated = simulate_cohort(_asked(options))
         path = write_cohort(simulated, options.folder, form=options.format, name=options.name)
     except SpecError as error:
-        raise_faults(SpecError, [as_option(one) for one in error.faults or [str(error)]])
+        raise_faults(SpecError, [_as_option(one) for one in error.faults or [str(error)]])
         raise
     if options.json:
         said = {"experiment": str(path), "truth": asdict(simulated.truth)}
         print(json.dumps(said, allow_nan=False))
     else:
-        print(simulated_text(simulated, path))
+        print(_simulated_text(simulated, path))
     return 0
 
 
-def asked(options: argparse.Namespace) -> Simulation:
+def _asked(options: argparse.Namespace) -> Simulation:
     """Return what shall be simulated."""
     from heldout.errors import SpecError, raise_faults
     from heldout.simulate import Simulation
@@ -109,19 +107,19 @@ def asked(options: argparse.Namespace) -> Simulation:
     )
 
 
-def as_option(fault: str) -> str:
+def _as_option(fault: str) -> str:
     """Return a fault of a simulation with the option in the place of the argument.
 
     Examples
     --------
-    >>> as_option("n_sites: found 0; required: 1 up to the number of patients.")
+    >>> _as_option("n_sites: found 0; required: 1 up to the number of patients.")
     '--sites: found 0; required: 1 up to the number of patients.'
     """
     name, colon, rest = fault.partition(":")
-    return f"{OPTIONS.get(name, name)}{colon}{rest}"
+    return f"{_OPTIONS.get(name, name)}{colon}{rest}"
 
 
-def simulated_text(simulated: SimulatedCohort, path: Path) -> str:
+def _simulated_text(simulated: SimulatedCohort, path: Path) -> str:
     """Return what is said of a new study: its truth in words and figures, where to go on."""
     from heldout.simulate import truth_sentences, truth_table
 
@@ -132,7 +130,7 @@ def simulated_text(simulated: SimulatedCohort, path: Path) -> str:
             "",
             *map(wrap, truth_sentences(simulated.truth, together=True)),
             "",
-            *table_lines(rows),
+            *_table_lines(rows),
             "",
             f"Table and truth  {shown(page.parent)}",
             f"Next             heldout run {shown(path)}",
@@ -140,7 +138,7 @@ def simulated_text(simulated: SimulatedCohort, path: Path) -> str:
     )
 
 
-def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
+def _table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the truth at every follow-up, under names that leave room for the figures."""
     names = ("follow-up", "seen", "response", "remission", "MADRS (SD)")
     areas = ("constructs", "scores", "MADRS")

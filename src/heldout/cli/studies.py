@@ -19,11 +19,9 @@ if TYPE_CHECKING:
     from heldout.record import RunRecord
     from heldout.spec import Experiment
 
-__all__ = ["export", "plan", "predict", "report", "run", "ui"]
-
 # What stands above the headlines of each kind of outcome, after the name and the patients.
-NAME_WIDTH = 22
-HEADLINE_COLUMNS: Mapping[Kind, str] = {
+_NAME_WIDTH = 22
+_HEADLINE_COLUMNS: Mapping[Kind, str] = {
     "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}skill",
     "number": f"  {'explained':<10}{'95 % interval':<14}{'p':<6}{'adjusted':<9}error (mean)",
 }
@@ -35,31 +33,31 @@ def run(options: argparse.Namespace) -> int:
     from heldout.study import run_experiment
 
     if options.sweep:
-        return run_sweep(options)
-    experiment = loaded(options)
+        return _run_sweep(options)
+    experiment = _loaded(options)
     with Progress() as progress:
         record = run_experiment(
             experiment,
-            engine=engine_of(options),
+            engine=_engine_of(options),
             fresh=options.fresh,
             track=not options.no_mlflow,
             progress=progress,
             say=complain,
         )
     if options.json:
-        print(json.dumps(summary(record) | {"analysis": analysis_of(record)}, allow_nan=False))
+        print(json.dumps(summary(record) | {"analysis": _analysis_of(record)}, allow_nan=False))
     else:
         print(outcome_text(record, tracked=not options.no_mlflow))
     return 0
 
 
-def run_sweep(options: argparse.Namespace) -> int:
+def _run_sweep(options: argparse.Namespace) -> int:
     """Run an experiment in several forms, and print them side by side."""
     from heldout.record import summary
     from heldout.study import run_experiment
     from heldout.study.sweep import read_sweeps, sweep_experiment
 
-    engine = engine_of(options)
+    engine = _engine_of(options)
     forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
     records = []
     for number, fork in enumerate(forks, start=1):
@@ -78,7 +76,7 @@ def run_sweep(options: argparse.Namespace) -> int:
     named = [" ".join(fork.overrides) for fork in forks]
     if options.json:
         forked = [
-            {"fork": name} | summary(record) | {"analysis": analysis_of(record)}
+            {"fork": name} | summary(record) | {"analysis": _analysis_of(record)}
             for name, record in zip(named, records, strict=True)
         ]
         print(json.dumps(forked, allow_nan=False))
@@ -106,7 +104,7 @@ def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: b
             continue
         lines += ["", table_head(" ".join(place), kind)]
         for name, cell in cells:
-            fits = len(name) < NAME_WIDTH
+            fits = len(name) < _NAME_WIDTH
             lines += [] if fits else [wrap(name)]
             lines += [table_line(name if fits else "", cell)]
     shared = len({record.folds_digest for record in records}) == 1
@@ -122,12 +120,12 @@ def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: b
             "is not an estimate, and no p is adjusted for having tried the others."
         ),
     ]
-    lines += [wrap(words) for words in [counted(records[-1])] if words]
+    lines += [wrap(words) for words in [_counted(records[-1])] if words]
     lines += ["", "Comparison  heldout ui"] if tracked else []
     return "\n".join(lines)
 
 
-def analysis_of(record: RunRecord) -> int:
+def _analysis_of(record: RunRecord) -> int:
     """Return which analysis of its data a record is, by the study's ledger."""
     from heldout.study.ledger import count_analyses
 
@@ -135,9 +133,9 @@ def analysis_of(record: RunRecord) -> int:
     return count_analyses(record, record.folder.parents[3])
 
 
-def counted(record: RunRecord) -> str:
+def _counted(record: RunRecord) -> str:
     """Return how often these data were analysed, in words; nothing for the first time."""
-    number = analysis_of(record)
+    number = _analysis_of(record)
     if number == 1:
         return ""
     return (
@@ -146,7 +144,7 @@ def counted(record: RunRecord) -> str:
     )
 
 
-def engine_of(options: argparse.Namespace) -> Engine:
+def _engine_of(options: argparse.Namespace) -> Engine:
     """Return where units shall run, or say which options do not go together."""
     from heldout.parallel import Engine
 
@@ -160,7 +158,7 @@ def engine_of(options: argparse.Namespace) -> Engine:
     return Engine(workers=options.workers, name=options.engine, scheduler=options.scheduler)
 
 
-def loaded(options: argparse.Namespace) -> Experiment:
+def _loaded(options: argparse.Namespace) -> Experiment:
     """Return the experiment that is asked for; say which marks of a draft still stand."""
     from heldout.spec import load_experiment
     from heldout.spec.marks import standing_marks
@@ -175,8 +173,8 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     """Return what a run says when it ends: verdict, headline, where to look."""
     lines = ["", wrap(record.verdict.sentences[0]), ""]
     lines += [wrap(sentence) for sentence in record.verdict.sentences[1:]]
-    lines += [wrap(words) for words in [counted(record)] if words]
-    for kind in HEADLINE_COLUMNS:
+    lines += [wrap(words) for words in [_counted(record)] if words]
+    for kind in _HEADLINE_COLUMNS:
         cells = [cell for cell in record.headline if cell.kind == kind]
         lines += ["", table_head("headline", kind)] if cells else []
         lines += [table_line(f"{cell.outcome} {cell.follow_up}", cell) for cell in cells]
@@ -194,7 +192,7 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
 
 def table_head(name: str, kind: Kind) -> str:
     """Return what stands above the headlines of a kind."""
-    return f"{name:<{NAME_WIDTH}}{'n':>5}{HEADLINE_COLUMNS[kind]}"
+    return f"{name:<{_NAME_WIDTH}}{'n':>5}{_HEADLINE_COLUMNS[kind]}"
 
 
 def table_line(name: str, cell: Cell) -> str:
@@ -202,20 +200,20 @@ def table_line(name: str, cell: Cell) -> str:
     from heldout.inference import area, percent
 
     events = f"{cell.events:>8}" if cell.kind == "class" else ""
-    start = f"{name:<{NAME_WIDTH}}{cell.n:>5}{events}  "
+    start = f"{name:<{_NAME_WIDTH}}{cell.n:>5}{events}  "
     if cell.status != "evaluated":
         return f"{start}not evaluated"
     if cell.kind == "number":
         interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
-        shares = f"{percent(cell.r2) + ' %':<10}{interval:<14}{chances(cell):<15}"
+        shares = f"{percent(cell.r2) + ' %':<10}{interval:<14}{_chances(cell):<15}"
         return f"{start}{shares}{cell.mae:.3g} ({cell.mae_mean:.3g})"
     interval = f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}"
     return (
-        f"{start}{area(cell.auc or 0):<5}{interval:<15}{chances(cell):<16}{cell.brier_skill:+.2f}"
+        f"{start}{area(cell.auc or 0):<5}{interval:<15}{_chances(cell):<16}{cell.brier_skill:+.2f}"
     )
 
 
-def chances(cell: Cell) -> str:
+def _chances(cell: Cell) -> str:
     """Return a cell's p and its adjusted p, each at its place."""
     from heldout.inference import probability
 
@@ -229,7 +227,7 @@ def plan(options: argparse.Namespace) -> int:
     from heldout.study import plan_study
     from heldout.study.facts import render_plan
 
-    experiment = loaded(options)
+    experiment = _loaded(options)
     print(render_plan(experiment, plan_study(experiment)))
     return 0
 

@@ -12,11 +12,9 @@ from typing import Self
 
 from heldout.errors import SpecError, StudyError
 
-__all__ = ["Progress", "complain", "new_table", "shown", "wrap"]
-
 WIDTH = 80
 # Seconds between lines of progress where the terminal cannot rewrite one.
-LINE_EVERY = 10.0
+_LINE_EVERY = 10.0
 # Below these, too little was seen for an estimate: share of the folds, seconds between them.
 LEAST_SHARE, LEAST_SECONDS = 0.05, 5.0
 
@@ -59,12 +57,12 @@ def new_table(out: Path, read: Path) -> str:
             "written. Give the file such a name."
         )
     if out.exists() or out.is_symlink():
-        what = "is the very table that is read" if same_file(out, read) else "exists already"
+        what = "is the very table that is read" if _same_file(out, read) else "exists already"
         raise StudyError(f"--out: {out} {what}; nothing was written. Name another file.")
     return marks[out.suffix.lower()]
 
 
-def same_file(one: Path, other: Path) -> bool:
+def _same_file(one: Path, other: Path) -> bool:
     """Return whether two paths lead to one file."""
     return one.exists() and other.exists() and one.samefile(other)
 
@@ -98,7 +96,7 @@ class Progress:
 
     def keep_telling(self) -> None:
         """Tell again and again, until the work ends."""
-        while not self.ended.wait(LINE_EVERY / 10):
+        while not self.ended.wait(_LINE_EVERY / 10):
             with self.lock:
                 if not self.ended.is_set():
                     self.tell(time.monotonic())
@@ -123,12 +121,12 @@ class Progress:
     def tell(self, now: float) -> None:
         """Say how far the work is, unless that was said just now."""
         live = sys.stderr.isatty()
-        just_now = self.done == self.before if live else now - self.told < LINE_EVERY
+        just_now = self.done == self.before if live else now - self.told < _LINE_EVERY
         if self.done == self.total or just_now:
             return
         self.told = now
         left = self.left(now)
-        about = "" if left is None else f", about {minutes(left)} left"
+        about = "" if left is None else f", about {_minutes(left)} left"
         text = f"  {self.done} of {self.total} {self.what.rpartition(' ')[2]}{about}"
         end = "" if live else "\n"
         print(f"\r{text:<{WIDTH - 1}}" if live else text, end=end, file=sys.stderr, flush=True)
@@ -148,12 +146,12 @@ class Progress:
         return left if left > 0 else None
 
 
-def minutes(seconds: float) -> str:
+def _minutes(seconds: float) -> str:
     """Return a duration as it is spoken of.
 
     Examples
     --------
-    >>> minutes(42.4), minutes(300)
+    >>> _minutes(42.4), _minutes(300)
     ('42 s', '5 min')
     """
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

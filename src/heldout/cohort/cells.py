@@ -15,10 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["Grid", "cell_text", "days_since_1", "is_number", "numbers_of", "plain_code"]
-
-DIGITS = r"[+-]?(\d+(MARK\d*)?|MARK\d+)([eE][+-]?\d+)?"
-NUMBERS = {mark: re.compile(DIGITS.replace("MARK", re.escape(mark)), re.ASCII) for mark in ".,"}
+_DIGITS = r"[+-]?(\d+(MARK\d*)?|MARK\d+)([eE][+-]?\d+)?"
+_NUMBERS = {mark: re.compile(_DIGITS.replace("MARK", re.escape(mark)), re.ASCII) for mark in ".,"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,7 @@ def numbers_of(texts: pd.Series, decimal: str = ".") -> pd.Series:
     >>> numbers_of(pd.Series(["3", "0,25", "1.5", "inf"], dtype="str"), ",").tolist()
     [3.0, 0.25, nan, nan]
     """
-    shape = NUMBERS[decimal]
+    shape = _NUMBERS[decimal]
     found = [
         float(text.replace(decimal, ".")) if shape.fullmatch(text) else np.nan
         for text in texts.fillna("")
@@ -70,7 +68,7 @@ def numbers_of(texts: pd.Series, decimal: str = ".") -> pd.Series:
 
 def is_number(text: str) -> bool:
     """Return whether a text is a number with either decimal mark."""
-    return any(shape.fullmatch(text) for shape in NUMBERS.values())
+    return any(shape.fullmatch(text) for shape in _NUMBERS.values())
 
 
 def cell_text(value: Any, decimal: str) -> str:
@@ -98,10 +96,10 @@ def cell_text(value: Any, decimal: str) -> str:
 
 def days_since_1(texts: pd.Series, date_format: str) -> pd.Series:
     """Return dates as days since the first day of year 1; NaN where missing or no date."""
-    return texts.map(lambda text: ordinal(text, date_format), na_action="ignore").astype("float64")
+    return texts.map(lambda text: _ordinal(text, date_format), na_action="ignore").astype("float64")
 
 
-def ordinal(text: str, date_format: str) -> float:
+def _ordinal(text: str, date_format: str) -> float:
     """Return one date as a number of days, or NaN."""
     try:
         return float(datetime.strptime(text, date_format).toordinal())

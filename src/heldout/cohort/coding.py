@@ -16,15 +16,13 @@ from heldout.cohort.words import at_rows, how_many
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 
-__all__ = ["suspicious"]
-
 # What studies write for 'not observed' in a column of numbers.
-NEGATIVE = (-1, -7, -8, -9, -66, -77, -88, -98, -99, -888, -998, -999, -9999)
-POSITIVE = (98, 99, 997, 998, 999, 9998, 9999, 99999)
+_NEGATIVE = (-1, -7, -8, -9, -66, -77, -88, -98, -99, -888, -998, -999, -9999)
+_POSITIVE = (98, 99, 997, 998, 999, 9998, 9999, 99999)
 # Apart from the others by this share of their span or more.
 APART, FEWEST = 0.5, 5
 # What value labels call answers that are none.
-NO_ANSWER = re.compile(
+_NO_ANSWER = re.compile(
     r"missing|refus|not applicable|n/?\.?a\b|unknown|don.?t know|no answer|no response|"
     r"not (answered|asked|done|assessed|known|available|reported|stated)|declined|"
     r"keine angabe|k\.\s?a\.|wei(ss|ß) nicht|verweigert|fehlend|trifft nicht zu|unbekannt|"
@@ -70,7 +68,7 @@ def suspicious(
     if declared.kind == "text":
         return
     if declared.kind == "category":
-        wrong = exchanged(declared.levels or {}, labels)
+        wrong = _exchanged(declared.levels or {}, labels)
         rows = texts.isin(wrong)
         if rows.any():
             yield (
@@ -86,33 +84,33 @@ def suspicious(
     none = [
         number
         for code, number in labelled.items()
-        if NO_ANSWER.search(labels[str(code)]) and number not in assessed
+        if _NO_ANSWER.search(labels[str(code)]) and number not in assessed
     ]
     meant = values.isin(none)
     if source.item == TOTAL:
-        meant |= values.isin(far_apart(values, tuple(labelled)))
+        meant |= values.isin(_far_apart(values, tuple(labelled)))
     if meant.any():
-        yield told(source, meant, "that the file's value labels set apart"), meant
+        yield _told(source, meant, "that the file's value labels set apart"), meant
     if key is None and declared.range is None:
-        far = values.isin(far_apart(values, (*NEGATIVE, *POSITIVE))) & ~meant
+        far = values.isin(_far_apart(values, (*_NEGATIVE, *_POSITIVE))) & ~meant
         if far.any():
-            yield told(source, far, "such as codes of missing values (-99, 999)"), far
+            yield _told(source, far, "such as codes of missing values (-99, 999)"), far
 
 
-def told(source: Source, rows: pd.Series, what: str) -> str:
+def _told(source: Source, rows: pd.Series, what: str) -> str:
     """Return how many values of a column are what they should not be, and where."""
     n = how_many(int(rows.sum()), "value")
     return f"'{source.column}': {n} {what} ({at_rows(rows.index[rows])})"
 
 
-def exchanged(levels: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:
+def _exchanged(levels: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:
     """Return declared codes whose label in the file is declared for another code.
 
     Examples
     --------
-    >>> exchanged({"1": "female", "2": "male"}, {"1": "Male", "2": "Female"})
+    >>> _exchanged({"1": "female", "2": "male"}, {"1": "Male", "2": "Female"})
     ['1', '2']
-    >>> exchanged({"1": "female", "2": "male"}, {"1": "weiblich", "2": "maennlich"})
+    >>> _exchanged({"1": "female", "2": "male"}, {"1": "weiblich", "2": "maennlich"})
     []
     """
     declared = {label.strip().casefold(): code for code, label in levels.items()}
@@ -123,14 +121,14 @@ def exchanged(levels: Mapping[str, str], labels: Mapping[str, str]) -> list[str]
     ]
 
 
-def far_apart(values: pd.Series, codes: tuple[float, ...]) -> list[float]:
+def _far_apart(values: pd.Series, codes: tuple[float, ...]) -> list[float]:
     """Return codes that occur far from all other values, or as the only ones below 0.
 
     Examples
     --------
-    >>> far_apart(pd.Series([13.0, 40, 22, 65, 31, -99]), (-99, 99))
+    >>> _far_apart(pd.Series([13.0, 40, 22, 65, 31, -99]), (-99, 99))
     [-99]
-    >>> far_apart(pd.Series([13.0, 40, 22, 99, 95, 31]), (-99, 99))
+    >>> _far_apart(pd.Series([13.0, 40, 22, 99, 95, 31]), (-99, 99))
     []
     """
     known = values.dropna()

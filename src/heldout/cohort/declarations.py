@@ -13,8 +13,6 @@ from heldout.spec import CohortSpec, Experiment
 from heldout.spec.instrument import TOTAL_SCORE
 from heldout.spec.places import KeyPath
 
-__all__ = ["column_faults", "declaration_faults", "read_twice", "undeclared_visits"]
-
 
 def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
     """Return faults of declared columns that no table could satisfy.
@@ -46,11 +44,11 @@ def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[st
             )
         if TOTAL_SCORE in (declared.scores or {}) and declared.column is not None:
             faults.append(f"{where}: the total stands in 'column' and in 'scores'. Remove one.")
-    faults += key_columns(experiment, sources)
-    return faults + two_visits(experiment, sources) + undated(experiment)
+    faults += _key_columns(experiment, sources)
+    return faults + _two_visits(experiment, sources) + _undated(experiment)
 
 
-def key_columns(experiment: Experiment, sources: list[Source]) -> list[str]:
+def _key_columns(experiment: Experiment, sources: list[Source]) -> list[str]:
     """Return faults for columns of patients, visits or sites that also hold what was measured.
 
     What stands in them is named in messages, so it may be no answer.
@@ -100,7 +98,7 @@ def read_twice(spec: CohortSpec, sources: list[Source]) -> list[str]:
     return words
 
 
-def undated(experiment: Experiment) -> list[str]:
+def _undated(experiment: Experiment) -> list[str]:
     """Return faults for columns named after a follow-up and declared without a visit.
 
     Without a visit a column counts as known at baseline; one called cgi_d28 is not.
@@ -109,7 +107,7 @@ def undated(experiment: Experiment) -> list[str]:
     for name, declared in spec.columns.items():
         if declared.visits is not None or declared.by_visit:
             continue
-        later = later_words(spec, table_of(spec, declared.table).layout)
+        later = _later_words(spec, table_of(spec, declared.table).layout)
         for _, pattern, _ in patterns_of(name, declared):
             if isinstance(pattern, dict) or "{visit}" in pattern:
                 continue
@@ -125,7 +123,7 @@ def undated(experiment: Experiment) -> list[str]:
     return faults
 
 
-def later_words(spec: CohortSpec, layout: str) -> dict[str, str]:
+def _later_words(spec: CohortSpec, layout: str) -> dict[str, str]:
     """Return what follow-ups are called in names of columns, in small letters -> visit."""
     return {
         word.casefold(): name
@@ -136,7 +134,7 @@ def later_words(spec: CohortSpec, layout: str) -> dict[str, str]:
     }
 
 
-def two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
+def _two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
     """Return faults for table columns that are read as if measured at several visits.
 
     A follow-up's column declared a second time without its visit would pass for baseline.
@@ -201,12 +199,12 @@ def column_faults(experiment: Experiment, tables: Tables, sources: list[Source])
             if table not in told:
                 cells = tables[table].texts.fillna("").to_numpy().tolist()
                 told[table] = names_answers(columns, cells)
-            words = missing_column(called, column, columns, told=told[table])
+            words = _missing_column(called, column, columns, told=told[table])
             faults[f"{experiment.where(*path)}: {words}"] = None
     return list(faults)
 
 
-def missing_column(called: str, column: str, columns: list[str], *, told: bool) -> str:
+def _missing_column(called: str, column: str, columns: list[str], *, told: bool) -> str:
     """Return the words for a column that a table does not have; a row of answers is not told."""
     if told:
         looks = (

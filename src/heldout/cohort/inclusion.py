@@ -12,8 +12,6 @@ from heldout.cohort.sources import TOTAL, Source, scores_at
 from heldout.errors import unknown_name
 from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec, InstrumentKey
 
-__all__ = ["FlowStep", "include", "included_bounds", "included_levels", "inclusion_faults"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowStep:
@@ -57,11 +55,11 @@ def inclusion_faults(
             )
         else:
             declared = spec.columns[rule.column.partition(".")[0]]
-            faults += condition_faults(where, rule, declared)
+            faults += _condition_faults(where, rule, declared)
     return faults
 
 
-def condition_faults(where: str, rule: InclusionSpec, declared: ColumnSpec) -> list[str]:
+def _condition_faults(where: str, rule: InclusionSpec, declared: ColumnSpec) -> list[str]:
     """Return why a rule's condition does not suit what the column holds."""
     if (rule.among is None) != (declared.kind in (None, "number")):
         kind = declared.kind or "number"
@@ -83,7 +81,7 @@ def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[F
         known = values[(rule.column, rule.visit or spec.baseline, TOTAL)]
         unknown = int((kept & known.isna()).sum())
         label = f"{rule.label} ({unknown} not observed)" if unknown else rule.label
-        kept &= meets(rule, known)
+        kept &= _meets(rule, known)
         flow.append(FlowStep(label=label, n=int(kept.sum())))
     return kept, tuple(flow)
 
@@ -139,7 +137,7 @@ def included_levels(spec: CohortSpec, column: str, visit: str) -> dict[str, str]
     return levels
 
 
-def meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:
+def _meets(rule: InclusionSpec, values: pd.Series) -> np.ndarray:
     """Return which patients meet a rule; who was not observed does not."""
     if rule.among is not None:
         return values.isin(list(rule.among)).to_numpy()

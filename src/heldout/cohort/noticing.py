@@ -9,8 +9,6 @@ import pandas as pd
 from heldout.findings import Finding
 from heldout.spec import CohortSpec
 
-__all__ = ["Notice", "findings_of", "noticed_of"]
-
 # Code -> title, and what is said if nothing was seen.
 CHECKS = {
     "HO011": (
@@ -64,20 +62,20 @@ def findings_of(spec: CohortSpec, noticed: list[Notice]) -> tuple[Finding, ...]:
     tuple of Finding
         What was not seen has passed, or does not apply.
     """
-    applies = applicable(spec)
+    applies = _applicable(spec)
     findings = []
     for code, (title, fine) in CHECKS.items():
         seen = [notice for notice in noticed if notice.code == code]
         words = " ".join(notice.text for notice in seen)
         verdict, text = ("issue", words) if seen else ("passed", fine)
         if not seen and not applies[code]:
-            verdict, text = "not_applicable", APPLIES_TO[code]
+            verdict, text = "not_applicable", _APPLIES_TO[code]
         who = tuple(sorted({patient for notice in seen for patient in notice.who}))
         findings.append(Finding(code=code, title=title, verdict=verdict, text=text, who=who))
     return tuple(findings)
 
 
-APPLIES_TO = {
+_APPLIES_TO = {
     "HO011": "There is one table.",
     "HO012": "No table puts rows to visits by their day.",
     "HO013": "No table puts rows to visits by their day.",
@@ -87,7 +85,7 @@ APPLIES_TO = {
 }
 
 
-def applicable(spec: CohortSpec) -> dict[str, bool]:
+def _applicable(spec: CohortSpec) -> dict[str, bool]:
     """Return which checks have something to look at."""
     timed = [table for table in (spec.table, *spec.tables.values()) if table.day or table.date]
     by_day = any(table.visit is None for table in timed)

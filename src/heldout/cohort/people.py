@@ -26,10 +26,8 @@ from heldout.errors import CohortError, raise_faults
 from heldout.findings import Finding
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
 
-__all__ = ["Cohort", "include_patients", "read_cohort"]
-
 # With fewer patients, nearly each may be alone at a site.
-FEWEST_FOR_SITES = 10
+_FEWEST_FOR_SITES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,25 +138,25 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
     spec = experiment.cohort
     tables, digest = read_tables(experiment)
     sources = sources_of(spec, keys)
-    read = columns_read(spec, tables, sources)
+    read = _columns_read(spec, tables, sources)
     faults = declaration_faults(experiment, sources)
     faults += column_faults(experiment, tables, sources)
     faults += undeclared_visits(experiment, tables, read)
     faults += inclusion_faults(experiment, keys, sources)
     raise_faults(CohortError, faults)
 
-    tables, placed, noticed, faults = place_tables(experiment, tables, sources)
+    tables, placed, noticed, faults = _place_tables(experiment, tables, sources)
     noticed += [Notice(code="HO026", text=text, who=()) for text in read_twice(spec, sources)]
-    sheet, coded, more = values_of(experiment, keys, tables, sources)
-    raise_faults(CohortError, faults + more + site_faults(experiment, tables[None]))
-    values, faults = by_patient(spec, sheet, sources, tables, placed)
+    sheet, coded, more = _values_of(experiment, keys, tables, sources)
+    raise_faults(CohortError, faults + more + _site_faults(experiment, tables[None]))
+    values, faults = _by_patient(spec, sheet, sources, tables, placed)
     raise_faults(CohortError, faults)
     beside = reported_beside_items(spec, keys, sources)
     return Cohort(
         spec=spec,
-        values=values[[place_of(source) for source in sources if source not in beside]],
-        reported=values[[place_of(source) for source in beside]],
-        site=sites_of(spec, tables[None], list(values.index)),
+        values=values[[_place_of(source) for source in sources if source not in beside]],
+        reported=values[[_place_of(source) for source in beside]],
+        site=_sites_of(spec, tables[None], list(values.index)),
         flow=(FlowStep(label="In the table", n=len(values)),),
         sources=tuple(source for source in sources if source not in beside),
         findings=findings_of(spec, noticed),
@@ -190,12 +188,12 @@ def include_patients(experiment: Experiment, cohort: Cohort) -> Cohort:
     return replace(cohort, values=cohort.values.loc[kept], site=site, flow=flow)
 
 
-def place_of(source: Source) -> tuple[str, str, int]:
+def _place_of(source: Source) -> tuple[str, str, int]:
     """Return where a source stands in the values."""
     return source.name, source.visit, source.item
 
 
-def columns_read(
+def _columns_read(
     spec: CohortSpec, tables: Tables, sources: list[Source]
 ) -> dict[str | None, set[str]]:
     """Return the columns of each table that are read for a declared column or as a key."""
@@ -208,7 +206,7 @@ def columns_read(
     return read
 
 
-def place_tables(
+def _place_tables(
     experiment: Experiment, tables: Tables, sources: list[Source]
 ) -> tuple[dict[str | None, Rows], dict[str | None, Placement], list[Notice], list[str]]:
     """Return the rows that count, where they belong, what was noticed, and the faults."""
@@ -231,7 +229,7 @@ def place_tables(
     return kept, placed, noticed, faults + found
 
 
-def values_of(
+def _values_of(
     experiment: Experiment,
     keys: Mapping[str, InstrumentKey],
     tables: Tables,
@@ -276,7 +274,7 @@ def values_of(
     return sheet, noticed, faults
 
 
-def by_patient(
+def _by_patient(
     spec: CohortSpec,
     sheet: Mapping[tuple[str, str], pd.Series],
     sources: list[Source],
@@ -295,15 +293,15 @@ def by_patient(
         elif spec.columns[source.declared].by_visit:
             values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:
-            values, found = of_patients(spec, source, values, rows, placement.days)
+            values, found = _of_patients(spec, source, values, rows, placement.days)
             faults |= dict.fromkeys(found)
-        columns[place_of(source)] = values.reindex(patients)
+        columns[_place_of(source)] = values.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
     return frame, list(faults)
 
 
-def of_patients(
+def _of_patients(
     spec: CohortSpec, source: Source, values: pd.Series, rows: Rows, days: pd.Series
 ) -> tuple[pd.Series, list[str]]:
     """Return one value a patient from a long table's rows, and the faults found.
@@ -323,7 +321,7 @@ def of_patients(
     return known, faults
 
 
-def site_faults(experiment: Experiment, rows: Rows) -> list[str]:
+def _site_faults(experiment: Experiment, rows: Rows) -> list[str]:
     """Return the faults of sites that change within a patient, or that are none.
 
     Sites are named where one is not expected, so a column of answers must not pass for them.
@@ -332,7 +330,7 @@ def site_faults(experiment: Experiment, rows: Rows) -> list[str]:
     if column is None:
         return []
     texts, n_patients = rows.texts[column], rows.ids.nunique()
-    if n_patients >= FEWEST_FOR_SITES and 2 * texts.nunique() > n_patients:
+    if n_patients >= _FEWEST_FOR_SITES and 2 * texts.nunique() > n_patients:
         return [
             f"{experiment.where('cohort', 'site')}: table column '{column}' has {texts.nunique()} "
             f"different texts among {n_patients} patients, and sites have several patients each. "
@@ -341,7 +339,7 @@ def site_faults(experiment: Experiment, rows: Rows) -> list[str]:
     return [] if rows.spec.layout == "wide" else changing(rows, column, texts)
 
 
-def sites_of(spec: CohortSpec, rows: Rows, patients: list[str]) -> tuple[str, ...] | None:
+def _sites_of(spec: CohortSpec, rows: Rows, patients: list[str]) -> tuple[str, ...] | None:
     """Return the site of each patient, or None if the study has no sites."""
     if spec.site is None:
         return None

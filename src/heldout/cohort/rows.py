@@ -16,18 +16,8 @@ from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec import Experiment, TableSpec
 from heldout.spec.places import KeyPath
 
-__all__ = [
-    "Rows",
-    "Tables",
-    "id_faults",
-    "instance_faults",
-    "join_tables",
-    "read_tables",
-    "without_repeats",
-]
-
 REPEATED, EVENT = "redcap_repeat_instrument", "redcap_event_name"
-INSTANCE = "redcap_repeat_instance"
+_INSTANCE = "redcap_repeat_instance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +123,7 @@ def without_repeats(rows: Rows, read: list[str]) -> tuple[Rows, list[str]]:
     held = [column for column in read if rows.texts.loc[repeated, column].notna().any()]
     faults = []
     if held:
-        faults.append(repeat_fault(rows, repeated, "instrument", held))
+        faults.append(_repeat_fault(rows, repeated, "instrument", held))
     return replace(rows, texts=rows.texts[~repeated]), faults
 
 
@@ -154,14 +144,14 @@ def instance_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     list of str
         One if a patient's rows of an event are of different instances and hold something.
     """
-    if INSTANCE not in rows.texts.columns:
+    if _INSTANCE not in rows.texts.columns:
         return []
-    several = rows.texts[INSTANCE].fillna("").groupby(who).transform("nunique") > 1
+    several = rows.texts[_INSTANCE].fillna("").groupby(who).transform("nunique") > 1
     held = [column for column in read if rows.texts.loc[several, column].notna().any()]
-    return [repeat_fault(rows, several, "event", held)] if held else []
+    return [_repeat_fault(rows, several, "event", held)] if held else []
 
 
-def repeat_fault(rows: Rows, repeated: pd.Series, unit: str, held: list[str]) -> str:
+def _repeat_fault(rows: Rows, repeated: pd.Series, unit: str, held: list[str]) -> str:
     """Return the fault of rows of which it is not declared which one counts."""
     one = int(repeated.sum()) == 1
     remedy = "or remove these columns" if unit == "instrument" else "or keep the rows of one repeat"
@@ -190,10 +180,10 @@ def id_faults(rows: Rows) -> list[str]:
             f"{rows.file}: {at_rows(ids.index[odd])} {have} a control character, such as a line "
             f"break, in '{rows.patient}'. Remove it."
         )
-    return faults + spelling_faults(rows)
+    return faults + _spelling_faults(rows)
 
 
-def spelling_faults(rows: Rows) -> list[str]:
+def _spelling_faults(rows: Rows) -> list[str]:
     """Return the fault of pseudonyms that are one and the same, written in several ways.
 
     Read as they stand, a patient would be two: one with a baseline, one with a follow-up.
@@ -201,7 +191,7 @@ def spelling_faults(rows: Rows) -> list[str]:
     counts = rows.ids.value_counts()
     spelled: dict[str, list[str]] = {}
     for name in sorted(counts.index):
-        spelled.setdefault(plain_id(name), []).append(name)
+        spelled.setdefault(_plain_id(name), []).append(name)
     groups = [sorted(names, key=lambda name: -counts[name]) for names in spelled.values()]
     groups = [names for names in groups if len(names) > 1]
     if not groups:
@@ -238,15 +228,15 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
     """
     first = tables[None]
     patients = set(first.ids.dropna())
-    plain = {plain_id(patient): patient for patient in sorted(patients)}
+    plain = {_plain_id(patient): patient for patient in sorted(patients)}
     noticed: list[Notice] = []
     faults: list[str] = []
     for rows in tables.values():
         there = set(rows.ids.dropna())
         strange = sorted(there - patients)
-        alike = {one: plain[plain_id(one)] for one in strange if plain_id(one) in plain}
+        alike = {one: plain[_plain_id(one)] for one in strange if _plain_id(one) in plain}
         if alike:
-            faults.append(alike_fault(rows, first, alike))
+            faults.append(_alike_fault(rows, first, alike))
         elif strange and len(strange) == len(there):
             faults.append(
                 f"{rows.file}, column '{rows.patient}': none of its {len(there)} patients is in "
@@ -262,7 +252,7 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
     return noticed, faults
 
 
-def alike_fault(rows: Rows, first: Rows, alike: Mapping[str, str]) -> str:
+def _alike_fault(rows: Rows, first: Rows, alike: Mapping[str, str]) -> str:
     """Return the fault of pseudonyms of a further table that the first one spells otherwise."""
     one = len(alike) == 1
     cause = "ids with leading zeros read as numbers. Make the column text in both tables, and "
@@ -276,12 +266,12 @@ def alike_fault(rows: Rows, first: Rows, alike: Mapping[str, str]) -> str:
     )
 
 
-def plain_id(text: str) -> str:
+def _plain_id(text: str) -> str:
     """Return a pseudonym without what is lost or added on its way through programs.
 
     Examples
     --------
-    >>> plain_id("007"), plain_id("7.0"), plain_id("P007")
+    >>> _plain_id("007"), _plain_id("7.0"), _plain_id("P007")
     ('7', '7', 'p007')
     """
     return plain_code(text).lstrip("0").casefold()

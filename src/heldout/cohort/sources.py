@@ -12,10 +12,8 @@ from dataclasses import dataclass
 from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey, TableSpec
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["TOTAL", "Source", "patterns_of", "reported_beside_items", "scores_at", "sources_of"]
-
 TOTAL = 0
-Pattern = str | dict[str, str]
+_Pattern = str | dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +75,26 @@ def sources_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey]) -> list[Sour
     return [
         Source(name=score, visit=visit, item=item, column=column, table=declared.table)
         for name, declared in spec.columns.items()
-        for score, visit, item, column in places_of(name, declared, spec, keys)
+        for score, visit, item, column in _places_of(name, declared, spec, keys)
     ]
 
 
-def patterns_of(name: str, declared: ColumnSpec) -> Iterator[tuple[str, Pattern, bool]]:
+def patterns_of(name: str, declared: ColumnSpec) -> Iterator[tuple[str, _Pattern, bool]]:
     """Yield score name, pattern of source columns, and whether it is of items."""
     if declared.items is not None:
         yield name, declared.items, True
     for score, pattern in (declared.scores or {}).items():
-        yield score_name(name, score), pattern, False
+        yield _score_name(name, score), pattern, False
     if declared.column is not None or not (declared.items or declared.scores):
         yield name, declared.column or name, False
 
 
-def score_name(column: str, score: str) -> str:
+def _score_name(column: str, score: str) -> str:
     """Return how experiments write one score of a declared column's instrument."""
     return column if score == TOTAL_SCORE else f"{column}.{score}"
 
 
-def places_of(
+def _places_of(
     name: str, declared: ColumnSpec, spec: CohortSpec, keys: Mapping[str, InstrumentKey]
 ) -> Iterator[tuple[str, str, int, str]]:
     """Yield score name, visit, item and table column of one declared column."""
@@ -105,13 +103,13 @@ def places_of(
             yield from ((score, visit, TOTAL, column) for visit, column in pattern.items())
             continue
         items = range(1, keys[declared.instrument or ""].items + 1) if of_items else [TOTAL]
-        for visit in visits_of(declared, pattern, spec):
+        for visit in _visits_of(declared, pattern, spec):
             column = pattern.replace("{visit}", spec.visits[visit].code or visit)
             for item in items:
                 yield score, visit, item, column.replace("{item}", str(item))
 
 
-def visits_of(declared: ColumnSpec, pattern: str, spec: CohortSpec) -> tuple[str, ...]:
+def _visits_of(declared: ColumnSpec, pattern: str, spec: CohortSpec) -> tuple[str, ...]:
     """Return the visits at which a declared column was measured."""
     if declared.visits is not None:
         return declared.visits
@@ -129,7 +127,7 @@ def reported_beside_items(
         for source in sources
         if source.item == TOTAL
         and (source.declared, source.visit) in itemised
-        and source.score in key_of(spec, keys, source.declared).scored
+        and source.score in _key_of(spec, keys, source.declared).scored
     ]
 
 
@@ -141,13 +139,13 @@ def scores_at(
     for source in sources:
         names = [source.name]
         if source.item != TOTAL:
-            made = key_of(spec, keys, source.name).scored
-            names = [score_name(source.name, score) for score in made]
+            made = _key_of(spec, keys, source.name).scored
+            names = [_score_name(source.name, score) for score in made]
         for name in names:
             found.setdefault(name, {})[source.visit] = None
     return {name: list(visits) for name, visits in found.items()}
 
 
-def key_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey], column: str) -> InstrumentKey:
+def _key_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey], column: str) -> InstrumentKey:
     """Return the key of a declared column's instrument."""
     return keys[spec.columns[column].instrument or ""]

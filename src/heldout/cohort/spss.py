@@ -7,10 +7,8 @@ from pathlib import Path
 from heldout.cohort.cells import Grid, cell_text
 from heldout.errors import CohortError
 
-__all__ = ["read_spss"]
-
 # As ReadStat calls them; the file itself says so since SPSS 16.
-ENCODINGS = {"utf-8": None, "latin-1": "LATIN1", "cp1252": "WINDOWS-1252"}
+_ENCODINGS = {"utf-8": None, "latin-1": "LATIN1", "cp1252": "WINDOWS-1252"}
 
 
 def read_spss(path: Path, shown: str, *, encoding: str, decimal: str) -> Grid:
@@ -47,7 +45,7 @@ def read_spss(path: Path, shown: str, *, encoding: str, decimal: str) -> Grid:
         ) from None
     try:
         columns, about = pyreadstat.read_sav(
-            str(path), output_format="dict", encoding=ENCODINGS[encoding]
+            str(path), output_format="dict", encoding=_ENCODINGS[encoding]
         )
     except (pyreadstat.ReadstatError, pyreadstat.PyreadstatError, ValueError, OverflowError):
         raise CohortError(

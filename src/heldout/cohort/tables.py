@@ -17,10 +17,8 @@ from heldout.cohort.workbook import read_workbook
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec.cohort import NOT_OBSERVED
 
-__all__ = ["file_in_study", "read_table"]
-
 # Ending of a file -> what may be said of it beside `file`, apart from the decimal mark.
-ENDINGS = {
+_ENDINGS = {
     ".csv": ("separator", "encoding"),
     ".tsv": ("separator", "encoding"),
     ".xlsx": ("sheet",),
@@ -125,7 +123,7 @@ def read_table(
         ) from None
     ending = path.suffix.lower()
     given = {"separator": separator, "encoding": encoding, "sheet": sheet}
-    raise_faults(CohortError, ending_faults(ending, given, shown))
+    raise_faults(CohortError, _ending_faults(ending, given, shown))
     if ending == ".xlsx":
         grid = read_workbook(raw, shown, sheet=sheet, decimal=decimal)
     elif ending == ".sav":
@@ -134,28 +132,28 @@ def read_table(
         word = separator or ("tab" if ending == ".tsv" else ",")
         mark = "\t" if word == "tab" else word
         grid = read_text(raw, shown, separator=mark, encoding=encoding)
-    return as_table(grid, missing, shown), hashlib.sha256(raw).hexdigest()
+    return _as_table(grid, missing, shown), hashlib.sha256(raw).hexdigest()
 
 
-def ending_faults(ending: str, given: dict[str, str | None], shown: str) -> list[str]:
+def _ending_faults(ending: str, given: dict[str, str | None], shown: str) -> list[str]:
     """Return why a kind of file cannot be read, or not with what is said of it."""
-    if ending not in ENDINGS:
+    if ending not in _ENDINGS:
         also = " Save it as .xlsx." if ending == ".xls" else " Save it as one of these."
-        return [f"{shown}: is not a file that can be read; readable: {', '.join(ENDINGS)}.{also}"]
+        return [f"{shown}: is not a file that can be read; readable: {', '.join(_ENDINGS)}.{also}"]
     said = [name for name, value in given.items() if value not in (None, "utf-8")]
     return [
         f"{shown}: '{name}' says nothing about {ending} files. Remove it."
         for name in said
-        if name not in ENDINGS[ending]
+        if name not in _ENDINGS[ending]
     ]
 
 
-def as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
+def _as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
     """Return rows of cells as a table with names."""
     if len(grid.rows) <= 1:
         raise CohortError(f"{shown}: holds no rows of patients. Give a table with names and rows.")
     header, body = [name.strip() for name in grid.rows[0][1]], grid.rows[1:]
-    raise_faults(CohortError, [f"{shown}: {fault}" for fault in shape_faults(header, body)])
+    raise_faults(CohortError, [f"{shown}: {fault}" for fault in _shape_faults(header, body)])
     table = pd.DataFrame(
         [[cell.strip() for cell in row] for _, row in body],
         columns=header,
@@ -167,7 +165,7 @@ def as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
     return table
 
 
-def shape_faults(header: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
+def _shape_faults(header: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
     """Return what is wrong with the names and the lengths of the rows."""
     faults = []
     twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]

@@ -10,8 +10,6 @@ from codecs import BOM_UTF8
 from heldout.cohort.cells import Grid
 from heldout.errors import CohortError
 
-__all__ = ["read_text"]
-
 MARKS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
 
@@ -38,7 +36,7 @@ def read_text(raw: bytes, shown: str, *, separator: str, encoding: str) -> Grid:
     CohortError
         If encoding or separator are plainly others, or quotes do not match.
     """
-    text = decoded(raw, shown, encoding)
+    text = _decoded(raw, shown, encoding)
     likely = other_mark(text, separator)
     if likely is not None:
         word = "tab" if likely == "\t" else likely
@@ -59,7 +57,7 @@ def read_text(raw: bytes, shown: str, *, separator: str, encoding: str) -> Grid:
     return Grid(rows=[(number, row) for number, row in numbered if any(map(str.strip, row))])
 
 
-def decoded(raw: bytes, shown: str, encoding: str) -> str:
+def _decoded(raw: bytes, shown: str, encoding: str) -> str:
     """Return a file's bytes as text."""
     raw = raw.removeprefix(BOM_UTF8)
     called = "UTF-8" if encoding == "utf-8" else encoding

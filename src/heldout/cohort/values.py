@@ -12,12 +12,10 @@ from heldout.cohort.words import at_rows
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 
-__all__ = ["counted", "read_values", "unread"]
-
 # Beyond this, sums of squares leave the range of floating point numbers.
-LARGEST = 1e15
-MARKS = {".": "a decimal point", ",": "a decimal comma"}
-BE = ("is", "are")
+_LARGEST = 1e15
+_MARKS = {".": "a decimal point", ",": "a decimal comma"}
+_BE = ("is", "are")
 
 
 def read_values(
@@ -55,16 +53,16 @@ def read_values(
         return texts, []
     if declared.kind == "category":
         labels = table.attrs.get("levels", {}).get(source.column, {})
-        return texts, level_faults(texts, list(declared.levels or {}), list(labels))
+        return texts, _level_faults(texts, list(declared.levels or {}), list(labels))
     numbers = numbers_of(texts, decimal)
-    numbers = numbers.where(numbers.abs() <= LARGEST)
+    numbers = numbers.where(numbers.abs() <= _LARGEST)
     no_number = texts.notna() & numbers.isna()
-    faults = mark_faults(texts, no_number, decimal)
+    faults = _mark_faults(texts, no_number, decimal)
     if no_number.any() and not faults:
-        form = f"{MARKS[decimal]}, no unit"
+        form = f"{_MARKS[decimal]}, no unit"
         words = counted(no_number, texts, "is not a number", "are not numbers")
         faults.append(f"{words} ({form})")
-    for wrong, verbs, words in misfits(numbers, source, declared, key):
+    for wrong, verbs, words in _misfits(numbers, source, declared, key):
         if wrong.any():
             faults.append(f"{counted(wrong, texts, *verbs)} {words}")
     return numbers, faults
@@ -77,7 +75,7 @@ def unread(texts: pd.Series, values: pd.Series, declared: ColumnSpec) -> pd.Seri
     return texts[texts.notna() & values.isna()]
 
 
-def mark_faults(texts: pd.Series, no_number: pd.Series, decimal: str) -> list[str]:
+def _mark_faults(texts: pd.Series, no_number: pd.Series, decimal: str) -> list[str]:
     """Return the fault of numbers with another decimal mark than the declared one."""
     other = "," if decimal == "." else "."
     other_way = no_number & texts.str.contains(other, regex=False, na=False)
@@ -90,17 +88,17 @@ def mark_faults(texts: pd.Series, no_number: pd.Series, decimal: str) -> list[st
         rows = at_rows(as_declared.index[as_declared])
         have = "has" if as_declared.sum() == 1 else "have"
         return [
-            f"{found} {MARKS[other]}, and {int(as_declared.sum())} ({rows}) {have} "
-            f"{MARKS[decimal]}. Write all numbers of the table with one mark, and declare it with "
+            f"{found} {_MARKS[other]}, and {int(as_declared.sum())} ({rows}) {have} "
+            f"{_MARKS[decimal]}. Write all numbers of the table with one mark, and declare it with "
             "'decimal' beside 'file'."
         ]
     return [
-        f"{found} {MARKS[other]}, and 'decimal' is '{decimal}'. Set "
+        f"{found} {_MARKS[other]}, and 'decimal' is '{decimal}'. Set "
         f"'decimal: \"{other}\"' beside 'file', or correct the table."
     ]
 
 
-def misfits(
+def _misfits(
     numbers: pd.Series, source: Source, declared: ColumnSpec, key: InstrumentKey | None
 ) -> Iterator[tuple[pd.Series, tuple[str, str], str]]:
     """Yield which numbers cannot be, and why: out of range, or no answer of the form.
@@ -114,7 +112,11 @@ def misfits(
         observed &= ~numbers.isin(key.not_assessed.get(source.item, ()))
         answers = key.allowed.get(source.item)
         if answers is not None:
-            yield observed & ~numbers.isin(answers), BE, f"not among the answers {listed(answers)}"
+            yield (
+                observed & ~numbers.isin(answers),
+                _BE,
+                f"not among the answers {_listed(answers)}",
+            )
             return
         fraction = observed & numbers.between(*bounds) & (numbers % 1 != 0)
         verbs = ("is not a whole number,", "are not whole numbers,")
@@ -126,17 +128,17 @@ def misfits(
         yield observed & ~numbers.between(*bounds), ("lies", "lie"), f"outside {low}..{high}"
 
 
-def listed(answers: tuple[int, ...]) -> str:
+def _listed(answers: tuple[int, ...]) -> str:
     """Return answers as text."""
     return ", ".join(map(str, answers))
 
 
-def level_faults(texts: pd.Series, levels: list[str], labelled: list[str]) -> list[str]:
+def _level_faults(texts: pd.Series, levels: list[str], labelled: list[str]) -> list[str]:
     """Return the fault of a category whose codes are not all declared."""
     unknown = texts.notna() & ~texts.isin(levels)
     if not unknown.any():
         return []
-    fault = f"{counted(unknown, texts, *BE)} not among the levels {', '.join(levels)}"
+    fault = f"{counted(unknown, texts, *_BE)} not among the levels {', '.join(levels)}"
     if labelled:
         strange = int((unknown & ~texts.isin(labelled)).sum())
         fault += f" ({strange} not among the file's value labels either, which are of codes "

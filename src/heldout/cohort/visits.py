@@ -20,8 +20,6 @@ from heldout.cohort.words import at_rows, how_many, missing_hint, shown_ids
 from heldout.errors import a_few
 from heldout.spec import CohortSpec, Experiment
 
-__all__ = ["Placement", "changing", "place_rows"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placement:
@@ -71,41 +69,41 @@ def place_rows(
     """
     spec, table = experiment.cohort, rows.spec
     if table.layout == "wide":
-        return Placement(faults=twice_faults(rows, rows.ids, "a patient"))
-    own, faults = days_of_rows(rows, first)
+        return Placement(faults=_twice_faults(rows, rows.ids, "a patient"))
+    own, faults = _days_of_rows(rows, first)
     if table.visit is not None:
-        visits, found = named_visits(spec, rows, table.visit)
+        visits, found = _named_visits(spec, rows, table.visit)
         faults += found
         who = (rows.ids + " at " + visits.astype("str")).where(visits.notna())
         if not rows.complementary:
-            faults += twice_faults(rows, who, "a patient and visit")
+            faults += _twice_faults(rows, who, "a patient and visit")
         else:
             # Of repeats it is not known which counts, so they need not agree either.
-            faults += instance_faults(rows, who, read) or clash_faults(rows, who, each)
+            faults += instance_faults(rows, who, read) or _clash_faults(rows, who, each)
         holds = rows.texts[read].notna().any(axis=1)
-        noticed, found = misdated(spec, rows, visits.where(holds), own)
+        noticed, found = _misdated(spec, rows, visits.where(holds), own)
         return Placement(
-            visits=visits, days=planned(spec, visits), faults=faults + found, noticed=noticed
+            visits=visits, days=_planned(spec, visits), faults=faults + found, noticed=noticed
         )
-    faults += window_faults(experiment)
+    faults += _window_faults(experiment)
     if faults:
         return Placement(visits=pd.Series(index=own.index, dtype="object"), days=own, faults=faults)
     holds = rows.texts[each].notna().any(axis=1)
     who = (rows.ids + " on day " + own.map("{:g}".format)).where(holds)
-    faults += twice_faults(rows, who, "a patient and day")
-    visits, noticed = nearest_visits(spec, rows, own.where(holds))
-    early = holds & (own < 0) & nearest(spec, own)["visit"].isna()
-    faults += negative_faults(rows, early)
-    days = planned(spec, visits).fillna(own)
+    faults += _twice_faults(rows, who, "a patient and day")
+    visits, noticed = _nearest_visits(spec, rows, own.where(holds))
+    early = holds & (own < 0) & _nearest(spec, own)["visit"].isna()
+    faults += _negative_faults(rows, early)
+    days = _planned(spec, visits).fillna(own)
     return Placement(visits=visits, days=days, faults=faults, noticed=noticed)
 
 
-def planned(spec: CohortSpec, visits: pd.Series) -> pd.Series:
+def _planned(spec: CohortSpec, visits: pd.Series) -> pd.Series:
     """Return the planned day of each row's visit."""
     return visits.map({name: visit.day for name, visit in spec.visits.items()}).astype("float64")
 
 
-def twice_faults(rows: Rows, who: pd.Series, unit: str) -> list[str]:
+def _twice_faults(rows: Rows, who: pd.Series, unit: str) -> list[str]:
     """Return the fault of patients with several rows where one is required."""
     twice = who.notna() & who.duplicated(keep=False)
     if not twice.any():
@@ -121,7 +119,7 @@ def twice_faults(rows: Rows, who: pd.Series, unit: str) -> list[str]:
     ]
 
 
-def clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
+def _clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     """Return the fault of rows of a patient and visit that do not complete each other."""
     several = rows.texts[read].notna().groupby(who).sum().gt(1)
     columns = [column for column in read if several[column].any()]
@@ -141,7 +139,7 @@ def clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     ]
 
 
-def named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series, list[str]]:
+def _named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series, list[str]]:
     """Return the declared visit of each row, missing at ignored ones, and the faults found."""
     place = f"{rows.file}, column '{column}'"
     names = {name: plain_code(visit.code or name) for name, visit in spec.visits.items()}
@@ -155,17 +153,17 @@ def named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series, 
             f"{place}: visits {', '.join(alike)} are declared with one code. Give each its own."
         )
     if raw.isna().any():
-        faults.append(f"{place}: {lack(raw.index[raw.isna()])} no visit. Add it or drop the row.")
+        faults.append(f"{place}: {_lack(raw.index[raw.isna()])} no visit. Add it or drop the row.")
     strange = raw[visits.isna()].dropna()
     strange = strange[~strange.isin(list(map(plain_code, spec.ignore_visits)))]
     if len(strange):
         known = f"Declared: {', '.join(codes)}."
-        words = undeclared_words(strange, known, some_known=bool(visits.notna().any()))
+        words = _undeclared_words(strange, known, some_known=bool(visits.notna().any()))
         faults.append(f"{place}: {words}")
     return visits, faults
 
 
-def undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> str:
+def _undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> str:
     """Return the words for visits that are not declared; what may be answers is not named.
 
     A wrong column under 'visit' holds answers. A visit is no number here, and is met in several
@@ -185,12 +183,12 @@ def undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> str
     )
 
 
-def lack(rows: pd.Index) -> str:
+def _lack(rows: pd.Index) -> str:
     """Return some rows and the verb for what they do not have."""
     return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
 
 
-def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
+def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
     """Return the days from baseline of each row, NaN where unknown, and the faults found."""
     table, texts = rows.spec, rows.texts
     column = table.day or table.date
@@ -198,7 +196,7 @@ def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
         return pd.Series(np.nan, index=texts.index), []
     place, faults = f"{rows.file}, column '{column}'", []
     if table.visit is None and texts[column].isna().any():
-        words = lack(texts.index[texts[column].isna()])
+        words = _lack(texts.index[texts[column].isna()])
         faults.append(f"{place}: {words} no {'day' if table.day else 'date'}. Add it.")
     if table.day is not None:
         days = numbers_of(texts[column], table.decimal)
@@ -208,9 +206,9 @@ def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
             hint = missing_hint(texts[column][wrong], table.missing, rows.name)
             faults.append(f"{place}: {words}. Write the days from baseline as numbers.{hint}")
         return days, faults
-    dates, found = dates_of(rows, column, table.date_format)
+    dates, found = _dates_of(rows, column, table.date_format)
     holder = rows if table.start in texts.columns else first
-    starts, more = starts_of(holder, table.start or "", table.date_format)
+    starts, more = _starts_of(holder, table.start or "", table.date_format)
     begun = rows.ids.map(starts)
     lacking = sorted(set(rows.ids[dates.notna() & begun.isna() & rows.ids.notna()]))
     if lacking and not more:
@@ -223,7 +221,7 @@ def days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
     return dates - begun, faults + found + more
 
 
-def dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
+def _dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
     """Return the dates of a column as days since year 1, and the fault of texts that are none."""
     texts = rows.texts[column]
     dates = days_since_1(texts, date_format)
@@ -239,9 +237,9 @@ def dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list
     ]
 
 
-def starts_of(holder: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
+def _starts_of(holder: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
     """Return the start of every patient, and the faults found."""
-    dates, faults = dates_of(holder, column, date_format)
+    dates, faults = _dates_of(holder, column, date_format)
     return dates.groupby(holder.ids).first(), faults + changing(holder, column, dates)
 
 
@@ -257,7 +255,7 @@ def changing(rows: Rows, column: str, values: pd.Series) -> list[str]:
     ]
 
 
-def window_faults(experiment: Experiment) -> list[str]:
+def _window_faults(experiment: Experiment) -> list[str]:
     """Return the fault of visits without a window, which days cannot be put to."""
     visits = experiment.cohort.visits
     without = [name for name, visit in visits.items() if visit.window is None]
@@ -273,7 +271,7 @@ def window_faults(experiment: Experiment) -> list[str]:
     ]
 
 
-def nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
+def _nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
     """Return of each row the nearest visit whose window it lies in, the gap, and ties."""
     # Sorted by day: of two visits equally near, the first found is the earlier one.
     visits = sorted(spec.visits.items(), key=lambda item: item[1].day)
@@ -290,11 +288,13 @@ def nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
     )
 
 
-def nearest_visits(spec: CohortSpec, rows: Rows, days: pd.Series) -> tuple[pd.Series, list[Notice]]:
+def _nearest_visits(
+    spec: CohortSpec, rows: Rows, days: pd.Series
+) -> tuple[pd.Series, list[Notice]]:
     """Return the visit of each row, one row a patient and visit, and what was noticed."""
-    found = nearest(spec, days).assign(patient=rows.ids, day=days)
+    found = _nearest(spec, days).assign(patient=rows.ids, day=days)
     # What was measured after the baseline day stands for baseline only where nothing else does.
-    found["late"] = after_baseline(spec, found["visit"], days)
+    found["late"] = _after_baseline(spec, found["visit"], days)
     inside = found[found["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
     aside = inside.duplicated(["patient", "visit"])
     noticed, texts = [], []
@@ -306,7 +306,7 @@ def nearest_visits(spec: CohortSpec, rows: Rows, days: pd.Series) -> tuple[pd.Se
             f"earlier one ({at_rows(both)})"
         )
     if aside.any():
-        texts.append(aside_words(inside, aside))
+        texts.append(_aside_words(inside, aside))
     if texts:
         meant = [*both, *inside.index[aside]]
         noticed.append(noticed_of("HO012", f"{rows.file}: {'; '.join(texts)}.", rows.ids[meant]))
@@ -319,10 +319,10 @@ def nearest_visits(spec: CohortSpec, rows: Rows, days: pd.Series) -> tuple[pd.Se
         )
         noticed.append(noticed_of("HO013", text, rows.ids[outside]))
     visits = found["visit"].where(found.index.isin(inside.index[~aside]))
-    return visits, noticed + late_baselines(spec, rows, visits, days)
+    return visits, noticed + _late_baselines(spec, rows, visits, days)
 
 
-def aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
+def _aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
     """Return how many rows give way to another one of the patient and visit, and why."""
     at = sorted(inside.index[aside])
     first = inside.groupby(["patient", "visit"])[["late", "gap"]].transform("first")
@@ -338,17 +338,17 @@ def aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
     return f"{words} ({at_rows(at)})"
 
 
-def after_baseline(spec: CohortSpec, visits: pd.Series, days: pd.Series) -> pd.Series:
+def _after_baseline(spec: CohortSpec, visits: pd.Series, days: pd.Series) -> pd.Series:
     """Return which rows count as baseline and lie after the baseline day."""
     late: pd.Series = (visits == spec.baseline) & (days > spec.visits[spec.baseline].day)
     return late
 
 
-def late_baselines(
+def _late_baselines(
     spec: CohortSpec, rows: Rows, visits: pd.Series, days: pd.Series
 ) -> list[Notice]:
     """Return what is noticed of rows that count as baseline after the baseline day."""
-    late = after_baseline(spec, visits, days)
+    late = _after_baseline(spec, visits, days)
     if not late.any():
         return []
     n, at = int(late.sum()), late.index[late]
@@ -360,19 +360,19 @@ def late_baselines(
     return [noticed_of("HO025", text, rows.ids[at])]
 
 
-def misdated(
+def _misdated(
     spec: CohortSpec, rows: Rows, visits: pd.Series, days: pd.Series
 ) -> tuple[list[Notice], list[str]]:
     """Return what was noticed of days that do not fit the visit they are named for, and faults."""
     windows = {name: visit.window for name, visit in spec.visits.items()}
-    due, window = planned(spec, visits), visits.map(windows).astype("float64")
+    due, window = _planned(spec, visits), visits.map(windows).astype("float64")
     gap, alone = (days - due).abs(), window.isna()
     gaps = pd.DataFrame({name: (days - one.day).abs() for name, one in spec.visits.items()})
     least = gaps.min(axis=1)
     beyond, nearer = gap > window, alone & (gap > least)
     early = (days < 0) & (due > 0) & (beyond | alone)
-    faults = negative_faults(rows, early) + future_faults(spec, rows, due, days)
-    noticed = late_baselines(spec, rows, visits, days)
+    faults = _negative_faults(rows, early) + _future_faults(spec, rows, due, days)
+    noticed = _late_baselines(spec, rows, visits, days)
     dated = int((days.notna() & visits.notna()).sum())
     texts, odd = [], (beyond | nearer) & ~early
     for which, where in (
@@ -388,7 +388,7 @@ def misdated(
     return noticed, faults
 
 
-def future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series) -> list[str]:
+def _future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series) -> list[str]:
     """Return the fault of rows named for baseline whose day is later than the first follow-up's.
 
     Their values would be features, and the outcome may have been known by then.
@@ -410,7 +410,7 @@ def future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series)
     ]
 
 
-def negative_faults(rows: Rows, early: pd.Series) -> list[str]:
+def _negative_faults(rows: Rows, early: pd.Series) -> list[str]:
     """Return the fault of rows before the patient's start that belong to no visit there."""
     if not early.any():
         return []

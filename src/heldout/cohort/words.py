@@ -10,11 +10,9 @@ import pandas as pd
 from heldout.cohort.cells import is_number
 from heldout.errors import a_few
 
-__all__ = ["at_rows", "how_many", "missing_hint", "names_answers", "names_numbers", "shown_ids"]
-
 # What tables write where nothing was observed; in small letters.
-USUAL_MARKS = {"n/a", "#n/a", "na", "nan", "n.a.", "n.a", "k.a.", "null", "missing", "miss"}
-USUAL_MARKS |= {".", "..", "-", "--", "?", "#null!", "#div/0!", "#value!", "#ref!"}
+_USUAL_MARKS = {"n/a", "#n/a", "na", "nan", "n.a.", "n.a", "k.a.", "null", "missing", "miss"}
+_USUAL_MARKS |= {".", "..", "-", "--", "?", "#null!", "#div/0!", "#value!", "#ref!"}
 
 
 def how_many(n: int, one: str, many: str | None = None) -> str:
@@ -109,18 +107,18 @@ def names_answers(header: Sequence[str], body: Iterable[Sequence[str]]) -> bool:
     for name, cells in zip(header, columns, strict=True):
         if name in cells:
             return True
-        same = sum(shape_of(cell) == shape_of(name) for cell in cells)
-        if "9" in shape_of(name) and 2 * same > len(cells):
+        same = sum(_shape_of(cell) == _shape_of(name) for cell in cells)
+        if "9" in _shape_of(name) and 2 * same > len(cells):
             return True
     return False
 
 
-def shape_of(text: str) -> str:
+def _shape_of(text: str) -> str:
     """Return a text with its runs of digits as 9 and of letters as a.
 
     Examples
     --------
-    >>> shape_of("P01"), shape_of("2024-03-01")
+    >>> _shape_of("P01"), _shape_of("2024-03-01")
     ('a9', '9-9-9')
     """
     return re.sub(r"[^\W\d_]+", "a", re.sub(r"\d+", "9", text))
@@ -143,7 +141,7 @@ def missing_hint(texts: pd.Series, missing: Sequence[str], table: str | None) ->
     str
         Begins with a blank; names only marks that are no answers.
     """
-    marks = sorted({text for text in texts if text.casefold() in USUAL_MARKS})
+    marks = sorted({text for text in texts if text.casefold() in _USUAL_MARKS})
     if not marks:
         return ""
     n = int(texts.isin(marks).sum())

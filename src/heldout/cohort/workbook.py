@@ -12,8 +12,6 @@ from heldout.cohort.cells import Grid, cell_text
 from heldout.cohort.words import how_many
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
 
-__all__ = ["read_workbook"]
-
 
 def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) -> Grid:
     """Return the cells of every row of a sheet that is not blank.
@@ -52,12 +50,12 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
             # openpyxl warns of styles and validations that it leaves out; they are no data.
             warnings.simplefilter("ignore")
             values = load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-            title = chosen([one.title for one in values.worksheets], sheet, shown)
-            marks = element_names(raw)
+            title = _chosen([one.title for one in values.worksheets], sheet, shown)
+            marks = _element_names(raw)
             made: set[tuple[int, int]] = set()
             if b"f" in marks:
-                made = formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
-            rows, unsaved = cells_of(values[title], made, decimal)
+                made = _formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
+            rows, unsaved = _cells_of(values[title], made, decimal)
             merged: list[str] = []
             if b"mergeCell" in marks:
                 areas = load_workbook(io.BytesIO(raw))[title].merged_cells.ranges
@@ -83,7 +81,7 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
     return Grid(rows=rows)
 
 
-def element_names(raw: bytes) -> set[bytes]:
+def _element_names(raw: bytes) -> set[bytes]:
     """Return which of formulas (``f``) and merged cells there are in any sheet.
 
     Looking for them in the file is fast; reading it again to find none is not.
@@ -94,7 +92,7 @@ def element_names(raw: bytes) -> set[bytes]:
     return set().union(*found)
 
 
-def chosen(sheets: list[str], sheet: str | None, shown: str) -> str:
+def _chosen(sheets: list[str], sheet: str | None, shown: str) -> str:
     """Return the sheet to read."""
     if sheet is not None and sheet not in sheets:
         raise CohortError(unknown_name(shown, "sheet", sheet, sheets))
@@ -106,14 +104,14 @@ def chosen(sheets: list[str], sheet: str | None, shown: str) -> str:
     return sheet or sheets[0]
 
 
-def formulas_of(sheet: Any) -> set[tuple[int, int]]:
+def _formulas_of(sheet: Any) -> set[tuple[int, int]]:
     """Return row and column of every formula of a sheet."""
     sheet.reset_dimensions()
     cells = (cell for row in sheet.iter_rows() for cell in row)
     return {(cell.row, cell.column) for cell in cells if cell.data_type == "f"}
 
 
-def cells_of(
+def _cells_of(
     sheet: Any, formulas: set[tuple[int, int]], decimal: str
 ) -> tuple[list[tuple[int, list[str]]], list[str]]:
     """Return rows that are not blank, all of one width, and the cells of unsaved formulas."""

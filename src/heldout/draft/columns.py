@@ -17,14 +17,12 @@ from heldout.draft.tables import Opened
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec
 
-__all__ = ["ColumnGuess", "plain_column"]
-
 MOST_LEVELS, LONGEST_CODE = 8, 20
-SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
-SEX = {"m": "male", "f": "female", "w": "female"}
+_SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
+_SEX = {"m": "male", "f": "female", "w": "female"}
 # Codes that say nothing without a label, and those of one letter that do.
-UNSAID = re.compile(r"[+-]?\d+([.,]0+)?|[A-Za-z]")
-SAID = frozenset("ynj")
+_UNSAID = re.compile(r"[+-]?\d+([.,]0+)?|[A-Za-z]")
+_SAID = frozenset("ynj")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +100,19 @@ def plain_column(
         at=at,
         why="words, or codes of single patients",
         late=bool(words & LATE_WORDS) and "" in at,
-        constant=at_baseline(at, cells, layout).nunique() < 2,
+        constant=_at_baseline(at, cells, layout).nunique() < 2,
     )
     share = numbers.notna().mean()
-    if are_codes(texts, patients) and (share < 1 or texts.nunique() == 2 or labels):
+    if _are_codes(texts, patients) and (share < 1 or texts.nunique() == 2 or labels):
         codes = sorted(texts.unique())
-        levels = {code: labels.get(code) or label_of(code, words) for code in codes}
+        levels = {code: labels.get(code) or _label_of(code, words) for code in codes}
         return replace(
             guess,
             kind="category",
             levels=levels,
             why=f"{len(codes)} codes, each of several patients",
-            controls=tuple(code for code in codes if is_control(code, levels[code])),
-            doubts=unsaid(stem.replace("{visit}", ""), levels),
+            controls=tuple(code for code in codes if _is_control(code, levels[code])),
+            doubts=_unsaid(stem.replace("{visit}", ""), levels),
         )
     if share > 0.9:
         number = ColumnSpec(kind="number")
@@ -127,12 +125,12 @@ def plain_column(
     return guess
 
 
-def unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
+def _unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
     """Return the question what codes mean that say it neither themselves nor by a label."""
     codes = [
         code
         for code, label in levels.items()
-        if code == label and UNSAID.fullmatch(code) and code.casefold() not in SAID
+        if code == label and _UNSAID.fullmatch(code) and code.casefold() not in _SAID
     ]
     if not codes:
         return ()
@@ -141,12 +139,12 @@ def unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
     return (ask if codes[1:] else ask.replace("codes", "code", 1),)
 
 
-def is_control(code: str, label: str) -> bool:
+def _is_control(code: str, label: str) -> bool:
     """Return whether a code may be of people who are no patients."""
     return bool((words_of(code) | words_of(label)) & CONTROLS)
 
 
-def are_codes(texts: pd.Series, patients: pd.Series) -> bool:
+def _are_codes(texts: pd.Series, patients: pd.Series) -> bool:
     """Return whether texts are a few short codes, none of which is one patient's alone."""
     if texts.nunique() > MOST_LEVELS or texts.str.len().max() > LONGEST_CODE:
         return False
@@ -155,14 +153,14 @@ def are_codes(texts: pd.Series, patients: pd.Series) -> bool:
     )
 
 
-def at_baseline(at: Mapping[str, str], cells: pd.DataFrame, layout: Layout) -> pd.Series:
+def _at_baseline(at: Mapping[str, str], cells: pd.DataFrame, layout: Layout) -> pd.Series:
     """Return a column's texts at baseline, or wherever its visit is not told."""
     first = layout.baseline
     texts = cells[at.get(first.name) or next(iter(at.values()))]
     return layout.at(texts, first) if first.name in at else texts
 
 
-def label_of(code: str, words: set[str]) -> str:
+def _label_of(code: str, words: set[str]) -> str:
     """Return what a code is called for people."""
-    called = SEX.get(code.casefold()) if words & SEX_NAMES else None
+    called = _SEX.get(code.casefold()) if words & _SEX_NAMES else None
     return called or code

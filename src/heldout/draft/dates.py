@@ -18,19 +18,17 @@ from heldout.cohort.cells import days_since_1
 from heldout.draft.names import DATE_NAMES, START_NAMES, many, squeezed
 from heldout.errors import a_few
 
-__all__ = ["DATE", "FEW", "Dated", "find_dates"]
-
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 # The first that fits wins: where day and month could be exchanged, the day stands first.
-FORMATS = (
+_FORMATS = (
     *("%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%y", "%d/%m/%y"),
     *("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"),
 )
-EXCHANGED = {"%d/%m/%Y": "%m/%d/%Y"}
+_EXCHANGED = {"%d/%m/%Y": "%m/%d/%Y"}
 # As few may be wrong and the rest still be believed: dates, rows, visits that were not planned.
 FEW = 0.05
 # A start lies near the first date of most patients; a date of birth does not.
-NEAR = 31
+_NEAR = 31
 FEWEST_PATIENTS, MOST_VISITS = 2, 30
 
 
@@ -82,7 +80,7 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
     why : str
         Words for a message where there are dates and no visits; else nothing.
     """
-    found = {name: format_of(cells[name]) for name in map(str, cells) if name != patient}
+    found = {name: _format_of(cells[name]) for name in map(str, cells) if name != patient}
     formats = {name: one for name, one in found.items() if one}
     ids = cells[patient]
     changing = {}
@@ -99,12 +97,12 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
     dates, date_format = changing[column], formats[column]
     first = dates.groupby(ids).min()
     others = {name: cells[name] for name in formats if name not in changing}
-    start, starts = start_column(others, ids, first, date_format)
+    start, starts = _start_column(others, ids, first, date_format)
     days = dates - ids.map(starts)
-    planned = clustered(days, ids)
+    planned = _clustered(days, ids)
     if not planned:
         return None, f" The days between the dates in '{column}' lie in no clear groups."
-    visits = nearest(days, planned)
+    visits = _nearest(days, planned)
     first_rows = dates.sort_values(kind="stable").groupby(ids).head(1).index
     return Dated(
         column=column,
@@ -114,25 +112,25 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
         visits=visits,
         planned=planned,
         doubts=(
-            *exchange_doubts(cells[column], column, date_format),
-            *date_doubts(cells, dates, ids, column),
-            *start_doubts(cells, ids, starts, start),
+            *_exchange_doubts(cells[column], column, date_format),
+            *_date_doubts(cells, dates, ids, column),
+            *_start_doubts(cells, ids, starts, start),
         ),
-        proposed=proposal(column, days, visits),
+        proposed=_proposal(column, days, visits),
     ), ""
 
 
-def format_of(texts: pd.Series) -> str | None:
+def _format_of(texts: pd.Series) -> str | None:
     """Return how a column of dates is written, or None if it is none."""
     known = texts.dropna()
     if known.empty or known.str.fullmatch(DATE).mean() < 1 - FEW:
         return None
-    shares = {one: days_since_1(known, one).notna().mean() for one in FORMATS}
-    best = max(FORMATS, key=lambda one: shares[one])
+    shares = {one: days_since_1(known, one).notna().mean() for one in _FORMATS}
+    best = max(_FORMATS, key=lambda one: shares[one])
     return best if shares[best] >= 1 - FEW else None
 
 
-def start_column(
+def _start_column(
     columns: dict[str, pd.Series], ids: pd.Series, first: pd.Series, date_format: str
 ) -> tuple[str | None, pd.Series]:
     """Return the column of each patient's day 0, and the days; None and the first dates if none."""
@@ -142,7 +140,7 @@ def start_column(
         starts = dates.groupby(ids).first()
         gaps = (starts - first).abs().dropna()
         steady = dates.groupby(ids).nunique().gt(1).mean() <= FEW
-        if steady and len(gaps) >= (1 - FEW) * len(first) and gaps.median() <= NEAR:
+        if steady and len(gaps) >= (1 - FEW) * len(first) and gaps.median() <= _NEAR:
             named = any(word in squeezed(name) for word in START_NAMES)
             fit.append((not named, gaps.median(), name, starts))
     if not fit:
@@ -151,7 +149,7 @@ def start_column(
     return name, starts
 
 
-def clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]:
+def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]:
     """Return visits of groups of days with clear gaps between them; none if there are not.
 
     A group in which many patients have two rows holds several visits, and is parted at its
@@ -172,7 +170,7 @@ def clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]
     Examples
     --------
     >>> days = pd.Series([0.0, 7, 29, 0, 8, 31, 0, 6, 30])
-    >>> clustered(days, pd.Series(list("aaabbbccc")))
+    >>> _clustered(days, pd.Series(list("aaabbbccc")))
     {'d0': (0.0, 1.0), 'd7': (7.0, 1.0), 'd30': (30.0, 1.0)}
     """
     known = days.dropna().sort_values()
@@ -192,7 +190,7 @@ def clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]
         if ids[group.index].nunique() >= max(FEWEST_PATIENTS, 2 * FEW * n_patients)
     ]
     rest = len(known) - sum(map(len, groups))
-    if not 2 <= len(groups) <= MOST_VISITS or rest > FEW * len(known) or not parted(groups):
+    if not 2 <= len(groups) <= MOST_VISITS or rest > FEW * len(known) or not _parted(groups):
         return {}
     start = min(groups, key=lambda one: abs(median(one)))
     planned = {}
@@ -203,7 +201,7 @@ def clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]
     return planned
 
 
-def nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Series:
+def _nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Series:
     """Return the visit of each row as the cohort reader will: the nearest one in its window."""
     gaps = pd.DataFrame(
         {
@@ -214,7 +212,7 @@ def nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Seri
     return gaps.idxmin(axis=1).where(gaps.min(axis=1) < float("inf")).astype("object")
 
 
-def parted(groups: list[pd.Series]) -> bool:
+def _parted(groups: list[pd.Series]) -> bool:
     """Return whether gaps between groups are wide beside the groups and the gaps in them."""
     clear = True
     for one, other in pairwise(groups):
@@ -225,15 +223,15 @@ def parted(groups: list[pd.Series]) -> bool:
     return clear
 
 
-def exchange_doubts(texts: pd.Series, column: str, date_format: str) -> list[str]:
+def _exchange_doubts(texts: pd.Series, column: str, date_format: str) -> list[str]:
     """Return the doubt that day and month may stand the other way round."""
-    other = EXCHANGED.get(date_format)
+    other = _EXCHANGED.get(date_format)
     if other is None or days_since_1(texts.dropna(), other).isna().any():
         return []
     return [f"'{column}' is read day first; every date of it could be month first ({other}) too."]
 
 
-def date_doubts(cells: pd.DataFrame, dates: pd.Series, ids: pd.Series, column: str) -> list[str]:
+def _date_doubts(cells: pd.DataFrame, dates: pd.Series, ids: pd.Series, column: str) -> list[str]:
     """Return what the plan will stop at: rows without a date, and two of a patient and date."""
     texts, doubts = cells[column], []
     for wrong, words in (
@@ -253,7 +251,7 @@ def date_doubts(cells: pd.DataFrame, dates: pd.Series, ids: pd.Series, column: s
     return doubts
 
 
-def start_doubts(
+def _start_doubts(
     cells: pd.DataFrame, ids: pd.Series, starts: pd.Series, start: str | None
 ) -> list[str]:
     """Return what is to be decided about the patients' day 0."""
@@ -273,7 +271,7 @@ def start_doubts(
     return doubts
 
 
-def proposal(column: str, days: pd.Series, visits: pd.Series) -> str:
+def _proposal(column: str, days: pd.Series, visits: pd.Series) -> str:
     """Return the question about the visits that were proposed."""
     outside = days.index[days.notna() & visits.isna()]
     words = f"days and windows are proposed from how the dates in '{column}' lie; write the "

@@ -13,8 +13,6 @@ from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["item_stops", "plan_stops"]
-
 
 def plan_stops(
     opened: Opened,
@@ -46,7 +44,7 @@ def plan_stops(
     return tuple(
         f"'{column}': {fault}; plan will stop there. Correct the table, or what is declared."
         for column in dict.fromkeys(columns)
-        for fault in faults_of(opened, column, declared, key, score=score)
+        for fault in _faults_of(opened, column, declared, key, score=score)
     )
 
 
@@ -75,7 +73,7 @@ def item_stops(
         numbers = numbers_of(opened.cells[column], opened.spec.decimal).dropna()
         outside += int((~numbers.between(*key.bounds[item - 1])).sum())
         answers += len(numbers)
-        faults = faults_of(opened, column, ColumnSpec(instrument="x"), key, item=item)
+        faults = _faults_of(opened, column, ColumnSpec(instrument="x"), key, item=item)
         found += [f"'{column}': {fault}" for fault in faults]
     if not found:
         return ()
@@ -83,7 +81,7 @@ def item_stops(
     return (f"{a_few(found, limit=3)}; plan will stop there. Correct the table.{other}",)
 
 
-def faults_of(
+def _faults_of(
     opened: Opened,
     column: str,
     declared: ColumnSpec,

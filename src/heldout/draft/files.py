@@ -15,26 +15,14 @@ from heldout.draft.scales import Keys
 from heldout.errors import a_few
 from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
-__all__ = [
-    "Line",
-    "cohort_lines",
-    "experiment_lines",
-    "feature_lines",
-    "quoted",
-    "reasons",
-    "rendered",
-    "start_name",
-    "starts_file",
-]
-
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 # Words that some reader of YAML takes for something else than a text.
-RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
-WIDTH = 95
+_RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+_WIDTH = 95
 # A table that dates its rows is a further one, called so, where the first holds each start.
-DATED_TABLE = "visits"
+_DATED_TABLE = "visits"
 # A primary follow-up is proposed where at least this share of the patients was seen.
-SEEN = 2 / 3
+_SEEN = 2 / 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,24 +58,24 @@ def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int
             said += "" if said[-1] in ".?" else "."
             indent = " " * (len(line.text) - len(line.text.lstrip(" "))) + "# "
             words = f"DECIDE {first + len(decisions) + len(asked)}: {said}"
-            written += comment(words, indent)
+            written += _comment(words, indent)
             asked.append(said)
         written.append(line.text)
         decisions += [(len(written), said) for said in asked]
     return "\n".join(written) + "\n", decisions
 
 
-def comment(words: str, indent: str = "# ") -> list[str]:
+def _comment(words: str, indent: str = "# ") -> list[str]:
     """Return words as lines of a comment; what could end one is blanked."""
     plain = "".join(one if one.isprintable() else " " for one in words)
     return textwrap.wrap(
-        plain, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+        plain, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
 
 
-def said_before(words: str, indent: str = "# ") -> list[Line]:
+def _said_before(words: str, indent: str = "# ") -> list[Line]:
     """Return a comment as lines of a file."""
-    return [Line(text=text) for text in comment(words, indent)]
+    return [Line(text=text) for text in _comment(words, indent)]
 
 
 def quoted(value: object) -> str:
@@ -106,7 +94,7 @@ def quoted(value: object) -> str:
         return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
     if not isinstance(value, str):
         return "[" + ", ".join(quoted(one) for one in list(value)) + "]"  # type: ignore[call-overload]
-    if PLAIN.fullmatch(value) and value.casefold() not in RESERVED:
+    if _PLAIN.fullmatch(value) and value.casefold() not in _RESERVED:
         return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
@@ -131,29 +119,29 @@ def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterat
     Line
     """
     layout = found.layout
-    yield from said_before(
+    yield from _said_before(
         "Drafted by heldout init from the table's names and values. Read every line. What only you "
         "can know is marked DECIDE; what must be known before it runs is null."
     )
     yield Line(text=f"title: {quoted(title)}")
     yield Line(text="# source: where the data come from, and their licence")
-    yield from table_lines(found, file)
+    yield from _table_lines(found, file)
     guess = f"no column is called as one of patients; '{layout.patient}' differs in every row."
     yield Line(text=f"patient: {quoted(layout.patient)}", doubts=() if layout.named else (guess,))
     if layout.site:
         yield Line(text=f"site: {quoted(layout.site)}")
-    yield from visit_lines(found)
+    yield from _visit_lines(found)
     yield Line(text="columns:")
     for column in found.columns:
-        yield from column_lines(column, found, keys)
-    yield from include_lines(found)
+        yield from _column_lines(column, found, keys)
+    yield from _include_lines(found)
     if found.left_out:
         yield Line(text="# Left out:")
         for why, names in reasons(found).items():
-            yield from said_before(f"{a_few(names)}: {why}", "#   ")
+            yield from _said_before(f"{a_few(names)}: {why}", "#   ")
 
 
-def table_lines(found: Recognised, file: str) -> Iterator[Line]:
+def _table_lines(found: Recognised, file: str) -> Iterator[Line]:
     """Yield the table; two where day 0 of the patients is in none of its columns."""
     spec, dated = found.opened.spec, found.layout.dated
     usual = type(spec)(file=spec.file)
@@ -175,7 +163,7 @@ def table_lines(found: Recognised, file: str) -> Iterator[Line]:
     ask += "treatment began on another day, write that date there."
     yield Line(text=f"table: {quoted({'file': starts})}", doubts=(ask,))
     yield Line(text="tables:")
-    yield Line(text=f"  {DATED_TABLE}: {quoted(table)}", doubts=doubts)
+    yield Line(text=f"  {_DATED_TABLE}: {quoted(table)}", doubts=doubts)
 
 
 def starts_file(file: str) -> str:
@@ -192,7 +180,7 @@ def start_name(found: Recognised) -> str:
     return name_of("start", set(map(str, found.opened.cells)))
 
 
-def include_lines(found: Recognised) -> Iterator[Line]:
+def _include_lines(found: Recognised) -> Iterator[Line]:
     """Yield, as a comment, the rules that leave out who seem to be no patients."""
     columns = [one for one in found.columns if one.controls]
     if not columns:
@@ -201,7 +189,7 @@ def include_lines(found: Recognised) -> Iterator[Line]:
     for column in columns:
         among = [code for code in column.levels if code not in column.controls]
         rule: dict[str, object] = {"label": "Patients only", "column": column.name}
-        at = inclusion_visit(column, found)
+        at = _inclusion_visit(column, found)
         rule |= ({"visit": at} if at else {}) | {"among": among}
         rules.append(Line(text=f"#   - {quoted(rule)}"))
         codes = a_few(column.controls)
@@ -214,7 +202,7 @@ def include_lines(found: Recognised) -> Iterator[Line]:
     yield from rules
 
 
-def inclusion_visit(column: ColumnGuess, found: Recognised) -> str | None:
+def _inclusion_visit(column: ColumnGuess, found: Recognised) -> str | None:
     """Return the visit at which a column is declared, None for baseline."""
     if column.late and "" in column.visits:
         return found.layout.visits[-1].name
@@ -241,7 +229,7 @@ def reasons(found: Recognised) -> dict[str, list[str]]:
     return by_reason
 
 
-def visit_lines(found: Recognised) -> Iterator[Line]:
+def _visit_lines(found: Recognised) -> Iterator[Line]:
     """Yield the visits, which of them is baseline, and those left out."""
     layout = found.layout
     proposed = layout.dated.proposed if layout.dated else ""
@@ -264,14 +252,14 @@ def visit_lines(found: Recognised) -> Iterator[Line]:
         yield Line(text=f"ignore_visits: {quoted(layout.ignored)}", doubts=(ask,))
 
 
-def column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator[Line]:
+def _column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator[Line]:
     """Yield one declared column."""
     layout, doubts = found.layout, list(column.doubts)
     further = layout.dated is not None and layout.dated.start is None
-    said = ({"table": DATED_TABLE} if further else {}) | placed(column, found)
+    said = ({"table": _DATED_TABLE} if further else {}) | _placed(column, found)
     said |= {"instrument": column.instrument} if column.instrument else {"kind": column.kind}
     said |= {"levels": column.levels} if column.levels else {}
-    if column.instrument and undirected(column, keys[column.instrument]):
+    if column.instrument and _undirected(column, keys[column.instrument]):
         said["higher_is"] = None
         doubts.append(f"versions of {column.name} differ: is a higher score worse or better?")
     if None in [said.get("items", ""), *dict(said.get("scores") or {}).values()]:
@@ -290,7 +278,7 @@ def column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator
             f"'{column.name}' sounds like something known after treatment only. If it was known "
             "at baseline, remove 'visits' and add it to the features."
         )
-    yield from said_before(f"{column.why[:1].upper()}{column.why[1:]}.", "  # ")
+    yield from _said_before(f"{column.why[:1].upper()}{column.why[1:]}.", "  # ")
     yield Line(text=f"  {quoted(column.name)}: {quoted(said)}", doubts=tuple(doubts))
     if column.partly:
         filled = quoted(said | {"prorate": "80%"}).replace('"80%"', "80%")
@@ -300,29 +288,29 @@ def column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator
         yield Line(text=f"  # {quoted(column.name)}: {filled}", doubts=(ask,))
 
 
-def undirected(column: ColumnGuess, key: InstrumentKey) -> bool:
+def _undirected(column: ColumnGuess, key: InstrumentKey) -> bool:
     """Return whether nobody but the author can say which way a score goes."""
     given = {*column.scores, *([TOTAL_SCORE] if column.at else [])}
     return any(key.scores[name].higher_is == "declared" for name in given or key.scores)
 
 
-def placed(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
+def _placed(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
     """Return where the values of a column stand, as the cohort file writes it."""
     said: dict[str, Any] = {}
     if column.at:
-        shared = pattern_of(column.at, found)
+        shared = _pattern_of(column.at, found)
         # A pattern that fits columns of something else would claim visits that are none.
-        said["column"] = shared if shared and not stray(shared, found) else dict(column.at)
+        said["column"] = shared if shared and not _stray(shared, found) else dict(column.at)
     if said.get("column") == column.name and not column.instrument:
         del said["column"]
     if column.items:
-        said["items"] = pattern_of(column.items, found)
+        said["items"] = _pattern_of(column.items, found)
     if column.scores:
-        said["scores"] = {score: pattern_of(at, found) for score, at in column.scores.items()}
+        said["scores"] = {score: _pattern_of(at, found) for score, at in column.scores.items()}
     return said
 
 
-def pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
+def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
     """Return the one pattern, or column, for the values of all visits; None if there is none."""
     column = next(iter(at.values()))
     if "" in at or found.layout.long:
@@ -336,7 +324,7 @@ def pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
     return None
 
 
-def stray(pattern: str, found: Recognised) -> bool:
+def _stray(pattern: str, found: Recognised) -> bool:
     """Return whether a pattern also fits a column that is left out, such as madrs_date."""
     shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
     fits = [re.fullmatch(shape, column) for column in found.left_out]
@@ -359,7 +347,7 @@ def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
     """
     yield Line(text="# Known at baseline. The site is a stratum of the folds, not a feature.")
     clinical = [one for one in found.features if one.kind != "instrument"]
-    scores = [name for one in found.features for name in score_names(one, keys)]
+    scores = [name for one in found.features for name in _score_names(one, keys)]
     builds = {
         "clinical": [one.name for one in clinical],
         "totals": [name for name in scores if "." not in name],
@@ -383,7 +371,7 @@ def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
         yield Line(text="  columns: null", doubts=(ask,))
 
 
-def score_names(column: ColumnGuess, keys: Keys) -> list[str]:
+def _score_names(column: ColumnGuess, keys: Keys) -> list[str]:
     """Return the scores of an instrument that the table gives or that its items make."""
     if column.instrument is None:
         return []
@@ -428,7 +416,7 @@ def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]
     yield Line(text=f"    at: {quoted(at or None)}", doubts=() if at else (ask,))
     if at:
         n_patients = found.opened.cells[found.layout.patient].nunique()
-        seen = [visit for visit in at if found.observed.get(visit, 0) >= SEEN * n_patients]
+        seen = [visit for visit in at if found.observed.get(visit, 0) >= _SEEN * n_patients]
         primary = seen[-1] if seen else max(at, key=lambda one: found.observed.get(one, 0))
         ask = "which follow-up decides? A question of medicine, to be settled before any result; "
         why = "the last one at which two thirds were seen" if seen else "the one most were seen at"

@@ -23,17 +23,15 @@ from heldout.draft.names import (
 )
 from heldout.errors import CohortError, a_few
 
-__all__ = ["Layout", "Series", "VisitGuess", "find_layout"]
-
 # Column -> its name as a pattern -> the visits' names and the columns that hold them; ""
 # where a name tells no visit.
 Series = dict[str, dict[str, str]]
-Parsed = tuple[str, VisitText]
+_Parsed = tuple[str, VisitText]
 Cells = TypeVar("Cells", pd.Series, pd.DataFrame)
-UNITS_OF_COLUMNS = {"week": "w", "wk": "w", "month": "m", "day": "d", "avisitdy": "d"}
-MOST_VISITS = 30
+_UNITS_OF_COLUMNS = {"week": "w", "wk": "w", "month": "m", "day": "d", "avisitdy": "d"}
+_MOST_VISITS = 30
 # Where a series has follow-ups only, the column of its bare name is its baseline.
-BASELINE = VisitText(text="baseline", day=0.0, rank=0.0, called="baseline")
+_BASELINE = VisitText(text="baseline", day=0.0, rank=0.0, called="baseline")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +94,7 @@ class Layout:
         return texts if self.rows is None else texts[self.rows == visit.text]
 
 
-def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None) -> Layout:
+def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = None) -> Layout:
     """Return how a table is laid out.
 
     Parameters
@@ -118,18 +116,18 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None
     """
     columns = sorted(map(str, cells.columns), key=lambda name: (name.casefold(), name))
     cells = cells[columns]
-    patient, named = find_patient(cells)
-    visit, dated = find_visits(cells, patient)
-    site = find_site(cells, patient)
+    patient, named = _find_patient(cells)
+    visit, dated = _find_visits(cells, patient)
+    site = _find_site(cells, patient)
     keys = (patient, site, visit, *((dated.column, dated.start) if dated else ()))
     rest = cells.drop(columns=[column for column in keys if column])
     rows = dated.visits if dated else cells[visit] if visit else None
     if rows is None:
-        texts, series = wide_series(rest, counted)
+        texts, series = _wide_series(rest, counted)
     else:
-        texts = planned_texts(dated) if dated else named_texts(rows)
-        series = long_series(rest, cells[patient], rows)
-    visits, ignored = in_time(texts)
+        texts = _planned_texts(dated) if dated else _named_texts(rows)
+        series = _long_series(rest, cells[patient], rows)
+    visits, ignored = _in_time(texts)
     if dated:
         windows = {name: window for name, (_, window) in dated.planned.items()}
         visits = {key: replace(one, window=windows[one.text]) for key, one in visits.items()}
@@ -153,7 +151,7 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, Parsed] | None = None
     )
 
 
-def find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
+def _find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
     """Return the column that names the patients, and whether it is called so."""
     whole = [str(name) for name in cells if cells[name].notna().all()]
     called = {squeezed(name): name for name in reversed(whole)}
@@ -175,7 +173,7 @@ def find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
     return guessed[0], False
 
 
-def find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated | None]:
+def _find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated | None]:
     """Return what tells the visits of a patient apart in a long table: a column, or dates."""
     several = cells[patient].duplicated(keep=False)
     if not several.any():
@@ -183,9 +181,9 @@ def find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated | 
     n_patients, twice = cells[patient].nunique(), sorted(set(cells.loc[several, patient]))
     # Of so few, a date or a month may tell the rows apart by chance.
     by_chance = len(twice) <= FEW * n_patients
-    visit = None if by_chance else find_visit(cells, patient)
+    visit = None if by_chance else _find_visit(cells, patient)
     if visit is not None:
-        if cells[visit].nunique() > MOST_VISITS:
+        if cells[visit].nunique() > _MOST_VISITS:
             raise CohortError(
                 f"Column '{visit}' holds {cells[visit].nunique()} different entries, more than "
                 "visits can be. Give the table a column 'visit' that names the planned visit of "
@@ -209,7 +207,7 @@ def find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated | 
     )
 
 
-def find_visit(cells: pd.DataFrame, patient: str) -> str | None:
+def _find_visit(cells: pd.DataFrame, patient: str) -> str | None:
     """Return the column that names the visits of a table with several rows a patient, or None."""
 
     def parts_rows(name: str) -> bool:
@@ -225,12 +223,12 @@ def find_visit(cells: pd.DataFrame, patient: str) -> str | None:
             return called[known]
     for name in called.values():
         texts = cells[name].unique()
-        if len(texts) <= MOST_VISITS and all(visit_text(text) for text in texts):
+        if len(texts) <= _MOST_VISITS and all(visit_text(text) for text in texts):
             return name
     return None
 
 
-def find_site(cells: pd.DataFrame, patient: str) -> str | None:
+def _find_site(cells: pd.DataFrame, patient: str) -> str | None:
     """Return the column of sites, or None; of several the one with the fewest sites."""
     fit = []
     for name in map(str, cells):
@@ -241,8 +239,8 @@ def find_site(cells: pd.DataFrame, patient: str) -> str | None:
     return min(fit)[1] if fit else None
 
 
-def wide_series(
-    cells: pd.DataFrame, counted: Mapping[str, Parsed] | None
+def _wide_series(
+    cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None
 ) -> tuple[dict[str, list[VisitText]], Series]:
     """Return the visits that columns' names tell, and the columns by name and visit."""
     parsed = {name: found for name in map(str, cells) if (found := visit_in(name))} | dict(
@@ -256,14 +254,14 @@ def wide_series(
     bare = {
         squeezed(stem.replace("{visit}", "")): stem
         for stem, keys in at.items()
-        if keys & known and BASELINE.key not in keys
+        if keys & known and _BASELINE.key not in keys
     }
     texts: dict[str, list[VisitText]] = {}
     series = Series()
     for name in map(str, cells):
-        stem, visit = parsed.get(name, (name, BASELINE))
+        stem, visit = parsed.get(name, (name, _BASELINE))
         if name not in parsed or visit.key not in known:
-            stem, visit = bare.get(squeezed(name), ""), BASELINE
+            stem, visit = bare.get(squeezed(name), ""), _BASELINE
         stem, key = stem.casefold(), visit.key
         if not stem or key in series.get(stem, {}):
             series[name] = {"": name}
@@ -273,9 +271,9 @@ def wide_series(
     return texts, series
 
 
-def named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
+def _named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
     """Return the visits that a long table's column names."""
-    unit = UNITS_OF_COLUMNS.get(squeezed(str(rows.name)), "v")
+    unit = _UNITS_OF_COLUMNS.get(squeezed(str(rows.name)), "v")
     texts = {}
     for rank, text in enumerate(sorted(rows.unique())):
         unknown = VisitText(text=text, day=None, rank=1e4 + rank, called=text)
@@ -283,7 +281,7 @@ def named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
     return texts
 
 
-def planned_texts(dated: Dated) -> dict[str, list[VisitText]]:
+def _planned_texts(dated: Dated) -> dict[str, list[VisitText]]:
     """Return the visits that a long table's dates propose."""
     return {
         name: [VisitText(text=name, day=day, rank=day, called=name)]
@@ -291,7 +289,7 @@ def planned_texts(dated: Dated) -> dict[str, list[VisitText]]:
     }
 
 
-def long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> Series:
+def _long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> Series:
     """Return the columns of a long table; the changing ones by visit."""
     series = Series()
     for name in map(str, cells):
@@ -301,7 +299,7 @@ def long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> Se
     return series
 
 
-def in_time(texts: Mapping[str, list[VisitText]]) -> tuple[dict[str, VisitGuess], list[str]]:
+def _in_time(texts: Mapping[str, list[VisitText]]) -> tuple[dict[str, VisitGuess], list[str]]:
     """Return the visits in order of time, and the texts of those of which nothing tells when.
 
     The latter are left out only where other follow-ups have a day: T1 beside d2 and d10.

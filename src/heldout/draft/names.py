@@ -9,25 +9,6 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-__all__ = [
-    "BASELINE_WORDS",
-    "CONTROLS",
-    "DATE_NAMES",
-    "FAMILIES",
-    "LATE_WORDS",
-    "PATIENT_NAMES",
-    "SITE_NAMES",
-    "START_NAMES",
-    "VISIT_NAMES",
-    "VisitText",
-    "many",
-    "name_of",
-    "squeezed",
-    "visit_in",
-    "visit_text",
-    "words_of",
-]
-
 # Squeezed names, the most telling first.
 PATIENT_NAMES = (
     *("recordid", "participantid", "patientid", "usubjid", "subjectid", "subjid", "pid", "patid"),
@@ -132,20 +113,20 @@ LATE_WORDS = frozenset(
         "lost",
     ]
 )
-UNITS = {
+_UNITS = {
     **dict.fromkeys(("h", "hr", "hour", "hours"), 1 / 24),
     **dict.fromkeys(("d", "day", "days", "tag"), 1.0),
     **dict.fromkeys(("w", "wk", "week", "weeks", "woche"), 7.0),
     **dict.fromkeys(("m", "mo", "mon", "month", "months", "mth", "monat"), 365.25 / 12),
     **dict.fromkeys(("y", "yr", "year", "years", "jahr"), 365.25),
 }
-COUNTERS = ("t", "v", "p", "s", "visit", "time", "timepoint", "wave", "session", "fu", "visita")
-LAST = ("end", "endpoint", "post", "final", "followup", "fu", "discharge", "last", "eot")
-FIRST = ("screening", "scr", "screen")
-UNIT = "|".join(sorted((*UNITS, *COUNTERS, "b"), key=len, reverse=True))
-VISIT = re.compile(
-    rf"(?P<unit>{UNIT})[ _.-]?(?P<n>\d{{1,3}})|(?P<n2>\d{{1,3}})[ _.-]?(?P<unit2>{UNIT})"
-    rf"|(?P<word>{'|'.join((*BASELINE_WORDS, *LAST, *FIRST))})",
+_COUNTERS = ("t", "v", "p", "s", "visit", "time", "timepoint", "wave", "session", "fu", "visita")
+_LAST = ("end", "endpoint", "post", "final", "followup", "fu", "discharge", "last", "eot")
+_FIRST = ("screening", "scr", "screen")
+_UNIT = "|".join(sorted((*_UNITS, *_COUNTERS, "b"), key=len, reverse=True))
+_VISIT = re.compile(
+    rf"(?P<unit>{_UNIT})[ _.-]?(?P<n>\d{{1,3}})|(?P<n2>\d{{1,3}})[ _.-]?(?P<unit2>{_UNIT})"
+    rf"|(?P<word>{'|'.join((*BASELINE_WORDS, *_LAST, *_FIRST))})",
     re.IGNORECASE,
 )
 
@@ -241,16 +222,18 @@ def visit_text(text: str, *, unit: str = "") -> VisitText | None:
     """
     plain = re.sub(r"_arm_\d+$", "", text).removesuffix(".0")
     called = unit + plain if plain.isdigit() else plain
-    found = VISIT.fullmatch(called)
+    found = _VISIT.fullmatch(called)
     if found is None:
         return None
     word = (found["word"] or "").casefold()
     if word:
-        day, rank = (0.0, 0.0) if word in BASELINE_WORDS else (None, -1.0 if word in FIRST else 1e3)
+        day, rank = (
+            (0.0, 0.0) if word in BASELINE_WORDS else (None, -1.0 if word in _FIRST else 1e3)
+        )
         return VisitText(text=text, day=day, rank=rank, called=called)
     number = int(found["n"] or found["n2"])
     counted = (found["unit"] or found["unit2"]).casefold()
-    scale = UNITS.get(counted)
+    scale = _UNITS.get(counted)
     if scale is not None:
         day = float(round(number * scale)) if scale >= 1 else number * scale
     else:
@@ -266,7 +249,7 @@ def visit_in(name: str) -> tuple[str, VisitText] | None:
     >>> visit_in("MADRS_Total_d10")[0], visit_in("V1_MADRS")[0], visit_in("BMI")
     ('MADRS_Total_{visit}', '{visit}_MADRS', None)
     """
-    apart = rf"(?<![^\W_])(?:{VISIT.pattern})(?![^\W_])"
+    apart = rf"(?<![^\W_])(?:{_VISIT.pattern})(?![^\W_])"
     glued = r"(?<=[^\W_])(?:baseline|(?:day|week|month|visit)\d{1,3})$"
     for pattern in (apart, glued):
         for found in reversed(list(re.finditer(pattern, name, re.IGNORECASE))):

@@ -25,12 +25,10 @@ from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["items_of", "merged", "most_likely", "scores_of", "with_baseline"]
-
 # Visit -> column.
-Places = Mapping[str, str]
+_Places = Mapping[str, str]
 # Clinician scales before self-report; then anything that measures depression.
-RANK = ("madrs", "hamd", "qids", "bdi", "phq")
+_RANK = ("madrs", "hamd", "qids", "bdi", "phq")
 
 
 def items_of(
@@ -47,14 +45,14 @@ def items_of(
             continue
         given = [(int(text), series.pop(stem)) for text, stem in stems.items()]
         columns = [column for _, places in given for column in places.values()]
-        at = at_visits(dict(given), opened, layout)
+        at = _at_visits(dict(given), opened, layout)
         visits = set(at[1]).intersection(*at.values())
-        patterns = {visit: item_pattern([one[visit] for one in at.values()]) for visit in visits}
-        fault = unread_items(name, found, patterns, keys)
+        patterns = {visit: _item_pattern([one[visit] for one in at.values()]) for visit in visits}
+        fault = _unread_items(name, found, patterns, keys)
         if fault:
             left_out |= dict.fromkeys(columns, fault)
             continue
-        lacking, unread = lacking_items(name, at, visits, layout)
+        lacking, unread = _lacking_items(name, at, visits, layout)
         left_out |= unread
         read = [(item, one[visit]) for item, one in sorted(at.items()) for visit in sorted(visits)]
         yield ColumnGuess(
@@ -63,12 +61,12 @@ def items_of(
             instrument=name,
             items=patterns,
             why=f"called like {keys[name].name}, and all {len(found)} items are there",
-            partly=partly_answered(at, visits, opened, layout, keys[name]),
+            partly=_partly_answered(at, visits, opened, layout, keys[name]),
             doubts=(*lacking, *item_stops(opened, read, keys[name])),
         )
 
 
-def at_visits(given: Mapping[int, Places], opened: Opened, layout: Layout) -> dict[int, Places]:
+def _at_visits(given: Mapping[int, _Places], opened: Opened, layout: Layout) -> dict[int, _Places]:
     """Return the visits and columns of each item.
 
     In a long table an item that everybody answers alike is at the visits of the others, too.
@@ -88,8 +86,8 @@ def at_visits(given: Mapping[int, Places], opened: Opened, layout: Layout) -> di
     }
 
 
-def lacking_items(
-    name: str, at: Mapping[int, Places], visits: set[str], layout: Layout
+def _lacking_items(
+    name: str, at: Mapping[int, _Places], visits: set[str], layout: Layout
 ) -> tuple[list[str], dict[str, str]]:
     """Return what is to be decided where some items are lacking, and columns not read for it."""
     doubts: list[str] = []
@@ -116,8 +114,8 @@ def lacking_items(
     return doubts, unread
 
 
-def partly_answered(
-    at: Mapping[int, Places], visits: set[str], opened: Opened, layout: Layout, key: InstrumentKey
+def _partly_answered(
+    at: Mapping[int, _Places], visits: set[str], opened: Opened, layout: Layout, key: InstrumentKey
 ) -> int:
     """Return how many patients lack single items that prorating may fill in."""
     if not key.prorate or not key.scored or "suicid" in key.construct_:
@@ -127,7 +125,7 @@ def partly_answered(
     for name in visits:
         answered = pd.DataFrame(
             {
-                item: is_answered(opened, places[name], key.not_assessed.get(item, ()))
+                item: _is_answered(opened, places[name], key.not_assessed.get(item, ()))
                 for item, places in at.items()
                 if item not in key.suicidality
             }
@@ -138,7 +136,7 @@ def partly_answered(
     return len(who)
 
 
-def is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> pd.Series:
+def _is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> pd.Series:
     """Return which cells of an item hold an answer."""
     texts = opened.cells[column]
     if not not_assessed:
@@ -146,7 +144,7 @@ def is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> p
     return texts.notna() & ~numbers_of(texts, opened.spec.decimal).isin(not_assessed)
 
 
-def unread_items(name: str, found: list[int], patterns: Mapping[str, str], keys: Keys) -> str:
+def _unread_items(name: str, found: list[int], patterns: Mapping[str, str], keys: Keys) -> str:
     """Return why items cannot be declared, or nothing."""
     key = keys[name]
     if found != list(range(1, key.items + 1)):
@@ -160,7 +158,7 @@ def unread_items(name: str, found: list[int], patterns: Mapping[str, str], keys:
     return ""
 
 
-def item_pattern(columns: list[str]) -> str:
+def _item_pattern(columns: list[str]) -> str:
     """Return the pattern that names exactly these columns; empty if none does, as for 01."""
     for base, found in item_bases(columns).items():
         if set(found) == {str(n) for n in range(1, len(columns) + 1)}:
@@ -190,7 +188,7 @@ def scores_of(
             instrument=name,
             at=at if score == TOTAL_SCORE else {},
             scores={} if score == TOTAL_SCORE else {score: at},
-            why=called_like(name, score, values, keys),
+            why=_called_like(name, score, values, keys),
             doubts=(
                 *((also,) if others else ()),
                 *plan_stops(opened, at.values(), spec, keys[name], score),
@@ -198,7 +196,7 @@ def scores_of(
         )
 
 
-def called_like(name: str, score: str, values: pd.Series, keys: Keys) -> str:
+def _called_like(name: str, score: str, values: pd.Series, keys: Keys) -> str:
     """Return the evidence for a score: its name and its range."""
     low, high = keys[name].scores[score].range
     wrong = int((~values.between(low, high)).sum())
@@ -234,7 +232,7 @@ def most_likely(instruments: list[ColumnGuess], keys: Keys) -> ColumnGuess | Non
 
     def order(one: ColumnGuess) -> tuple[int, int, int, str]:
         key, family = keys[one.instrument or ""], family_of(one.instrument or "")
-        rank = RANK.index(family) if family in RANK else 10 + ("depress" not in key.construct_)
+        rank = _RANK.index(family) if family in _RANK else 10 + ("depress" not in key.construct_)
         return rank, -len(one.visits), -key.items, one.name
 
     fit = [one for one in instruments if len({*one.at, *one.items} - {""}) > 1]
@@ -256,7 +254,7 @@ def with_baseline(
         hinted = [
             (stem, at[""])
             for stem, at in series.items()
-            if set(at) == {""} and may_be_baseline(stem, at[""], opened, key)
+            if set(at) == {""} and _may_be_baseline(stem, at[""], opened, key)
         ]
         if len(hinted) == 1 and outcome.at:
             (stem, column) = hinted[0]
@@ -285,7 +283,7 @@ def with_baseline(
     return replace(layout, visits=visits), outcome, doubts
 
 
-def may_be_baseline(stem: str, column: str, opened: Opened, key: InstrumentKey) -> bool:
+def _may_be_baseline(stem: str, column: str, opened: Opened, key: InstrumentKey) -> bool:
     """Return whether a column is called as a baseline and its values are as of the total."""
     if not ({squeezed(stem), *words_of(stem)} & set(BASELINE_WORDS) or stem.endswith("0")):
         return False

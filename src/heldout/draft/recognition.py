@@ -16,8 +16,6 @@ from heldout.draft.scales import Keys, counted_visits, named_keys
 from heldout.draft.tables import Opened
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["Recognised", "recognise"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recognised:
@@ -101,7 +99,7 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
             left_out |= dict.fromkeys(at.values(), guess)
             continue
         name = name_of(guess.name, {one.name for one in (*instruments, *plain)})
-        plain.append(replace(guess, name=name, doubts=misfit(stem, guess, numbers, keys)))
+        plain.append(replace(guess, name=name, doubts=_misfit(stem, guess, numbers, keys)))
     instruments.sort(key=lambda one: (one is not found, one.name))
     plain.sort(key=lambda one: (one.kind == "text", one.name))
     return Recognised(
@@ -110,13 +108,13 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
         baseline=layout.baseline.name,
         columns=(*instruments, *plain),
         outcome=found,
-        observed=counts(found, cells, layout),
+        observed=_counts(found, cells, layout),
         left_out=left_out,
         doubts=doubts,
     )
 
 
-def misfit(
+def _misfit(
     stem: str, guess: ColumnGuess, numbers: Mapping[str, pd.Series], keys: Keys
 ) -> tuple[str, ...]:
     """Return the doubts about a column, and that about one called as a score that it is not."""
@@ -133,7 +131,7 @@ def misfit(
     )
 
 
-def counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) -> dict[str, int]:
+def _counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) -> dict[str, int]:
     """Return how many patients have the outcome's scale at each visit."""
     if outcome is None:
         return {}

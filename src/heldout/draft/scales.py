@@ -20,23 +20,13 @@ from heldout.draft.names import (
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = [
-    "Keys",
-    "counted_visits",
-    "family_of",
-    "fitting_scores",
-    "item_bases",
-    "named_keys",
-    "nearly_all",
-]
-
 Keys = Mapping[str, InstrumentKey]
 # Of at least as many values, one outside of the range is an error of typing.
-ENOUGH = 10
-VERSION = r"(\d{1,2}|bech|ii)?"
-VERSIONS = {"bech": "6", "ii": "2"}
+_ENOUGH = 10
+_VERSION = r"(\d{1,2}|bech|ii)?"
+_VERSIONS = {"bech": "6", "ii": "2"}
 # Words that say nothing about which scale it is.
-NEUTRAL = re.compile(r"\{(visit|item)\}|(?<![a-z])(items?|it|i|q|frage)(?![a-z])", re.IGNORECASE)
+_NEUTRAL = re.compile(r"\{(visit|item)\}|(?<![a-z])(items?|it|i|q|frage)(?![a-z])", re.IGNORECASE)
 
 
 def family_of(name: str) -> str:
@@ -63,23 +53,23 @@ def named_keys(pattern: str, keys: Keys) -> tuple[list[str], str]:
     rest : str
         What follows the instrument's name, such as ``certainty``; empty for a total.
     """
-    plain = squeezed(NEUTRAL.sub(" ", pattern))
+    plain = squeezed(_NEUTRAL.sub(" ", pattern))
     families: dict[str, list[str]] = {}
     for name in keys:
         families.setdefault(family_of(name), []).append(name)
     best: tuple[list[str], str] = ([], plain)
     for family, members in families.items():
         for alias in {family, squeezed(members[0]), *FAMILIES.get(family, ())}:
-            found = re.fullmatch(f"{TOTAL}?{alias}{VERSION}{TOTAL}?{VERSION}(.*?)", plain)
+            found = re.fullmatch(f"{TOTAL}?{alias}{_VERSION}{TOTAL}?{_VERSION}(.*?)", plain)
             if found is None or len(found[3]) >= len(best[1]):
                 continue
             version = found[1] or found[2] or ""
-            named = versions(members, VERSIONS.get(version, version), keys)
+            named = _versions(members, _VERSIONS.get(version, version), keys)
             best = (named, found[3]) if named else best
     return best
 
 
-def versions(members: list[str], version: str, keys: Keys) -> list[str]:
+def _versions(members: list[str], version: str, keys: Keys) -> list[str]:
     """Return the keys of a family that a number in a name may mean, the commonest form first."""
     numbers = {name: {*re.findall(r"\d+", name), str(keys[name].items)} for name in members}
     fit = [name for name in members if not version or version in numbers[name]]
@@ -109,7 +99,7 @@ def fitting_scores(
         Those whose range holds all values; if there are none, those whose range holds nearly
         all: an error of typing does not make another scale of a column with a clear name.
     """
-    meant = [(name, score) for name in names if (score := meant_score(name, rest, keys))]
+    meant = [(name, score) for name in names if (score := _meant_score(name, rest, keys))]
     inside = {one: values.between(*keys[one[0]].scores[one[1]].range) for one in meant}
     if values.empty:
         return []
@@ -118,7 +108,7 @@ def fitting_scores(
     ]
 
 
-def meant_score(name: str, rest: str, keys: Keys) -> str | None:
+def _meant_score(name: str, rest: str, keys: Keys) -> str | None:
     """Return the score of a key that a column's name means: its total, or what `rest` begins."""
     scores = keys[name].scores
     if not rest:
@@ -136,7 +126,7 @@ def nearly_all(inside: pd.Series) -> bool:
     (True, False)
     """
     outside = int((~inside).sum())
-    return outside == 0 or (len(inside) >= ENOUGH and outside <= max(1, FEW * len(inside)))
+    return outside == 0 or (len(inside) >= _ENOUGH and outside <= max(1, FEW * len(inside)))
 
 
 def counted_visits(

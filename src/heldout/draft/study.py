@@ -26,8 +26,6 @@ from heldout.errors import RecordError, StudyError
 from heldout.instruments.keys import instrument_names, load_key
 from heldout.record import write_atomically
 
-__all__ = ["Decision", "Draft", "draft_study", "summary"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -108,8 +106,8 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
             decisions.append(Decision(number=number, file=file, line=line, text=text))
     contents[table] = data.read_bytes()
     if found.layout.dated and not found.layout.dated.start:
-        contents[starts_file(table)] = starts_text(found)
-    write_folder(folder, contents)
+        contents[starts_file(table)] = _starts_text(found)
+    _write_folder(folder, contents)
     return Draft(
         folder=folder,
         experiment=f"experiments/{name}.yaml",
@@ -119,7 +117,7 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     )
 
 
-def starts_text(found: Recognised) -> str:
+def _starts_text(found: Recognised) -> str:
     """Return the table of each patient's site and first date."""
     layout, cells = found.layout, found.opened.cells
     assert layout.dated is not None
@@ -130,7 +128,7 @@ def starts_text(found: Recognised) -> str:
     return str(starts.to_csv(index=False))
 
 
-def write_folder(folder: Path, contents: dict[str, str | bytes]) -> None:
+def _write_folder(folder: Path, contents: dict[str, str | bytes]) -> None:
     """Write a folder of files, whole or not at all."""
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:

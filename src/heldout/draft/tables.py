@@ -15,10 +15,8 @@ from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, many, sq
 from heldout.errors import CohortError, a_few
 from heldout.spec import TableSpec
 
-__all__ = ["Opened", "open_table"]
-
 MISSING = ("", "NA", "n/a", "NaN")
-MISSING_WORDS = frozenset(
+_MISSING_WORDS = frozenset(
     [
         "na",
         "n/a",
@@ -37,8 +35,8 @@ MISSING_WORDS = frozenset(
     ]
 )
 # Numbers that people write for 'not observed', where no other value comes near.
-MISSING_NUMBERS = (-9, -77, -88, -99, -999, -9999, 99, 999, 9999)
-TEXT_ENDINGS = (".csv", ".tsv")
+_MISSING_NUMBERS = (-9, -77, -88, -99, -999, -9999, 99, 999, 9999)
+_TEXT_ENDINGS = (".csv", ".tsv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,25 +77,25 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
     CohortError
         If it cannot be read.
     """
-    form = dict(text_form(path)) if path.suffix.lower() in TEXT_ENDINGS else {}
+    form = dict(_text_form(path)) if path.suffix.lower() in _TEXT_ENDINGS else {}
     spec = TableSpec.model_validate({"file": path.name, "sheet": sheet, **form})
-    cells = read(path, spec)
+    cells = _read(path, spec)
     if sum(map(is_number, cells.columns)) * 2 > cells.shape[1]:
         raise CohortError(
             f"{path.name}: most of its {cells.shape[1]} columns are named by numbers, so row 1 "
             "seems to be a patient's. Row 1 must hold the names of the columns; add it."
         )
-    found = missing_codes(cells, spec.decimal)
+    found = _missing_codes(cells, spec.decimal)
     codes = [code for code, apart in found.items() if all(apart.values())]
-    doubts = tuple(code_doubts(cells, found))
+    doubts = tuple(_code_doubts(cells, found))
     if codes:
         listed = (*MISSING, *(code for code in codes if code not in MISSING))
         spec = spec.model_copy(update={"missing": listed})
-        cells = read(path, spec)
+        cells = _read(path, spec)
     return Opened(cells=cells, spec=spec, doubts=doubts)
 
 
-def read(path: Path, spec: TableSpec) -> pd.DataFrame:
+def _read(path: Path, spec: TableSpec) -> pd.DataFrame:
     """Return the cells of a table, read as its declaration says."""
     cells, _ = read_table(
         path,
@@ -111,7 +109,7 @@ def read(path: Path, spec: TableSpec) -> pd.DataFrame:
     return cells
 
 
-def text_form(path: Path) -> Iterable[tuple[str, str]]:
+def _text_form(path: Path) -> Iterable[tuple[str, str]]:
     """Yield encoding, separator and decimal mark of a text table, where they are not usual."""
     try:
         raw = path.read_bytes()
@@ -135,7 +133,7 @@ def text_form(path: Path) -> Iterable[tuple[str, str]]:
         yield "decimal", ","
 
 
-def missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, bool]]:
+def _missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, bool]]:
     """Return texts that may mean 'not observed', and in which columns they do.
 
     Parameters
@@ -154,9 +152,9 @@ def missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, bool
     for name in sorted(map(str, cells)):
         texts = cells[name].dropna()
         numbers = numbers_of(texts, decimal)
-        for text in texts[texts.str.casefold().isin(MISSING_WORDS)].unique():
+        for text in texts[texts.str.casefold().isin(_MISSING_WORDS)].unique():
             found.setdefault(text, {})[name] = True
-        suspect = numbers.isin(MISSING_NUMBERS)
+        suspect = numbers.isin(_MISSING_NUMBERS)
         others = numbers[~suspect].dropna()
         if len(others) * 2 < len(texts) or others.nunique() < 2:
             continue
@@ -170,7 +168,7 @@ def missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, bool
     return dict(sorted(found.items()))
 
 
-def code_doubts(cells: pd.DataFrame, found: Mapping[str, Mapping[str, bool]]) -> Iterator[str]:
+def _code_doubts(cells: pd.DataFrame, found: Mapping[str, Mapping[str, bool]]) -> Iterator[str]:
     """Yield the question about every number that may mean 'not observed'; words say it."""
     for code, apart in found.items():
         if not is_number(code):

@@ -29,12 +29,10 @@ from heldout.inference import Cell
 from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
 
-__all__ = ["predict_file", "write_bundle"]
-
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
 # processes, kernel ridge, and label propagation.
-ROWS = ("_fit_X", "support_vectors_", "X_train_", "X_fit_", "X_")
-LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
+_ROWS = ("_fit_X", "support_vectors_", "X_train_", "X_fit_", "X_")
+_LIBRARIES = ("numpy", "pandas", "scikit-learn", "skops", "xgboost")
 
 
 def write_bundle(
@@ -78,7 +76,7 @@ def write_bundle(
 
     if folder.exists():
         raise ExportError(f"{folder}: exists already. Give a new folder, or remove this one.")
-    refuse_model(fitted)
+    _refuse_model(fitted)
     pipeline, composition = taken_apart(fitted.pipeline, matrix)
     model = skops.io.dumps(pipeline)
     types = sorted(skops.io.get_untrusted_types(data=model))
@@ -94,24 +92,24 @@ def write_bundle(
         "patient": patient,
         "prediction": predictions(pipeline, schema, [(FIRST_ROW, patient)])[0],
     }
-    cells = estimates_of(record, fitted, outcome)
+    cells = _estimates_of(record, fitted, outcome)
     card = render_card(record, fitted, matrix, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
-        "schema.json": as_json(schema),
-        "trusted.json": as_json(types),
-        "metrics.json": as_json({name: figures(cell) for name, cell in cells.items()}),
-        "versions.json": as_json({name: metadata.version(name) for name in LIBRARIES}),
-        "check.json": as_json(check),
+        "schema.json": _as_json(schema),
+        "trusted.json": _as_json(types),
+        "metrics.json": _as_json({name: _figures(cell) for name, cell in cells.items()}),
+        "versions.json": _as_json({name: metadata.version(name) for name in _LIBRARIES}),
+        "check.json": _as_json(check),
         "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
     }
     sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]
     contents["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
-    return write_folder(contents, folder)
+    return _write_folder(contents, folder)
 
 
-def refuse_model(fitted: FittedModel) -> None:
+def _refuse_model(fitted: FittedModel) -> None:
     """Refuse a model that keeps rows of patients, or whose scores only a study can read."""
     name, estimator = fitted.model.name, fitted.pipeline[-1]
     keeper = next(keepers_in(estimator, set()), None)
@@ -139,14 +137,14 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
     else:
         held = getattr(part, "__dict__", {})
         yield from (
-            f"{name} of {type(part).__name__}" for name in ROWS if np.size(held.get(name, ())) > 1
+            f"{name} of {type(part).__name__}" for name in _ROWS if np.size(held.get(name, ())) > 1
         )
         inside = list(held.values())
     for one in inside:
         yield from keepers_in(one, seen)
 
 
-def write_folder(contents: dict[str, bytes], folder: Path) -> Path:
+def _write_folder(contents: dict[str, bytes], folder: Path) -> Path:
     """Write all files, then move the folder to its place."""
     temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     try:
@@ -163,12 +161,12 @@ def write_folder(contents: dict[str, bytes], folder: Path) -> Path:
     return folder
 
 
-def as_json(value: object) -> bytes:
+def _as_json(value: object) -> bytes:
     """Return a value as readable JSON."""
     return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
-def estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:
+def _estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:
     """Return the held-out figures of the procedure and of the model."""
     place = (outcome.name, outcome.follow_up)
     headline = next(c for c in record.headline if (c.outcome, c.follow_up) == place)
@@ -180,7 +178,7 @@ def estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) 
     return {"headline": headline, "model": model}
 
 
-def figures(cell: Cell) -> dict[str, Any]:
+def _figures(cell: Cell) -> dict[str, Any]:
     """Return a cell's figures as plain values."""
     return {key: getattr(cell, key) for key in CELL_KEYS}
 

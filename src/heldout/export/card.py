@@ -19,9 +19,7 @@ from heldout.inference import (
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.validation import FittedModel
 
-__all__ = ["render_card"]
-
-CARD_HEAD = {
+_CARD_HEAD = {
     "class": ("held-out estimate", "AUC", "95 % interval", "Brier", "Brier skill"),
     "number": (
         "held-out estimate",
@@ -66,14 +64,14 @@ def render_card(
     events = f" ({outcome.events} with the event)" if outcome.kind == "class" else ""
     candidate = json.dumps(dict(fitted.tuning.best.candidate), sort_keys=True)
     lines = [
-        f"# {plain(outcome.label)} at {outcome.follow_up}",
+        f"# {_plain(outcome.label)} at {outcome.follow_up}",
         "",
-        verdict_of(record.permutation, outcome, cells["headline"]),
+        _verdict_of(record.permutation, outcome, cells["headline"]),
         "",
         "## Intended use",
         "",
         "Research. Not validated in other patients; not for decisions about a patient.",
-        f"It answers: {plain(record.experiment['question'])}",
+        f"It answers: {_plain(record.experiment['question'])}",
         "",
         "## Model",
         "",
@@ -82,12 +80,12 @@ def render_card(
         "",
         "## How well it does",
         "",
-        *estimate_table(outcome, cells),
+        *_estimate_table(outcome, cells),
         "",
         "The first row is the estimate to quote."
         + (" Probabilities are uncalibrated scores." if outcome.kind == "class" else ""),
-        *arithmetic_lines(cells["headline"]),
-        *reading_lines(record.permutation, outcome),
+        *_arithmetic_lines(cells["headline"]),
+        *_reading_lines(record.permutation, outcome),
         "",
         "## Inputs",
         "",
@@ -95,18 +93,18 @@ def render_card(
         "|---|---|---|---|---|",
         *map(input_row, matrix.columns),
         "",
-        *composed_lines(matrix),
+        *_composed_lines(matrix),
         "A value out of range or a missing column is refused; columns that are not needed are "
         "passed over. An empty cell is filled with the training patients' median.",
         "",
         "## Data",
         "",
-        f"{plain(record.experiment['cohort']['title'])}: {record.n_patients} patients included; "
+        f"{_plain(record.experiment['cohort']['title'])}: {record.n_patients} patients included; "
         f"{outcome.no_follow_up} not observed at {outcome.follow_up}.",
-        *included(record),
+        *_included(record),
         "No row of a patient is in this folder.",
         "",
-        f"The figures were made with {versions_of(record)}. "
+        f"The figures were made with {_versions_of(record)}. "
         f"{refit_words(record.environment, today)}",
         "",
         f"Run {record.run_id}; experiment {record.fingerprint[:12]}; data "
@@ -116,25 +114,25 @@ def render_card(
     return "\n".join(lines)
 
 
-def verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
+def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
     """Return what the headline allows to say; only a primary one stands on its own p."""
     named = headline if outcome.primary or test is None else None
     return render_verdict(derive_verdict([headline], named, test))
 
 
-def estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[str]:
+def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[str]:
     """Return the held-out figures as a table; with p if a permutation test was made."""
     tested = cells["headline"].p is not None
-    head = [*CARD_HEAD[outcome.kind], *(["p", "p, adjusted"] if tested else [])]
+    head = [*_CARD_HEAD[outcome.kind], *(["p", "p, adjusted"] if tested else [])]
     return [
         f"| {' | '.join(head)} |",
         "|---" * len(head) + "|",
-        card_row("the procedure that chose it", cells["headline"]),
-        card_row("this kind of model alone", cells["model"]),
+        _card_row("the procedure that chose it", cells["headline"]),
+        _card_row("this kind of model alone", cells["model"]),
     ]
 
 
-def arithmetic_lines(cell: Cell) -> list[str]:
+def _arithmetic_lines(cell: Cell) -> list[str]:
     """Return what the baseline score alone gives where the outcome is computed from it."""
     if cell.arithmetic is None:
         return []
@@ -150,7 +148,7 @@ def arithmetic_lines(cell: Cell) -> list[str]:
     ]
 
 
-def reading_lines(test: PermutationTest | None, outcome: OutcomeFacts) -> list[str]:
+def _reading_lines(test: PermutationTest | None, outcome: OutcomeFacts) -> list[str]:
     """Return how to read the p."""
     if test is None:
         return []
@@ -162,20 +160,20 @@ def reading_lines(test: PermutationTest | None, outcome: OutcomeFacts) -> list[s
     ]
 
 
-def plain(text: str) -> str:
+def _plain(text: str) -> str:
     """Return a user's text on one line, so that it can neither mark up nor break a table."""
     words = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
     # A backslash would not do after another one.
     return words.replace("|", "&#124;")
 
 
-def included(record: RunRecord) -> list[str]:
+def _included(record: RunRecord) -> list[str]:
     """Return who was included, and so for whom the model may be asked."""
-    rules = [plain(step.label) for step in record.flow[1:]]
+    rules = [_plain(step.label) for step in record.flow[1:]]
     return [f"Only for patients like those included: {'; '.join(rules)}."] if rules else []
 
 
-def versions_of(record: RunRecord) -> str:
+def _versions_of(record: RunRecord) -> str:
     """Return the versions that a record's figures were made with."""
     versions = record.environment["versions"]
     return ", ".join(f"{name} {version}" for name, version in versions.items())
@@ -193,10 +191,10 @@ def refit_words(then: Mapping[str, Any], today: Mapping[str, Any]) -> str:
     return f"The model was fitted with {', '.join(changed)}." if changed else "So was the model."
 
 
-def composed_lines(matrix: FeatureMatrix) -> list[str]:
+def _composed_lines(matrix: FeatureMatrix) -> list[str]:
     """Return what is composed of the inputs, one line each."""
     learnt = [
-        f"- {plain(column.describe)}" for column in matrix.features if column not in matrix.columns
+        f"- {_plain(column.describe)}" for column in matrix.features if column not in matrix.columns
     ]
     if not learnt:
         return []
@@ -208,21 +206,21 @@ def composed_lines(matrix: FeatureMatrix) -> list[str]:
     ]
 
 
-def card_row(name: str, cell: Cell) -> str:
+def _card_row(name: str, cell: Cell) -> str:
     """Return one estimate as a row of the table."""
     if cell.kind == "number":
         return (
             f"| {name} | {cell.r2 or 0:.2f} | {cell.r2_low or 0:.2f} to {cell.r2_high or 0:.2f} | "
-            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |{p_columns(cell)}"
+            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |{_p_columns(cell)}"
         )
     return (
         f"| {name} | {area(cell.auc or 0)} | {area(cell.auc_low or 0)} to "
         f"{area(cell.auc_high or 0)} | {cell.brier:.3f} | {cell.brier_skill:+.2f} |"
-        f"{p_columns(cell)}"
+        f"{_p_columns(cell)}"
     )
 
 
-def p_columns(cell: Cell) -> str:
+def _p_columns(cell: Cell) -> str:
     """Return a cell's p and its adjusted p as the last columns of its row."""
     if cell.p is None:
         return ""
@@ -235,6 +233,6 @@ def input_row(column: FeatureColumn) -> str:
     if column.bounds is not None:
         allowed = f"{column.bounds[0]:g} to {column.bounds[1]:g}"
         allowed += " in all" if column.input_bounds else ""
-    allowed, inputs = plain(allowed), plain(", ".join(column.inputs))
-    label, unit = plain(column.label), plain(column.unit or "")
+    allowed, inputs = _plain(allowed), _plain(", ".join(column.inputs))
+    label, unit = _plain(column.label), _plain(column.unit or "")
     return f"| {label} | {inputs} | {column.visit} | {allowed} | {unit} |"

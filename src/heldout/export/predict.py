@@ -53,10 +53,10 @@ FILES = (
 )
 FORMAT = 2
 FIRST_ROW = 2
-LARGEST = 1e15
-ROUNDING = 1e-9
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
+_LARGEST = 1e15
+_ROUNDING = 1e-9
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?")
 
 
 class Refused(Exception):
@@ -68,7 +68,7 @@ def check_files(folder: Path) -> None:
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise Refused(f"{folder}: is no bundle; it has no SHA256SUMS. Give an exported folder.")
-    lines = [line.partition("  ") for line in read_text(sums).splitlines()]
+    lines = [line.partition("  ") for line in _read_text(sums).splitlines()]
     if sorted(name for _, _, name in lines) != sorted(FILES):
         raise Refused(f"{sums}: does not name a bundle's files. Export the model again.")
     faults = []
@@ -81,10 +81,10 @@ def check_files(folder: Path) -> None:
                 f"{path}: its checksum is not that of SHA256SUMS; it was changed. Do not use it; "
                 "export the model again."
             )
-    refuse(faults)
+    _refuse(faults)
 
 
-def read_text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """Return a text file's content, or refuse it."""
     try:
         return path.read_text(encoding="utf-8-sig")
@@ -92,22 +92,22 @@ def read_text(path: Path) -> str:
         raise Refused(f"{path}: is not UTF-8 text. Save it as UTF-8.") from None
 
 
-def refuse(faults: list[str]) -> None:
+def _refuse(faults: list[str]) -> None:
     """Raise all faults together, if there are any."""
     if faults:
         raise Refused("\n".join(faults))
 
 
-def read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
+def _read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     """Return the pipeline of a checked folder, made of trusted types only, and its schema."""
     import skops.io
 
     check_files(folder)
     path = folder / "model.skops"
     try:
-        schema = check_schema(json.loads(read_text(folder / "schema.json")))
-        check = json.loads(read_text(folder / "check.json"))
-        made = json.loads(read_text(folder / "versions.json"))
+        schema = check_schema(json.loads(_read_text(folder / "schema.json")))
+        check = json.loads(_read_text(folder / "check.json"))
+        made = json.loads(_read_text(folder / "versions.json"))
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if not strange:
             pipeline = skops.io.load(path, trusted=list(TRUSTED))
@@ -140,7 +140,7 @@ def check_schema(found: Any) -> dict[str, Any]:
     """
     if found["format"] not in (1, FORMAT):
         raise ValueError("a schema of another format")
-    schema: dict[str, Any] = upgraded(found) if found["format"] == 1 else dict(found)
+    schema: dict[str, Any] = _upgraded(found) if found["format"] == 1 else dict(found)
     sound = [schema["kind"] in ("class", "number")]
     sound += [isinstance(schema["patient"], str), schema["features"], schema["inputs"]]
     for name, rule in schema["inputs"].items():
@@ -154,7 +154,7 @@ def check_schema(found: Any) -> dict[str, Any]:
     return schema
 
 
-def upgraded(schema: dict[str, Any]) -> dict[str, Any]:
+def _upgraded(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a bundle of the first format in today's words."""
     inputs: dict[str, Any] = {}
     scores: dict[str, Any] = {}
@@ -191,7 +191,7 @@ def upgraded(schema: dict[str, Any]) -> dict[str, Any]:
 def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
     """Return the patients' row numbers and rows of text, or refuse the table."""
     try:
-        lines = list(csv.reader(io.StringIO(read_text(path), newline=""), strict=True))
+        lines = list(csv.reader(io.StringIO(_read_text(path), newline=""), strict=True))
     except csv.Error as error:
         raise Refused(f"{path}: is not a CSV file ({error}). Check its quotes.") from None
     numbered = [(n, line) for n, line in enumerate(lines, start=1) if any(map(str.strip, line))]
@@ -201,35 +201,35 @@ def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[st
     check_header(path, header, schema)
     ragged = [number for number, line in numbered if len(line) != len(header)]
     if ragged:
-        raise Refused(f"{path}: rows {few(ragged)} do not have {len(header)} cells.")
+        raise Refused(f"{path}: rows {_few(ragged)} do not have {len(header)} cells.")
     rows = [
         (number, dict(zip(header, (cell.strip() for cell in line), strict=True)))
         for number, line in numbered[1:]
     ]
-    check_names(path, rows, schema["patient"])
+    _check_names(path, rows, schema["patient"])
     return rows
 
 
-def check_names(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> None:
+def _check_names(path: Path, rows: list[tuple[int, dict[str, str]]], column: str) -> None:
     """Refuse patients who stand twice, and names that are no text."""
     where: dict[str, list[int]] = {}
     for number, row in rows:
         if row.get(column):
             where.setdefault(row[column], []).append(number)
     faults = []
-    odd = [number for name, found in where.items() if CONTROL.search(name) for number in found]
+    odd = [number for name, found in where.items() if _CONTROL.search(name) for number in found]
     if odd:
         faults.append(
             f"{path}: column '{column}' holds a control character, such as a NUL or a line break: "
-            f"rows {few(sorted(odd))}. Remove it."
+            f"rows {_few(sorted(odd))}. Remove it."
         )
     twice = [number for found in where.values() if len(found) > 1 for number in found]
     if twice:
         faults.append(
-            f"{path}: column '{column}' names a patient more than once: rows {few(sorted(twice))}. "
-            "One row a patient is required; remove the others."
+            f"{path}: column '{column}' names a patient more than once: rows {_few(sorted(twice))}."
+            " One row a patient is required; remove the others."
         )
-    refuse(faults)
+    _refuse(faults)
 
 
 def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
@@ -240,14 +240,14 @@ def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
     missing = [name for name in needed if name not in header]
     others = [name for name in header if name not in needed and name != schema["patient"]]
     # Then the first row may be a patient, whose answers no message may repeat.
-    if missing and (len(missing) == len(needed) or any(map(NUMBER.fullmatch, others))):
+    if missing and (len(missing) == len(needed) or any(map(_NUMBER.fullmatch, others))):
         raise Refused(
             f"{path}: its first row holds a number, or no column of the model. The first row must "
             f"hold the names: {', '.join(needed)}."
         )
     faults = []
     if missing:
-        listed = ", ".join(name + meant(name, others) for name in missing)
+        listed = ", ".join(name + _meant(name, others) for name in missing)
         faults.append(
             f"{path}: its columns are not those of the model. Missing: {listed}; unexpected: "
             f"{', '.join(others) or 'none'}; in another order is fine. Add or rename what is "
@@ -256,17 +256,17 @@ def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
     twice = [name for name in (*needed, schema["patient"]) if header.count(name) > 1]
     if twice:
         faults.append(f"{path}: column {', '.join(map(repr, twice))} stands twice. Remove one.")
-    refuse(faults)
+    _refuse(faults)
 
 
-def meant(name: str, others: list[str]) -> str:
+def _meant(name: str, others: list[str]) -> str:
     """Return which of other columns a missing one may be, or nothing."""
     plain = {other.casefold(): other for other in others}
     close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
     return f" (did you mean '{plain[close[0]]}'?)" if close else ""
 
 
-def few(rows: list[int]) -> str:
+def _few(rows: list[int]) -> str:
     """Return the first rows as text, and how many more there are."""
     shown = ", ".join(map(str, rows[:5]))
     return shown if len(rows) <= 5 else f"{shown} and {len(rows) - 5} more"
@@ -283,17 +283,17 @@ def value_of(text: str, rule: dict[str, Any]) -> tuple[float, str]:
         if text not in rule["levels"]:
             return np.nan, f"is not among {', '.join(rule['levels'])}"
         return float(rule["levels"].index(text)), ""
-    if not NUMBER.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         return np.nan, "is not a number (a decimal point, no unit)"
     number = float(text)
     if "answers" in rule:
         known = [*rule["answers"], *rule["codes"]]
         return number, "" if number in known else f"is not among {', '.join(map(str, known))}"
-    low, high = rule["bounds"] or (-LARGEST, LARGEST)
+    low, high = rule["bounds"] or (-_LARGEST, _LARGEST)
     return number, "" if low <= number <= high else f"is out of range {low:g}..{high:g}"
 
 
-def read_inputs(
+def _read_inputs(
     rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
     """Return each input's numbers, shape (n_patients,), and the faults of all cells."""
@@ -306,7 +306,7 @@ def read_inputs(
         for number, _, fault in found:
             if fault:
                 wrong.setdefault(f"column '{name}' {fault}", []).append(number)
-    faults = [f"{words}: rows {few(found)}. Correct the table." for words, found in wrong.items()]
+    faults = [f"{words}: rows {_few(found)}. Correct the table." for words, found in wrong.items()]
     return inputs, faults
 
 
@@ -337,12 +337,12 @@ def score_items(score: dict[str, Any], inputs: dict[str, Any]) -> Any:
             silent |= np.isnan(counted) & item["suicidality"]
     if score["method"] == "max":
         return parts.max(axis=1)
-    total = prorated(parts, score)
+    total = _prorated(parts, score)
     total[silent] = np.nan
     return total / parts.shape[1] if score["method"] == "mean" else total
 
 
-def prorated(parts: Any, score: dict[str, Any]) -> Any:
+def _prorated(parts: Any, score: dict[str, Any]) -> Any:
     """Return the sum of parts; a missing one gets the mean of the others where that is allowed."""
     lows, highs = np.array(score["parts"], dtype=float).T
     spans, there = highs - lows, ~np.isnan(parts)
@@ -356,7 +356,7 @@ def prorated(parts: Any, score: dict[str, Any]) -> Any:
     return total
 
 
-def make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[str, Any]) -> Any:
+def _make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[str, Any]) -> Any:
     """Return one feature of each patient."""
     kind = recipe["kind"]
     if kind == "score":
@@ -368,7 +368,7 @@ def make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[str
             return np.where(np.isnan(values), np.nan, values == level)
         values[np.isin(values, recipe.get("codes", []))] = np.nan
         return values if recipe.get("reverse") is None else recipe["reverse"] - values
-    parts = [make_column(one, schema, inputs) for one in recipe["of"]]
+    parts = [_make_column(one, schema, inputs) for one in recipe["of"]]
     if kind == "missing":
         return np.isnan(parts[0]).astype(float)
     first, second = parts
@@ -387,26 +387,26 @@ def make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[str
 
 def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) -> Any:
     """Return the columns of patients, shape (n_patients, n_columns), or refuse them all."""
-    inputs, faults = read_inputs(rows, schema)
+    inputs, faults = _read_inputs(rows, schema)
     numbers = np.array([number for number, _ in rows])
     for name, score in schema["scores"].items():
-        low, high = score["bounds"] or (-LARGEST, LARGEST)
+        low, high = score["bounds"] or (-_LARGEST, _LARGEST)
         values = score_items(score, inputs)
-        outside = (values < low - ROUNDING) | (values > high + ROUNDING)
+        outside = (values < low - _ROUNDING) | (values > high + _ROUNDING)
         if outside.any():
             faults.append(
                 f"the items of '{name}' add up to what is out of range {low:g}..{high:g}: rows "
-                f"{few(numbers[outside].tolist())}. Correct the table."
+                f"{_few(numbers[outside].tolist())}. Correct the table."
             )
-    refuse(faults)
+    _refuse(faults)
     recipes = [feature["recipe"] for feature in schema["features"]]
-    matrix = np.column_stack([make_column(recipe, schema, inputs) for recipe in recipes])
+    matrix = np.column_stack([_make_column(recipe, schema, inputs) for recipe in recipes])
     told = [recipe["kind"] != "missing" for recipe in recipes]
     empty = np.isnan(matrix[:, told]).all(axis=1)
     if empty.any() and any(told):
-        rows_of = few(numbers[empty].tolist())
+        rows_of = _few(numbers[empty].tolist())
         faults.append(f"no value at all: rows {rows_of}. Remove these patients.")
-    refuse(faults)
+    _refuse(faults)
     return matrix
 
 
@@ -457,7 +457,7 @@ def score_file(folder: Path, path: Path) -> pd.DataFrame:
         If the bundle or the table is refused, or cannot be read.
     """
     try:
-        pipeline, schema = read_model(folder)
+        pipeline, schema = _read_model(folder)
         rows = read_patients(path, schema)
     except OSError as error:
         raise Refused(f"{error.filename}: cannot be read ({error.strerror}).") from None

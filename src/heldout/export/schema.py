@@ -12,19 +12,17 @@ from heldout.export.predict import FIRST_ROW, FORMAT, Refused, matrix_of, score_
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.record import OutcomeFacts, RunRecord
 
-__all__ = ["made_up_patient", "schema_of", "taken_apart"]
-
-Plain = dict[str, Any]
+_Plain = dict[str, Any]
 # What of a recipe says where its value stands in a cohort, which new patients are not in.
-OF_COHORTS = ("name", "visit", "item")
+_OF_COHORTS = ("name", "visit", "item")
 
 
 def schema_of(
     record: RunRecord,
     matrix: FeatureMatrix,
     outcome: OutcomeFacts,
-    composition: Plain | None,
-) -> Plain:
+    composition: _Plain | None,
+) -> _Plain:
     """Return what the inputs must look like and how features are made of them.
 
     Parameters
@@ -43,9 +41,9 @@ def schema_of(
     dict
         Ready for JSON.
     """
-    inputs: Plain = {}
-    scores: Plain = {}
-    recipes = [separated(recipe.steps, scores) for recipe in matrix.recipes]
+    inputs: _Plain = {}
+    scores: _Plain = {}
+    recipes = [_separated(recipe.steps, scores) for recipe in matrix.recipes]
     for recipe in matrix.recipes:
         for name, rule in recipe.inputs.items():
             inputs.setdefault(name, dict(rule))
@@ -59,34 +57,34 @@ def schema_of(
         "inputs": inputs,
         "scores": scores,
         "features": [
-            told(column) | {"recipe": recipe}
+            _told(column) | {"recipe": recipe}
             for column, recipe in zip(matrix.columns, recipes, strict=True)
         ],
         "composition": composition,
-        "seen": [told(column) for column in matrix.features],
+        "seen": [_told(column) for column in matrix.features],
     }
 
 
-def told(column: FeatureColumn) -> Plain:
+def _told(column: FeatureColumn) -> _Plain:
     """Return where a feature came from."""
     names = ("name", "label", "visit", "instrument", "construct", "unit", "higher_is")
     return {name: getattr(column, name) for name in names} | {"made_of": list(column.made_of)}
 
 
-def separated(steps: Mapping[str, Any], scores: Plain) -> Plain:
+def _separated(steps: Mapping[str, Any], scores: _Plain) -> _Plain:
     """Return a recipe's steps, the arithmetic of scores being put beside, each once."""
     if "of" in steps:
-        return {**steps, "of": [separated(one, scores) for one in steps["of"]]}
+        return {**steps, "of": [_separated(one, scores) for one in steps["of"]]}
     if steps["kind"] != "score":
-        return {name: value for name, value in steps.items() if name not in OF_COHORTS}
+        return {name: value for name, value in steps.items() if name not in _OF_COHORTS}
     called = f"{steps['name']}_{steps['visit']}"
     scores[called] = {
-        name: value for name, value in steps.items() if name not in ("kind", *OF_COHORTS)
+        name: value for name, value in steps.items() if name not in ("kind", *_OF_COHORTS)
     }
     return {"kind": "score", "score": called}
 
 
-def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, Plain | None]:
+def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, _Plain | None]:
     """Return a fitted pipeline without this package's classes, and what these have learnt.
 
     Parameters
@@ -124,7 +122,7 @@ def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, Plain | None
     return Pipeline(rest), {"medians": medians, "pieces": pieces}
 
 
-def made_up_patient(schema: Plain) -> dict[str, str]:
+def made_up_patient(schema: _Plain) -> dict[str, str]:
     """Return a patient who does not exist and whom the schema takes.
 
     Parameters
@@ -143,9 +141,9 @@ def made_up_patient(schema: Plain) -> dict[str, str]:
     ExportError
         If the inclusion rules leave no such patient.
     """
-    patient = {name: middle(rule) for name, rule in schema["inputs"].items()}
-    for score in sorted(schema["scores"].values(), key=freedom, reverse=True):
-        patient |= answers_for(score, schema["inputs"], patient)
+    patient = {name: _middle(rule) for name, rule in schema["inputs"].items()}
+    for score in sorted(schema["scores"].values(), key=_freedom, reverse=True):
+        patient |= _answers_for(score, schema["inputs"], patient)
     try:
         matrix_of([(FIRST_ROW, patient)], schema)
     except Refused as error:
@@ -156,7 +154,7 @@ def made_up_patient(schema: Plain) -> dict[str, str]:
     return patient
 
 
-def middle(rule: Plain) -> str:
+def _middle(rule: _Plain) -> str:
     """Return the middle of what an input may hold."""
     if "levels" in rule:
         return str(rule["levels"][-1])
@@ -165,23 +163,23 @@ def middle(rule: Plain) -> str:
     return f"{sum(rule['bounds'] or (0.0, 0.0)) / 2:g}"
 
 
-def freedom(score: Plain) -> float:
+def _freedom(score: _Plain) -> float:
     """Return how much of its range a score leaves to included patients."""
     parts = np.array(score["parts"], dtype=float)
     low, high = score["bounds"]
     return float((high - low) / max(np.ptp(parts.sum(axis=0)), 1.0))
 
 
-def answers_for(score: Plain, inputs: Plain, patient: Mapping[str, str]) -> dict[str, str]:
+def _answers_for(score: _Plain, inputs: _Plain, patient: Mapping[str, str]) -> dict[str, str]:
     """Return answers to a score's items that come nearest to the middle of its bounds."""
     names = [item["column"] for item in score["items"]]
-    path = list(raised(names, inputs, [float(patient[name]) for name in names]))
+    path = list(_raised(names, inputs, [float(patient[name]) for name in names]))
     values = score_items(score, dict(zip(names, np.array(path).T, strict=True)))
     best = int(np.nanargmin(np.abs(values - sum(score["bounds"]) / 2)))
     return {name: f"{answer:g}" for name, answer in zip(names, path[best], strict=True)}
 
 
-def raised(names: Sequence[str], inputs: Plain, start: Sequence[float]) -> Iterator[list[float]]:
+def _raised(names: Sequence[str], inputs: _Plain, start: Sequence[float]) -> Iterator[list[float]]:
     """Yield answers as they are, then every item's answers one after another, over and over."""
     answers = list(start)
     yield list(answers)

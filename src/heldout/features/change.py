@@ -9,8 +9,6 @@ from heldout.features.columns import Raw
 from heldout.features.known import AT, Asked, find_score
 from heldout.features.pairs import joined
 
-__all__ = ["build_early_change"]
-
 
 def build_early_change(asked: Asked) -> Iterator[Raw | str]:
     """Yield the change of each score from baseline to the visit at which is predicted.

@@ -9,8 +9,6 @@ from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.features.known import Asked, Known, find_known, raw_of, sources_at
 
-__all__ = ["build_clinical", "level_column"]
-
 
 def build_clinical(asked: Asked) -> Iterator[Raw | str]:
     """Yield declared columns: a number as it is, a category as 0 and 1.
@@ -40,12 +38,12 @@ def build_clinical(asked: Asked) -> Iterator[Raw | str]:
                 f"{fitting}."
             )
         elif known.declared.kind == "category":
-            yield from levels_of(asked, known, text, number)
+            yield from _levels_of(asked, known, text, number)
         else:
             yield raw_of(asked.cohort, asked.keys, known)
 
 
-def levels_of(asked: Asked, known: Known, text: str, number: int) -> Iterator[Raw | str]:
+def _levels_of(asked: Asked, known: Known, text: str, number: int) -> Iterator[Raw | str]:
     """Yield a category's columns of 0 and 1."""
     spec = asked.cohort.spec
     levels = included_levels(spec, known.name, known.visit)

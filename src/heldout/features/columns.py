@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from heldout.errors import a_few
 
-__all__ = ["FeatureColumn", "FeatureMatrix", "Group", "Piece", "Raw", "Recipe"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureColumn:

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from heldout.features.columns import FeatureColumn, Group, Raw
 from heldout.features.known import Asked, find_score
 
-__all__ = ["build_components", "build_constructs"]
-
 
 def build_constructs(asked: Asked) -> Iterator[Group | str]:
     """Yield each construct: the mean z-score of its scores, turned so that higher is worse.
@@ -27,7 +25,7 @@ def build_constructs(asked: Asked) -> Iterator[Group | str]:
     Group or str
     """
     for construct, names in (asked.spec.constructs or {}).items():
-        inputs, faults = found_scores(asked, names, "constructs", construct)
+        inputs, faults = _found_scores(asked, names, "constructs", construct)
         faults += [
             f"{asked.where('constructs', construct)}: nobody said whether a higher "
             f"'{raw.column.name}' is worse or better. Declare 'higher_is' in the cohort file."
@@ -38,7 +36,7 @@ def build_constructs(asked: Asked) -> Iterator[Group | str]:
             yield from faults
             continue
         signs = tuple(1 if raw.column.higher_is == "worse" else -1 for raw in inputs)
-        column = composite(asked, inputs, construct, signs, higher_is="worse")
+        column = _composite(asked, inputs, construct, signs, higher_is="worse")
         yield Group(columns=(column,), inputs=tuple(inputs), method="mean", signs=signs)
 
 
@@ -55,7 +53,7 @@ def build_components(asked: Asked) -> Iterator[Group | str]:
     Group or str
     """
     method, n = asked.spec.method or "principal", asked.spec.n or 1
-    inputs, faults = found_scores(asked, asked.spec.columns, "columns")
+    inputs, faults = _found_scores(asked, asked.spec.columns, "columns")
     k = len(asked.spec.columns)
     most = max((m for m in range(1, k) if (k - m) ** 2 >= k + m), default=0)
     most = k if method == "principal" else most
@@ -70,13 +68,13 @@ def build_components(asked: Asked) -> Iterator[Group | str]:
         return
     name = asked.spec.name or ("component" if method == "principal" else "factor")
     columns = tuple(
-        composite(asked, inputs, name, (1,) * k, number=None if n == 1 else number)
+        _composite(asked, inputs, name, (1,) * k, number=None if n == 1 else number)
         for number in range(1, n + 1)
     )
     yield Group(columns=columns, inputs=tuple(inputs), method=method, signs=(1,) * k)
 
 
-def found_scores(
+def _found_scores(
     asked: Asked, names: Sequence[str], *path: str | int
 ) -> tuple[list[Raw], list[str]]:
     """Return the scores of a list, and the faults of those that are not there or stand twice."""
@@ -93,7 +91,7 @@ def found_scores(
     return inputs, faults
 
 
-def composite(
+def _composite(
     asked: Asked,
     inputs: Sequence[Raw],
     name: str,

@@ -16,8 +16,6 @@ from heldout.features.recipes import item_rule
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["build_items"]
-
 
 def build_items(asked: Asked) -> Iterator[Raw | str]:
     """Yield each item of instruments that were given as items.
@@ -44,10 +42,10 @@ def build_items(asked: Asked) -> Iterator[Raw | str]:
             )
             continue
         key = asked.keys[known.declared.instrument]
-        yield from (item_of(asked, known, key, item, columns[item]) for item in sorted(columns))
+        yield from (_item_of(asked, known, key, item, columns[item]) for item in sorted(columns))
 
 
-def item_of(asked: Asked, known: Known, key: InstrumentKey, item: int, source: str) -> Raw:
+def _item_of(asked: Asked, known: Known, key: InstrumentKey, item: int, source: str) -> Raw:
     """Return one item as a column."""
     missing = table_of(asked.cohort.spec, known.declared.table).missing
     low, high = key.bounds[item - 1]
@@ -71,7 +69,7 @@ def item_of(asked: Asked, known: Known, key: InstrumentKey, item: int, source: s
         instrument=key.id,
         construct=known.declared.construct_ or key.construct_,
         unit="points",
-        higher_is=direction_of(key, item, known.declared.higher_is),
+        higher_is=_direction_of(key, item, known.declared.higher_is),
     )
     return Raw(
         column=column,
@@ -79,7 +77,7 @@ def item_of(asked: Asked, known: Known, key: InstrumentKey, item: int, source: s
     )
 
 
-def direction_of(key: InstrumentKey, item: int, declared: str | None) -> str | None:
+def _direction_of(key: InstrumentKey, item: int, declared: str | None) -> str | None:
     """Return what a higher item means: as its total, or as all scores that take it unchanged."""
     plain = [
         name

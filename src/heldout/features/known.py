@@ -13,8 +13,6 @@ from heldout.features.recipes import arithmetic_of, item_rule, relevant_items
 from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.spec import ColumnSpec, Experiment, FeatureSpec, InstrumentKey
 
-__all__ = ["Asked", "Known", "find_known", "find_pair", "find_score", "raw_of", "sources_at"]
-
 # Between a score and a visit that is not the request's: madrs@week2.
 AT = "@"
 
@@ -73,7 +71,7 @@ def find_known(asked: Asked, text: str, *path: str | int) -> Known | str:
     Known or str
     """
     spec, keys = asked.cohort.spec, asked.keys
-    name, visit = meaning(asked, text)
+    name, visit = _meaning(asked, text)
     column, _, score = name.partition(".")
     declared = spec.columns.get(column)
     known = list(spec.columns)
@@ -84,7 +82,7 @@ def find_known(asked: Asked, text: str, *path: str | int) -> Known | str:
             "", "declared column or score", text.partition(AT)[0], dict.fromkeys(known)
         )
     else:
-        fault = visit_fault(asked, name, visit, text)
+        fault = _visit_fault(asked, name, visit, text)
         if not fault and text not in (name, f"{name}{AT}{visit}"):
             fault = f"'{text}' is read as '{name}'. Features are called as declared; "
             fault += f"write '{name}'."
@@ -199,13 +197,13 @@ def sources_at(
     return {item: naming.table_name(source) for item, source in found.items()}
 
 
-def visit_fault(asked: Asked, name: str, visit: str, text: str) -> str:
+def _visit_fault(asked: Asked, name: str, visit: str, text: str) -> str:
     """Return why a name is not known when it would have to be, or nothing."""
     spec, landmark = asked.cohort.spec, asked.experiment.landmark
     days = {known: spec.visits[known].day for known in spec.visits}
     if visit not in days:
         return unknown_name("", "visit", visit, days).removeprefix(": ")
-    measured = measured_at(asked.cohort, name)
+    measured = _measured_at(asked.cohort, name)
     in_time = [known for known in measured if days[known] <= days[landmark]]
     if days[visit] <= days[landmark] and visit in measured:
         return ""
@@ -226,7 +224,7 @@ def visit_fault(asked: Asked, name: str, visit: str, text: str) -> str:
     )
 
 
-def measured_at(cohort: Cohort, name: str) -> list[str]:
+def _measured_at(cohort: Cohort, name: str) -> list[str]:
     """Return the visits at which a name has a value, a score of its own, or items."""
     there = {
         str(place[1])
@@ -236,7 +234,7 @@ def measured_at(cohort: Cohort, name: str) -> list[str]:
     return [visit for visit in cohort.spec.visits if visit in there]
 
 
-def meaning(asked: Asked, text: str) -> tuple[str, str]:
+def _meaning(asked: Asked, text: str) -> tuple[str, str]:
     """Return the score and the visit that are meant, by a table's own name too."""
     cohort = asked.cohort
     columns, visit = cohort.spec.columns, asked.spec.visit or cohort.spec.baseline

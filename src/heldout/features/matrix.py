@@ -23,34 +23,32 @@ from heldout.features.site import build_site
 from heldout.instruments.scales import scale_of
 from heldout.spec import Experiment, FeatureSpec, InstrumentKey
 
-__all__ = ["BUILDERS", "Builder", "build_features", "severity_matrix"]
-
-Built = Raw | Group | str
+_Built = Raw | Group | str
 
 
 @dataclass(frozen=True, slots=True)
-class Builder:
+class _Builder:
     """A function that yields columns and faults, what it takes, and which keys it knows."""
 
-    build: Callable[[Asked], Iterable[Built]]
+    build: Callable[[Asked], Iterable[_Built]]
     takes: str
     needs: str | None = "columns"
     knows: tuple[str, ...] = ("visit",)
 
 
 BUILDERS = {
-    "clinical": Builder(build_clinical, "a number or a category without an instrument"),
-    "totals": Builder(build_totals, "a column with an instrument"),
-    "subscales": Builder(build_subscales, "scores such as rfq8.certainty, or an instrument"),
-    "items": Builder(build_items, "an instrument that is given as items"),
-    "constructs": Builder(build_constructs, "name -> scores with a direction", "constructs"),
-    "components": Builder(build_components, "scores", knows=("visit", "n", "method", "name")),
-    "missingness": Builder(build_missingness, "a score, a number or a category"),
-    "interactions": Builder(build_interactions, "two scores with a range", "pairs"),
-    "ratios": Builder(build_ratios, "two scores, the second never 0", "pairs"),
-    "discrepancy": Builder(build_discrepancies, "a clinician's score and a patient's", "pairs"),
-    "early_change": Builder(build_early_change, "scores, if there is 'known_at'", knows=()),
-    "site": Builder(build_site, "the sites in order, if they are listed", None, ("columns",)),
+    "clinical": _Builder(build_clinical, "a number or a category without an instrument"),
+    "totals": _Builder(build_totals, "a column with an instrument"),
+    "subscales": _Builder(build_subscales, "scores such as rfq8.certainty, or an instrument"),
+    "items": _Builder(build_items, "an instrument that is given as items"),
+    "constructs": _Builder(build_constructs, "name -> scores with a direction", "constructs"),
+    "components": _Builder(build_components, "scores", knows=("visit", "n", "method", "name")),
+    "missingness": _Builder(build_missingness, "a score, a number or a category"),
+    "interactions": _Builder(build_interactions, "two scores with a range", "pairs"),
+    "ratios": _Builder(build_ratios, "two scores, the second never 0", "pairs"),
+    "discrepancy": _Builder(build_discrepancies, "a clinician's score and a patient's", "pairs"),
+    "early_change": _Builder(build_early_change, "scores, if there is 'known_at'", knows=()),
+    "site": _Builder(build_site, "the sites in order, if they are listed", None, ("columns",)),
 }
 
 
@@ -83,23 +81,23 @@ def build_features(
     faults: list[str] = []
     for number, spec in enumerate(experiment.features):
         asked = Asked(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=number)
-        wrong = request_faults(asked)
+        wrong = _request_faults(asked)
         for one in () if wrong else BUILDERS[spec.build].build(asked):
             if isinstance(one, str):
                 wrong.append(one)
             else:
                 built.append(one)
         faults += wrong
-    seen = [column.name for one in built for column in columns_of(one)]
+    seen = [column.name for one in built for column in _columns_of(one)]
     twice = sorted({name for name in seen if seen.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
     if not seen and not faults:
         faults.append("features: no builder makes a feature. Name at least one column.")
     raise_faults(FeatureError, faults)
-    return matrix_of(cohort, built)
+    return _matrix_of(cohort, built)
 
 
-def request_faults(asked: Asked) -> list[str]:
+def _request_faults(asked: Asked) -> list[str]:
     """Return why a request is none of its builder: an unknown one, or keys it does not know."""
     spec = asked.spec
     builder = BUILDERS.get(spec.build)
@@ -119,12 +117,12 @@ def request_faults(asked: Asked) -> list[str]:
     return faults
 
 
-def columns_of(built: Raw | Group) -> tuple[FeatureColumn, ...]:
+def _columns_of(built: Raw | Group) -> tuple[FeatureColumn, ...]:
     """Return the columns that models will see."""
     return (built.column,) if isinstance(built, Raw) else built.columns
 
 
-def matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
+def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
     """Return built columns as a matrix; what only groups need stands in the table too."""
     raws: dict[str, Raw] = {}
     for one in built:
@@ -153,7 +151,7 @@ def matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
         columns=tuple(raw.column for raw in raws.values()),
         recipes=tuple(raw.recipe for raw in raws.values()),
         composition=pieces if learnt else (),
-        composed=tuple(c for one in built for c in columns_of(one)) if learnt else (),
+        composed=tuple(c for one in built for c in _columns_of(one)) if learnt else (),
     )
 
 
@@ -182,4 +180,4 @@ def severity_matrix(
     declared = cohort.spec.columns[column.partition(".")[0]]
     scale = scale_of(cohort.spec, keys, column)
     known = Known(name=column, visit=baseline, declared=declared, scale=scale)
-    return matrix_of(cohort, [raw_of(cohort, keys, known)])
+    return _matrix_of(cohort, [raw_of(cohort, keys, known)])

@@ -9,8 +9,6 @@ from heldout.features.clinical import build_clinical
 from heldout.features.columns import Raw, Recipe
 from heldout.features.known import Asked, find_known, find_score
 
-__all__ = ["build_missingness"]
-
 
 def build_missingness(asked: Asked) -> Iterator[Raw | str]:
     """Yield 1 where a value is missing and 0 where it is there.

@@ -12,10 +12,8 @@ from heldout.features.columns import Raw, Recipe
 from heldout.features.known import Asked, find_pair
 from heldout.instruments.scales import scale_of
 
-__all__ = ["build_discrepancies", "build_interactions", "build_ratios", "joined"]
-
-Bounds = tuple[float, float]
-Join = Callable[[Asked, Raw, Raw], Raw | str]
+_Bounds = tuple[float, float]
+_Join = Callable[[Asked, Raw, Raw], Raw | str]
 
 
 def build_interactions(asked: Asked) -> Iterator[Raw | str]:
@@ -32,7 +30,7 @@ def build_interactions(asked: Asked) -> Iterator[Raw | str]:
     ------
     Raw or str
     """
-    yield from each_pair(asked, interaction)
+    yield from _each_pair(asked, _interaction)
 
 
 def build_ratios(asked: Asked) -> Iterator[Raw | str]:
@@ -47,7 +45,7 @@ def build_ratios(asked: Asked) -> Iterator[Raw | str]:
     ------
     Raw or str
     """
-    yield from each_pair(asked, ratio)
+    yield from _each_pair(asked, _ratio)
 
 
 def build_discrepancies(asked: Asked) -> Iterator[Raw | str]:
@@ -62,10 +60,10 @@ def build_discrepancies(asked: Asked) -> Iterator[Raw | str]:
     ------
     Raw or str
     """
-    yield from each_pair(asked, discrepancy)
+    yield from _each_pair(asked, _discrepancy)
 
 
-def each_pair(asked: Asked, join: Join) -> Iterator[Raw | str]:
+def _each_pair(asked: Asked, join: _Join) -> Iterator[Raw | str]:
     """Yield what a function makes of each pair whose scores are there; its faults get a place."""
     for number in range(len(asked.spec.pairs or ())):
         found = find_pair(asked, number)
@@ -76,11 +74,11 @@ def each_pair(asked: Asked, join: Join) -> Iterator[Raw | str]:
             yield f"{asked.where('pairs', number)}: {made}" if isinstance(made, str) else made
 
 
-def interaction(asked: Asked, one: Raw, other: Raw) -> Raw | str:
+def _interaction(asked: Asked, one: Raw, other: Raw) -> Raw | str:
     """Return the product of two scores about their middles."""
-    ranges = [declared_range(asked, raw) for raw in (one, other)]
+    ranges = [_declared_range(asked, raw) for raw in (one, other)]
     if None in ranges:
-        return f"{unranged(one, other, ranges)} An interaction is taken about the middle of it."
+        return f"{_unranged(one, other, ranges)} An interaction is taken about the middle of it."
     centres = [sum(bounds) / 2 for bounds in ranges if bounds]
     ends = [
         [bound - centre for bound in raw.column.bounds or ()]
@@ -97,11 +95,11 @@ def interaction(asked: Asked, one: Raw, other: Raw) -> Raw | str:
     )
 
 
-def ratio(asked: Asked, one: Raw, other: Raw) -> Raw | str:
+def _ratio(asked: Asked, one: Raw, other: Raw) -> Raw | str:
     """Return the quotient of two scores."""
     if one.column.bounds is None or other.column.bounds is None:
         ranges = [one.column.bounds, other.column.bounds]
-        return f"{unranged(one, other, ranges)} A ratio needs it, to know that it is not of 0."
+        return f"{_unranged(one, other, ranges)} A ratio needs it, to know that it is not of 0."
     low, high = other.column.bounds
     if low <= 0 <= high:
         return (
@@ -113,16 +111,16 @@ def ratio(asked: Asked, one: Raw, other: Raw) -> Raw | str:
     return joined(asked, one, other, {"kind": "ratio"}, sign="/", bounds=bounds)
 
 
-def discrepancy(asked: Asked, one: Raw, other: Raw) -> Raw | str:
+def _discrepancy(asked: Asked, one: Raw, other: Raw) -> Raw | str:
     """Return a clinician's score minus a patient's, both in percent of their ranges."""
-    raters = [rater_of(asked, raw) for raw in (one, other)]
+    raters = [_rater_of(asked, raw) for raw in (one, other)]
     if raters != ["clinician", "self"]:
         said = " and ".join(rater or "nobody named" for rater in raters)
         return f"the raters are {said}; required: a clinician first, then the patient (self)."
     directions = [raw.column.higher_is for raw in (one, other)]
     if None in directions or len(set(directions)) > 1:
         return "higher does not mean the same in both. Name two scores with one direction."
-    ranges = [declared_range(asked, raw) for raw in (one, other)]
+    ranges = [_declared_range(asked, raw) for raw in (one, other)]
     return joined(
         asked,
         one,
@@ -141,7 +139,7 @@ def joined(
     steps: dict[str, Any],
     *,
     sign: str,
-    bounds: Bounds | None,
+    bounds: _Bounds | None,
     **changes: Any,
 ) -> Raw:
     """Return the column that two others make together; it is known when the later one is."""
@@ -167,20 +165,20 @@ def joined(
     return Raw(column=column, recipe=recipe)
 
 
-def declared_range(asked: Asked, raw: Raw) -> Bounds | None:
+def _declared_range(asked: Asked, raw: Raw) -> _Bounds | None:
     """Return the declared range of a score, whoever was included."""
     scale = scale_of(asked.cohort.spec, asked.keys, raw.recipe.steps["name"])
     return None if scale is None else scale.bounds
 
 
-def rater_of(asked: Asked, raw: Raw) -> str | None:
+def _rater_of(asked: Asked, raw: Raw) -> str | None:
     """Return who rates a score."""
     column = str(raw.recipe.steps["name"]).partition(".")[0]
     instrument = asked.cohort.spec.columns[column].instrument
     return None if instrument is None else asked.keys[instrument].rater
 
 
-def unranged(one: Raw, other: Raw, ranges: list[Bounds | None]) -> str:
+def _unranged(one: Raw, other: Raw, ranges: list[_Bounds | None]) -> str:
     """Return the words for scores without a range."""
     pairs = zip((one, other), ranges, strict=True)
     names = a_few(f"'{raw.column.name}'" for raw, bounds in pairs if bounds is None)

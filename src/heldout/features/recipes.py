@@ -12,19 +12,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.cohort import Cohort
 from heldout.instruments.scoring import PRORATING
 from heldout.spec import InstrumentKey
 
-__all__ = ["arithmetic_of", "combine", "item_rule", "make_column", "relevant_items"]
-
-Floats = NDArray[np.float64]
-Steps = Mapping[str, Any]
+_Steps = Mapping[str, Any]
 
 
-def make_column(steps: Steps, cohort: Cohort) -> Floats:
+def make_column(steps: _Steps, cohort: Cohort) -> Floats:
     """Return what a recipe makes of every patient's row, NaN where not observed.
 
     Parameters
@@ -39,7 +36,7 @@ def make_column(steps: Steps, cohort: Cohort) -> Floats:
     array of shape (n_patients,)
     """
     if "of" in steps:
-        return combine(steps, [make_column(one, cohort) for one in steps["of"]])
+        return _combine(steps, [make_column(one, cohort) for one in steps["of"]])
     if "name" not in steps:
         codes = np.array(cohort.site or (), dtype=object)
         return np.where(codes == "", np.nan, (codes == steps["level"]).astype(float))
@@ -54,7 +51,7 @@ def make_column(steps: Steps, cohort: Cohort) -> Floats:
     return np.asarray(cohort.numbers(name, visit))
 
 
-def combine(steps: Steps, parts: Sequence[Floats]) -> Floats:
+def _combine(steps: _Steps, parts: Sequence[Floats]) -> Floats:
     """Return one column made of others, patient by patient.
 
     Parameters

@@ -9,8 +9,6 @@ from heldout.features.columns import Raw
 from heldout.features.known import Asked, find_known, find_score, raw_of
 from heldout.instruments.scales import scale_of, score_names
 
-__all__ = ["build_subscales", "build_totals"]
-
 
 def build_totals(asked: Asked) -> Iterator[Raw | str]:
     """Yield the total of each instrument, and a text for what has none.

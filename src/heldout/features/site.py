@@ -9,8 +9,6 @@ from heldout.features.clinical import level_column
 from heldout.features.columns import FeatureColumn, Raw
 from heldout.features.known import Asked
 
-__all__ = ["build_site"]
-
 
 def build_site(asked: Asked) -> Iterator[Raw | str]:
     """Yield an indicator of each site but the first, which is the reference.

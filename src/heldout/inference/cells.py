@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.inference.intervals import r_squared_interval, score_interval
 from heldout.metrics import (
     brier_score,
@@ -21,11 +22,6 @@ from heldout.metrics import (
     spearman,
 )
 from heldout.models import Kind
-
-__all__ = ["Cell", "HeldOut", "HeldOutNumbers", "score_cell"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +132,7 @@ class HeldOutNumbers:
     observed: Floats
     prediction: Floats
     training_mean: Floats
-    folds: Ints
+    folds: Integers
     weights: Floats
 
 
@@ -158,11 +154,11 @@ def score_cell(
         Evaluated; without a p-value.
     """
     if isinstance(held_out, HeldOut):
-        return score_class(outcome, follow_up, model, held_out)
-    return score_number(outcome, follow_up, model, held_out)
+        return _score_class(outcome, follow_up, model, held_out)
+    return _score_number(outcome, follow_up, model, held_out)
 
 
-def score_class(outcome: str, follow_up: str, model: str, held_out: HeldOut) -> Cell:
+def _score_class(outcome: str, follow_up: str, model: str, held_out: HeldOut) -> Cell:
     """Return the figures of a cell that predicts an event."""
     events, folds, weights = held_out.events, held_out.folds, held_out.weights
     auc = fold_paired_auc(held_out.margin, folds, events, weights)
@@ -195,7 +191,7 @@ def score_class(outcome: str, follow_up: str, model: str, held_out: HeldOut) -> 
     )
 
 
-def score_number(outcome: str, follow_up: str, model: str, held_out: HeldOutNumbers) -> Cell:
+def _score_number(outcome: str, follow_up: str, model: str, held_out: HeldOutNumbers) -> Cell:
     """Return the figures of a cell that predicts a number."""
     prediction, observed = held_out.prediction, held_out.observed
     mean, folds, weights = held_out.training_mean, held_out.folds, held_out.weights

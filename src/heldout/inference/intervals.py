@@ -11,10 +11,8 @@ from collections.abc import Callable
 
 from heldout.metrics import hanley_mcneil_variance
 
-__all__ = ["VARIANCE_FACTOR", "chance_range", "r_squared_interval", "score_interval"]
-
 VARIANCE_FACTOR = 2.0
-Z_95 = 1.959963984540054
+_Z_95 = 1.959963984540054
 
 
 def score_interval(
@@ -54,9 +52,9 @@ def score_interval(
     n_pairs = (n_events, n_non_events)
 
     def inside(at: float) -> bool:
-        return (at - auc) ** 2 <= Z_95**2 * factor * hanley_mcneil_variance(at, *n_pairs)
+        return (at - auc) ** 2 <= _Z_95**2 * factor * hanley_mcneil_variance(at, *n_pairs)
 
-    return limit(inside, auc, 0.0), limit(inside, auc, 1.0)
+    return _limit(inside, auc, 0.0), _limit(inside, auc, 1.0)
 
 
 def chance_range(
@@ -82,7 +80,7 @@ def chance_range(
     >>> round(low, 2), round(high, 2)
     (0.13, 0.87)
     """
-    reach = Z_95 * (factor * hanley_mcneil_variance(0.5, n_events, n_non_events)) ** 0.5
+    reach = _Z_95 * (factor * hanley_mcneil_variance(0.5, n_events, n_non_events)) ** 0.5
     return max(0.0, 0.5 - reach), min(1.0, 0.5 + reach)
 
 
@@ -119,11 +117,11 @@ def r_squared_interval(
     >>> round(low, 2), round(high, 2)
     (-0.18, 0.38)
     """
-    reach = Z_95 * (factor * variance) ** 0.5
+    reach = _Z_95 * (factor * variance) ** 0.5
     return r_squared - reach, min(1.0, r_squared + reach)
 
 
-def limit(inside: Callable[[float], bool], start: float, end: float) -> float:
+def _limit(inside: Callable[[float], bool], start: float, end: float) -> float:
     """Return the last area, on the way from `start` to `end`, that lies inside."""
     for _ in range(60):
         middle = (start + end) / 2

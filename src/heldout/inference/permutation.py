@@ -19,16 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["ENOUGH", "PermutationTest", "exceedances", "p_values", "stop_after"]
+from heldout.arrays import Floats, Integers
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # Exceedances after which more permutations would tell nothing new (Besag & Clifford's h).
-ENOUGH = 10
+_ENOUGH = 10
 # Statistics that differ by less are equal but for rounding, and count as reached.
-EQUAL = 1e-12
+_EQUAL = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +61,7 @@ class PermutationTest:
     best_high: float | None = None
 
 
-def studentised(rows: Floats) -> Floats:
+def _studentised(rows: Floats) -> Floats:
     """Return each column in its own standard deviations, over all rows; 0 where it never varies.
 
     Without what is not finite, which stays as it is.
@@ -73,11 +70,11 @@ def studentised(rows: Floats) -> Floats:
     counted = np.maximum(finite.sum(axis=0), 1)
     apart = rows - np.where(finite, rows, 0.0).sum(axis=0) / counted
     spread = np.sqrt(np.where(finite, apart**2, 0.0).sum(axis=0) / counted)
-    still = spread <= EQUAL
+    still = spread <= _EQUAL
     return np.where(finite, np.where(still, 0.0, apart / np.where(still, 1.0, spread)), rows)
 
 
-def against_the_observed(rows: Floats) -> Floats:
+def _against_the_observed(rows: Floats) -> Floats:
     """Return rows in which a statistic that is not a finite number never speaks for a finding.
 
     An observed one is the worst there is, and one of a permutation the best.
@@ -87,7 +84,7 @@ def against_the_observed(rows: Floats) -> Floats:
     return np.where(np.isfinite(rows), rows, worst)
 
 
-def exceedances(rows: Floats) -> tuple[Ints, Ints]:
+def exceedances(rows: Floats) -> tuple[Integers, Integers]:
     """Return how many permutations reach each observed cell, alone and by their best cell.
 
     Parameters
@@ -108,15 +105,15 @@ def exceedances(rows: Floats) -> tuple[Ints, Ints]:
     >>> exceedances(rows)
     (array([0, 2]), array([1, 3]))
     """
-    rows = against_the_observed(rows)
-    alone = (rows[1:] >= rows[0] - EQUAL).sum(axis=0)
-    scores = studentised(rows)
-    best = (scores[1:].max(axis=1, initial=-np.inf)[:, None] >= scores[0] - EQUAL).sum(axis=0)
+    rows = _against_the_observed(rows)
+    alone = (rows[1:] >= rows[0] - _EQUAL).sum(axis=0)
+    scores = _studentised(rows)
+    best = (scores[1:].max(axis=1, initial=-np.inf)[:, None] >= scores[0] - _EQUAL).sum(axis=0)
     return alone, best
 
 
 def stop_after(
-    rows: Floats, *, named: Sequence[int] = (), enough: int = ENOUGH, first: int = 0
+    rows: Floats, *, named: Sequence[int] = (), enough: int = _ENOUGH, first: int = 0
 ) -> int | None:
     """Return after how many permutations the test may end, or None if it may not yet.
 

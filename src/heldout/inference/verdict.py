@@ -9,8 +9,6 @@ from heldout.inference.cells import Cell
 from heldout.inference.intervals import chance_range
 from heldout.inference.permutation import PermutationTest
 
-__all__ = ["LEVEL", "Verdict", "area", "derive_verdict", "percent", "probability", "render_verdict"]
-
 # Of the permutation test.
 LEVEL = 0.05
 
@@ -79,83 +77,83 @@ def derive_verdict(
     """
     evaluated = [cell for cell in headline if cell.status == "evaluated"]
     if test is not None:
-        return tested_verdict(headline, evaluated, primary, test)
+        return _tested_verdict(headline, evaluated, primary, test)
     above = [cell for cell in evaluated if cell.margin_low > 0]
     lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
     deciding = [cell for cell in above if primary is None or cell is primary]
     if deciding:
-        level, words = "untested", [above_chance(deciding)]
+        level, words = "untested", [_above_chance(deciding)]
     else:
-        level, words = "no_evidence", [no_evidence(lead, evaluated)]
+        level, words = "no_evidence", [_no_evidence(lead, evaluated)]
     if len(above) > len(deciding):
-        words.append(beyond_primary([cell for cell in above if cell is not primary], evaluated))
+        words.append(_beyond_primary([cell for cell in above if cell is not primary], evaluated))
     declined = [cell.reason for cell in headline if cell.reason]
-    reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
+    reach, numbers = _reach_of_class(lead) if lead.kind == "class" else _reach_of_number(lead)
     return Verdict(level=level, sentences=(*words, reach, *declined), numbers=numbers)
 
 
-def tested_verdict(
+def _tested_verdict(
     headline: Sequence[Cell],
     evaluated: Sequence[Cell],
     primary: Cell | None,
     test: PermutationTest,
 ) -> Verdict:
     """Return what a permutation test allows to say."""
-    found = [cell for cell in evaluated if reached(cell.p_adjusted)]
-    named = primary is not None and reached(primary.p)
+    found = [cell for cell in evaluated if _reached(cell.p_adjusted)]
+    named = primary is not None and _reached(primary.p)
     best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
     lead = primary or best
     words = []
     if named:
         assert primary is not None
-        words.append(f"Evidence that baseline predicts {spoken(primary)}: {with_p(primary)}.")
+        words.append(f"Evidence that baseline predicts {_spoken(primary)}: {_with_p(primary)}.")
     elif primary is None and found:
-        words.append(f"Evidence that baseline predicts {spoken(best)}: {with_p(best)}.")
-    elif blind(test):
+        words.append(f"Evidence that baseline predicts {_spoken(best)}: {_with_p(best)}.")
+    elif _blind(test):
         words.append(
-            f"Not tested whether baseline predicts {spoken(lead)}: {with_chance(lead)}. With "
+            f"Not tested whether baseline predicts {_spoken(lead)}: {_with_chance(lead)}. With "
             f"{test.permutations} permutations no p is below "
             f"{probability(1 / (test.permutations + 1))}."
         )
     else:
-        words.append(f"No evidence that baseline predicts {spoken(lead)}: {with_p(lead)}.")
+        words.append(f"No evidence that baseline predicts {_spoken(lead)}: {_with_p(lead)}.")
     others = [cell for cell in found if cell is not (primary if primary else best)]
     if others:
-        listed_ = "; ".join(f"{spoken(cell)}: {with_p(cell)}" for cell in others)
+        listed_ = "; ".join(f"{_spoken(cell)}: {_with_p(cell)}" for cell in others)
         words.append(f"Adjusted for all {len(evaluated)} headlines and every model: {listed_}.")
         if primary is not None and not named:
             words.append("The primary headline was not found, so this is a hint for another study.")
-    words.append(made(test))
-    reach, numbers = reach_of_class(lead) if lead.kind == "class" else reach_of_number(lead)
+    words.append(_made(test))
+    reach, numbers = _reach_of_class(lead) if lead.kind == "class" else _reach_of_number(lead)
     declined = [cell.reason for cell in headline if cell.reason]
     # A primary headline goes first: with a second chance beside it, noise would be found more often
     # than the level says.
     evidence = bool(found) if primary is None else named
     return Verdict(
-        level="evidence" if evidence else "untested" if blind(test) else "no_evidence",
+        level="evidence" if evidence else "untested" if _blind(test) else "no_evidence",
         sentences=(*words, reach, *declined),
         numbers=numbers | {"p": lead.p or 0.0, "p_adjusted": lead.p_adjusted or 0.0},
     )
 
 
-def blind(test: PermutationTest) -> bool:
+def _blind(test: PermutationTest) -> bool:
     """Return whether a test is of too few permutations to find anything, whatever the data."""
-    return not test.stopped and not reached(1 / (test.permutations + 1))
+    return not test.stopped and not _reached(1 / (test.permutations + 1))
 
 
-def reached(p: float | None) -> bool:
+def _reached(p: float | None) -> bool:
     """Return whether a p is small enough; none is not."""
     return p is not None and p <= LEVEL
 
 
-def with_p(cell: Cell) -> str:
+def _with_p(cell: Cell) -> str:
     """Return a cell's figure with what chance gives, its interval and its p."""
     return (
-        f"{with_chance(cell)}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
+        f"{_with_chance(cell)}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
     )
 
 
-def with_chance(cell: Cell) -> str:
+def _with_chance(cell: Cell) -> str:
     """Return a cell's figure with its interval and with what chance, or arithmetic, gives."""
     if cell.kind == "number":
         chance = "the mean alone explains 0"
@@ -164,8 +162,8 @@ def with_chance(cell: Cell) -> str:
                 f"arithmetic with the baseline score alone explains {percent(cell.arithmetic)} %"
             )
         return (
-            f"out of fold, the model explains {explained(cell)} of the variance (95 % interval "
-            f"{explained_interval(cell)}; {chance})"
+            f"out of fold, the model explains {_explained(cell)} of the variance (95 % interval "
+            f"{_explained_interval(cell)}; {chance})"
         )
     chance = "chance is .50"
     if cell.arithmetic is not None:
@@ -198,7 +196,7 @@ def probability(p: float | None) -> str:
     return f"{value:.{digits}f}".removeprefix("0")
 
 
-def made(test: PermutationTest) -> str:
+def _made(test: PermutationTest) -> str:
     """Return how the test was made, and what looking for the best would find in noise."""
     how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
     early = ", stopped early" if test.stopped else ""
@@ -211,7 +209,7 @@ def made(test: PermutationTest) -> str:
     )
 
 
-def reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:
+def _reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:
     """Return what so few patients and events can show of an AUC, and the numbers behind."""
     low, high = chance_range(lead.events, lead.n - lead.events)
     words = (
@@ -229,7 +227,7 @@ def reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:
     }
 
 
-def reach_of_number(lead: Cell) -> tuple[str, dict[str, float]]:
+def _reach_of_number(lead: Cell) -> tuple[str, dict[str, float]]:
     """Return how far predictions of a number are off, and the numbers behind."""
     numbers = {
         name: getattr(lead, name) or 0.0 for name in ("r2", "r2_low", "r2_high", "mae", "mae_mean")
@@ -241,58 +239,58 @@ def reach_of_number(lead: Cell) -> tuple[str, dict[str, float]]:
     return words, numbers | {"n": lead.n}
 
 
-def no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
+def _no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
     """Return the sentence for a headline that does not lie above chance."""
     others = ""
     if len(evaluated) > 1 and all(cell.margin_low <= 0 for cell in evaluated):
-        inside = all(not below_chance(cell) for cell in evaluated)
+        inside = all(not _below_chance(cell) for cell in evaluated)
         words = (
             "chance lies inside the interval of all" if inside else "no interval lies above it in"
         )
         others = f"; {words} {len(evaluated)} headlines"
-    return f"No evidence that baseline predicts {spoken(lead)}: {with_chance(lead)}{others}."
+    return f"No evidence that baseline predicts {_spoken(lead)}: {_with_chance(lead)}{others}."
 
 
-def below_chance(cell: Cell) -> bool:
+def _below_chance(cell: Cell) -> bool:
     """Return whether a cell's whole interval lies below chance."""
     high = cell.auc_high if cell.kind == "class" else cell.r2_high
     return high is not None and high < cell.chance
 
 
-def above_chance(above: Sequence[Cell]) -> str:
+def _above_chance(above: Sequence[Cell]) -> str:
     """Return the sentence for headlines whose interval lies above chance."""
     return (
-        f"The 95 % interval lies above chance for {listed(above)}. No permutation test was made, "
+        f"The 95 % interval lies above chance for {_listed(above)}. No permutation test was made, "
         "so this is a hint and not yet evidence."
     )
 
 
-def beyond_primary(above: Sequence[Cell], evaluated: Sequence[Cell]) -> str:
+def _beyond_primary(above: Sequence[Cell], evaluated: Sequence[Cell]) -> str:
     """Return the sentence for headlines above chance that were not named beforehand."""
     return (
-        f"Beyond the primary follow-up, the interval lies above chance for {listed(above)}: chosen "
-        f"among {len(evaluated)} after looking, uncorrected."
+        f"Beyond the primary follow-up, the interval lies above chance for {_listed(above)}: "
+        f"chosen among {len(evaluated)} after looking, uncorrected."
     )
 
 
-def listed(cells: Sequence[Cell]) -> str:
+def _listed(cells: Sequence[Cell]) -> str:
     """Return cells with their figure and interval, as they are spoken of."""
-    return "; ".join(f"{spoken(cell)}: {figure(cell)}" for cell in cells)
+    return "; ".join(f"{_spoken(cell)}: {_figure(cell)}" for cell in cells)
 
 
-def figure(cell: Cell) -> str:
+def _figure(cell: Cell) -> str:
     """Return the figure that decides and its interval in words."""
     if cell.kind == "number":
-        return f"{explained(cell)} of the variance explained ({explained_interval(cell)})"
+        return f"{_explained(cell)} of the variance explained ({_explained_interval(cell)})"
     return f"AUC {area(cell.auc or 0)} ({area(cell.auc_low or 0)} to {area(cell.auc_high or 1)})"
 
 
-def explained(cell: Cell) -> str:
+def _explained(cell: Cell) -> str:
     """Return the variance explained in whole percent."""
     return f"{percent(cell.r2)} %"
 
 
-def explained_interval(cell: Cell) -> str:
+def _explained_interval(cell: Cell) -> str:
     """Return its interval in whole percent."""
     return f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
 
@@ -317,7 +315,7 @@ def percent(share: float | None) -> str:
     return str(round(100 * (share or 0.0)))
 
 
-def spoken(cell: Cell) -> str:
+def _spoken(cell: Cell) -> str:
     """Return a cell's outcome and follow-up as they are spoken of."""
     return f"{cell.outcome.replace('_', ' ')} at {cell.follow_up}"
 

@@ -20,8 +20,6 @@ from heldout.instruments.scoring import (
 )
 from heldout.spec import InstrumentKey
 
-__all__ = ["ScoreAudit", "TableAudit", "audit_of", "audit_scores", "audit_table", "contradictions"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreAudit:
@@ -106,7 +104,7 @@ def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Sco
         declared = cohort.spec.columns[column]
         answers = read_answers(key, items_at(cohort, key, column, visit))
         audits += [
-            audit_of(
+            _audit_of(
                 key,
                 answers,
                 score_column(key, answers, score, prorate=declared.prorate),
@@ -120,7 +118,7 @@ def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Sco
     return tuple(audits)
 
 
-def audit_of(
+def _audit_of(
     key: InstrumentKey,
     answers: Answers,
     result: ScoredItems,
@@ -177,7 +175,7 @@ def audit_of(
         scored=int((~np.isnan(result.values)).sum()),
         unanswered=int(np.isnan(answers.values[:, columns]).all(axis=1).sum()),
         prorated=who(result.prorated),
-        skipped=who(touched(answers.skipped, items, len(answers.values))),
+        skipped=who(_touched(answers.skipped, items, len(answers.values))),
         missing=who(np.isnan(result.values)),
     )
 
@@ -195,23 +193,23 @@ def audit_table(
     Parameters
     ----------
     key, answers, result, patients, higher_is
-        As in `audit_of`.
+        As in `_audit_of`.
 
     Returns
     -------
     TableAudit
     """
-    audit = audit_of(
+    audit = _audit_of(
         key, answers, result, name=result.score, patients=patients, higher_is=higher_is
     )
-    rows = touched(answers.contradicting, audit.items, audit.n)
+    rows = _touched(answers.contradicting, audit.items, audit.n)
     return TableAudit(
         **{one.name: getattr(audit, one.name) for one in fields(audit)},
         contradicting=tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist()),
     )
 
 
-def touched(
+def _touched(
     flags: NDArray[np.bool_] | None, items: Sequence[int], n_patients: int
 ) -> NDArray[np.bool_]:
     """Return who has a flag at one of some items; nobody if the key knows no such flag."""
@@ -239,7 +237,7 @@ def contradictions(
     """
     for column, key, visit in itemised(cohort, keys):
         answers = read_answers(key, items_at(cohort, key, column, visit))
-        rows = touched(answers.contradicting, range(1, key.items + 1), len(cohort.patients))
+        rows = _touched(answers.contradicting, range(1, key.items + 1), len(cohort.patients))
         if rows.any():
             who = tuple(cohort.patients[row] for row in np.flatnonzero(rows).tolist())
             yield column, visit, who

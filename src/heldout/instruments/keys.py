@@ -10,22 +10,8 @@ from pathlib import Path
 from heldout.errors import InstrumentError, did_you_mean, raise_faults
 from heldout.spec import ColumnSpec, Experiment, InstrumentKey, read_instrument_key
 
-__all__ = [
-    "CALL",
-    "COMMAND",
-    "FILE",
-    "Door",
-    "direction_faults",
-    "instrument_names",
-    "items_refused",
-    "language_notes",
-    "load_key",
-    "load_keys",
-    "unknown_instrument",
-]
-
-SHIPPED = "files"
-OWN = ("configs", "instruments")
+_SHIPPED = "files"
+_OWN = ("configs", "instruments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +31,7 @@ class Door:
     columns: str = ""
 
 
-FILE = Door(
+_FILE = Door(
     prorate="Write 'prorate: none'",
     direction="write 'higher_is: worse' or 'higher_is: better'",
     no_direction="Remove 'higher_is'",
@@ -64,11 +50,11 @@ COMMAND = Door(
 )
 
 
-def key_files(folder: Path) -> dict[str, Path]:
+def _key_files(folder: Path) -> dict[str, Path]:
     """Return the file of every known key: the package's, then the study's own over them."""
-    with as_file(files("heldout.instruments") / SHIPPED) as shipped:
+    with as_file(files("heldout.instruments") / _SHIPPED) as shipped:
         found = {path.stem: path for path in sorted(Path(shipped).glob("*.yaml"))}
-    return found | {path.stem: path for path in sorted(folder.joinpath(*OWN).glob("*.yaml"))}
+    return found | {path.stem: path for path in sorted(folder.joinpath(*_OWN).glob("*.yaml"))}
 
 
 def instrument_names(folder: Path) -> list[str]:
@@ -84,7 +70,7 @@ def instrument_names(folder: Path) -> list[str]:
     list of str
         Sorted.
     """
-    return sorted(key_files(folder))
+    return sorted(_key_files(folder))
 
 
 def load_key(name: str, folder: Path) -> InstrumentKey:
@@ -111,7 +97,7 @@ def load_key(name: str, folder: Path) -> InstrumentKey:
     >>> load_key("madrs", Path()).scores["total"].range
     (0.0, 60.0)
     """
-    known = key_files(folder)
+    known = _key_files(folder)
     if name not in known:
         raise InstrumentError(unknown_instrument("instrument", name, known))
     return read_instrument_key(known[name])
@@ -163,7 +149,7 @@ def load_keys(experiment: Experiment) -> dict[str, InstrumentKey]:
         takes scores only, a total or a score that it does not have, prorating that it
         refuses, a language version that it does not fit, a direction that nobody stated.
     """
-    known = key_files(experiment.folder)
+    known = _key_files(experiment.folder)
     wanted = {
         name: column.instrument
         for name, column in experiment.cohort.columns.items()
@@ -181,13 +167,13 @@ def load_keys(experiment: Experiment) -> dict[str, InstrumentKey]:
     faults = [
         f"{experiment.where('cohort', 'columns', name)}: {fault}"
         for name, instrument in wanted.items()
-        for fault in declaration_faults(experiment.cohort.columns[name], keys[instrument])
+        for fault in _declaration_faults(experiment.cohort.columns[name], keys[instrument])
     ]
     raise_faults(InstrumentError, faults)
     return keys
 
 
-def declaration_faults(declared: ColumnSpec, key: InstrumentKey) -> Iterator[str]:
+def _declaration_faults(declared: ColumnSpec, key: InstrumentKey) -> Iterator[str]:
     """Yield what a declared column asks of its key that the key cannot give."""
     items = declared.items is not None
     named = tuple(declared.scores or ())
@@ -212,7 +198,7 @@ def declaration_faults(declared: ColumnSpec, key: InstrumentKey) -> Iterator[str
 
 
 def direction_faults(
-    key: InstrumentKey, scores: set[str], higher_is: str | None, door: Door = FILE
+    key: InstrumentKey, scores: set[str], higher_is: str | None, door: Door = _FILE
 ) -> Iterator[str]:
     """Yield the fault of a direction that is not stated, or stated against the key."""
     open_ones = [name for name in key.scores if key.scores[name].higher_is == "declared"]
@@ -230,7 +216,7 @@ def items_refused(
     *,
     prorate: str = "none",
     language: str | None = None,
-    door: Door = FILE,
+    door: Door = _FILE,
 ) -> Iterator[str]:
     """Yield why a key does not score items in the way that is asked for.
 
@@ -250,7 +236,7 @@ def items_refused(
     str
         Found, required and what to do; without a place.
     """
-    own = f"put a key of the study's own under {'/'.join(OWN)}/"
+    own = f"put a key of the study's own under {'/'.join(_OWN)}/"
     if not key.scored:
         why = key.scores_only or key.why_scores_only(next(iter(key.scores)))
         yield (

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from heldout.arrays import Floats
 from heldout.cohort import Cohort
 from heldout.instruments.scoring import (
     itemised,
@@ -25,22 +26,10 @@ from heldout.instruments.scoring import (
 )
 from heldout.spec import InstrumentKey
 
-__all__ = [
-    "Reliability",
-    "cronbach_alpha",
-    "floor_ceiling",
-    "mcdonald_omega",
-    "reliable_change",
-    "scale_reliability",
-    "standard_error_of_measurement",
-]
-
-Floats = NDArray[np.float64]
-
 # Below this an estimate says nothing about the scale.
-FEWEST_PATIENTS = 10
+_FEWEST_PATIENTS = 10
 # 95 % of the standard normal distribution, as Jacobson and Truax use it.
-RELIABLE = 1.96
+_RELIABLE = 1.96
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +70,11 @@ class Reliability:
     ceiling: float | None
 
 
-def complete(items: ArrayLike) -> Floats | None:
+def _complete(items: ArrayLike) -> Floats | None:
     """Return the patients with all items, or None if these are too few or do not differ."""
     values = np.asarray(items, dtype=np.float64)
     values = values[~np.isnan(values).any(axis=1)]
-    if values.shape[1] < 2 or len(values) < FEWEST_PATIENTS:
+    if values.shape[1] < 2 or len(values) < _FEWEST_PATIENTS:
         return None
     return values if np.ptp(values.sum(axis=1)) > 0 else None
 
@@ -118,7 +107,7 @@ def cronbach_alpha(items: ArrayLike) -> tuple[float, float, float]:
     >>> [round(value, 3) for value in cronbach_alpha(items)]
     [0.649, 0.26, 0.85]
     """
-    values = complete(items)
+    values = _complete(items)
     if values is None:
         return math.nan, math.nan, math.nan
     from scipy.special import fdtri
@@ -155,7 +144,7 @@ def mcdonald_omega(items: ArrayLike) -> float:
     .. [1] McDonald (1999), Test Theory, chapter 6.
     .. [2] Harman & Jones (1966), Psychometrika 31:351-368 (minres).
     """
-    values = complete(items)
+    values = _complete(items)
     if values is None or values.shape[1] < 3:
         return math.nan
     deviations = values.std(axis=0, ddof=1)
@@ -297,14 +286,14 @@ def scale_reliability(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tupl
         items = items_at(cohort, key, column, visit)
         prorate = cohort.spec.columns[column].prorate
         found += [
-            reliability_of(key, items, score, prorate, name=score_name(column, score), visit=visit)
+            _reliability_of(key, items, score, prorate, name=score_name(column, score), visit=visit)
             for score in key.scored
             if key.scores[score].method != "max"
         ]
     return tuple(found)
 
 
-def reliability_of(
+def _reliability_of(
     key: InstrumentKey, items: Floats, score: str, prorate: str, *, name: str, visit: str
 ) -> Reliability:
     """Return how precisely one score measured."""
@@ -322,17 +311,17 @@ def reliability_of(
         visit=visit,
         n=int(whole.sum()),
         parts=parts.shape[1],
-        alpha=known(alpha),
-        alpha_low=known(low),
-        alpha_high=known(high),
-        omega=known(mcdonald_omega(parts)),
-        sem=known(sem),
-        reliable_points=known(RELIABLE * math.sqrt(2) * sem),
-        floor=known(floor),
-        ceiling=known(ceiling),
+        alpha=_known(alpha),
+        alpha_low=_known(low),
+        alpha_high=_known(high),
+        omega=_known(mcdonald_omega(parts)),
+        sem=_known(sem),
+        reliable_points=_known(_RELIABLE * math.sqrt(2) * sem),
+        floor=_known(floor),
+        ceiling=_known(ceiling),
     )
 
 
-def known(value: float) -> float | None:
+def _known(value: float) -> float | None:
     """Return None for NaN: what could not be computed is no number in a record."""
     return None if math.isnan(value) else value

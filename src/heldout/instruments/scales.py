@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from heldout.spec import CohortSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = ["Scale", "scale_of", "score_names"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:

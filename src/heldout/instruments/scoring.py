@@ -12,33 +12,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from heldout.arrays import Flags, Floats
 from heldout.cohort import Cohort
 from heldout.errors import InstrumentError, raise_faults
 from heldout.instruments.keys import CALL, items_refused
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
-
-__all__ = [
-    "PRORATING",
-    "Answers",
-    "ScoredItems",
-    "answers_by_items",
-    "answers_text",
-    "itemised",
-    "items_at",
-    "read_answers",
-    "score_array",
-    "score_column",
-    "score_instruments",
-    "score_name",
-    "score_parts",
-    "wrong_answers",
-]
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 # The share of a score's items that must be there: numerator, denominator.
 PRORATING: dict[str, tuple[int, int]] = {"none": (1, 1), "80%": (4, 5), "half": (1, 2)}
@@ -144,7 +125,7 @@ def read_answers(key: InstrumentKey, items: Floats) -> Answers:
         assert unknown is not None
         unknown[:, item - 1] = np.isin(values[:, item - 1], codes)
         values[unknown[:, item - 1], item - 1] = np.nan
-    zeroed, unasked = skipped_items(key, values) if key.skip else (None, None)
+    zeroed, unasked = _skipped_items(key, values) if key.skip else (None, None)
     for item in key.reverse:
         low, high = key.bounds[item - 1]
         np.subtract(low + high, values[:, item - 1], out=values[:, item - 1])
@@ -164,7 +145,7 @@ def read_answers(key: InstrumentKey, items: Floats) -> Answers:
     )
 
 
-def skipped_items(key: InstrumentKey, values: Floats) -> tuple[Flags, Flags]:
+def _skipped_items(key: InstrumentKey, values: Floats) -> tuple[Flags, Flags]:
     """Return the items that skip rules set to 0, and all that they say were not asked.
 
     Each rule comes after the ones before it.
@@ -208,7 +189,7 @@ def score_parts(
     for item in items:
         table = key.recode_of(score, item)
         if table is not None:
-            columns[item] = recoded(columns[item], table)
+            columns[item] = _recoded(columns[item], table)
             if answers.zeroed is not None:
                 columns[item][answers.zeroed[:, item - 1]] = 0.0
     counts = {item: key.counts_of(score, item) for item in items}
@@ -225,7 +206,7 @@ def score_parts(
     return parts, bounds
 
 
-def recoded(values: Floats, table: Mapping[int, float]) -> Floats:
+def _recoded(values: Floats, table: Mapping[int, float]) -> Floats:
     """Return values as a table counts them; NaN stays NaN."""
     out = np.full(values.shape, np.nan)
     for answer, counts_as in table.items():
@@ -360,11 +341,11 @@ def answers_by_items(key: InstrumentKey, items: Iterable[int]) -> dict[str, list
     """Return the answers that items can have, in words, with the items that can have them."""
     found: dict[str, list[int]] = {}
     for item in items:
-        found.setdefault(answers_text(key, item), []).append(item)
+        found.setdefault(_answers_text(key, item), []).append(item)
     return found
 
 
-def answers_text(key: InstrumentKey, item: int) -> str:
+def _answers_text(key: InstrumentKey, item: int) -> str:
     """Return the answers an item can have, in words."""
     answers: Sequence[int] = key.answers_of(item)
     if item in key.allowed or len(answers) < 3:

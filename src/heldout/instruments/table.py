@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
 from heldout.instruments.audit import TableAudit, audit_table
 from heldout.instruments.keys import (
@@ -32,12 +33,8 @@ from heldout.instruments.scoring import (
 )
 from heldout.spec import InstrumentKey
 
-__all__ = ["Asked", "Scored", "score_items", "score_table"]
-
-Floats = NDArray[np.float64]
-
-ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped", "contradicting"])
-SCORE_STATES = pd.Index(["scored", "prorated", "missing"])
+_ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped", "contradicting"])
+_SCORE_STATES = pd.Index(["scored", "prorated", "missing"])
 MOST_LISTED, FEW_ROWS = 12, 3
 
 
@@ -171,10 +168,10 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
     if prorate not in PRORATING:
         faults.append(f"prorate '{prorate}' is no known rule. Known: {', '.join(PRORATING)}.")
     raise_faults(InstrumentError, faults)
-    places, faults = item_places(table, key, asked)
+    places, faults = _item_places(table, key, asked)
     raise_faults(InstrumentError, faults)
     names = tuple(str(table.columns[place]) for place in places)
-    items, faults = item_values(table, key, places, names)
+    items, faults = _item_values(table, key, places, names)
     raise_faults(InstrumentError, faults)
     answers = read_answers(key, items)
     results = [score_column(key, answers, score, prorate=prorate) for score in key.scored]
@@ -184,21 +181,21 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
             audit_table(key, answers, one, patients=list(table.index), higher_is=higher_is)
             for one in results
         ),
-        states=states_of(key, answers, results, table.index),
+        states=_states_of(key, answers, results, table.index),
         columns=names,
         key=key,
         notes=tuple(language_notes(key, language)),
     )
 
 
-def item_places(
+def _item_places(
     table: pd.DataFrame, key: InstrumentKey, asked: Asked
 ) -> tuple[list[int], list[str]]:
     """Return the position of each item's column, and the faults in finding them."""
     columns, instrument = asked.columns, asked.instrument
     names = [str(name) for name in table.columns]
     if columns is not None and not isinstance(columns, str):
-        return listed_places(names, key, list(columns))
+        return _listed_places(names, key, list(columns))
     if columns is not None and columns.count("{item}") != 1:
         return [], [f"'{columns}' is no pattern of items: write {{item}} in it once."]
     shown = columns or f"{instrument}_{{item}}"
@@ -229,7 +226,7 @@ def item_places(
     return [found[item][0] for item in sorted(found)], faults
 
 
-def listed_places(
+def _listed_places(
     names: list[str], key: InstrumentKey, columns: list[str]
 ) -> tuple[list[int], list[str]]:
     """Return the position of each column in a list of all items, and the faults in the list."""
@@ -249,7 +246,7 @@ def listed_places(
     return ([] if faults else [names.index(name) for name in columns]), faults
 
 
-def item_values(
+def _item_values(
     table: pd.DataFrame, key: InstrumentKey, places: list[int], names: Sequence[str]
 ) -> tuple[Floats, list[str]]:
     """Return the items as numbers, and the faults in the answers."""
@@ -266,19 +263,19 @@ def item_values(
     wrong = wrong_answers(key, items)
     faults = []
     if no_number.any():
-        text = told(table, key, names, no_number, "not numeric")
+        text = _told(table, key, names, no_number, "not numeric")
         faults.append(f"{text}. Correct what is wrong, or leave it empty.")
     if wrong.any():
         allowed = answers_by_items(key, (np.flatnonzero(wrong.any(axis=0)) + 1).tolist())
         listed = [f"{answers} (item {a_few(which)})" for answers, which in allowed.items()]
         required = next(iter(allowed)) if len(allowed) == 1 else "; ".join(listed)
-        text = told(table, key, names, wrong, f"none of {required}")
-        hint = "" if no_number.any() else shift_hint(key, items)
+        text = _told(table, key, names, wrong, f"none of {required}")
+        hint = "" if no_number.any() else _shift_hint(key, items)
         faults.append(f"{text}. Correct what is wrong, or leave it empty.{hint}")
     return items, faults
 
 
-def told(
+def _told(
     table: pd.DataFrame,
     key: InstrumentKey,
     names: Sequence[str],
@@ -300,7 +297,7 @@ def told(
     return f"{key.id}: {values} in {len(numbers)} of {key.items} items {wrong}: {listed}"
 
 
-def shift_hint(key: InstrumentKey, items: Floats) -> str:
+def _shift_hint(key: InstrumentKey, items: Floats) -> str:
     """Return a question where every answer fits a scale that begins one lower or higher."""
     for shift, do in ((1, "add 1 to"), (-1, "take 1 off")):
         if not wrong_answers(key, items + shift).any():
@@ -311,7 +308,7 @@ def shift_hint(key: InstrumentKey, items: Floats) -> str:
     return ""
 
 
-def states_of(
+def _states_of(
     key: InstrumentKey, answers: Answers, results: list[ScoredItems], index: pd.Index
 ) -> pd.DataFrame:
     """Return what became of each item and each score of every row."""
@@ -323,12 +320,12 @@ def states_of(
     if answers.contradicting is not None:
         codes[answers.contradicting] = 4
     items = {
-        str(item): pd.Categorical.from_codes(codes[:, item - 1], ITEM_STATES)
+        str(item): pd.Categorical.from_codes(codes[:, item - 1], _ITEM_STATES)
         for item in range(1, key.items + 1)
     }
     scores = {
         one.score: pd.Categorical.from_codes(
-            np.where(np.isnan(one.values), 2, one.prorated).astype(np.int8), SCORE_STATES
+            np.where(np.isnan(one.values), 2, one.prorated).astype(np.int8), _SCORE_STATES
         )
         for one in results
     }

@@ -14,16 +14,12 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.kernels.compiled import compiled
 
-__all__ = ["bootstrap_counts", "random_bits"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-ONE = np.uint64(1)
-GAMMA = np.uint64(0x9E3779B97F4A7C15)
+_ONE = np.uint64(1)
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 @compiled()
@@ -42,7 +38,7 @@ def random_bits(key: np.uint64, counter: int) -> np.uint64:
     uint64
         64 random bits.
     """
-    bits = key + (np.uint64(counter) + ONE) * GAMMA
+    bits = key + (np.uint64(counter) + _ONE) * _GAMMA
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return bits ^ (bits >> np.uint64(31))

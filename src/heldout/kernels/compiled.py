@@ -15,8 +15,6 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from heldout.kernels import source_digest
 
-__all__ = ["FLOATS", "MATRIX", "PATH", "compiled"]
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FLOATS = types.Array(types.float64, 1, "C")
@@ -42,7 +40,7 @@ def compiled(signature: Any = None) -> Callable[[Function], Function]:
 
     def decorate(function: Function) -> Function:
         made = numba.njit(nogil=True, error_model="numpy")(function)
-        made._cache = Kept(function)
+        made._cache = _Kept(function)
         if signature is not None:
             made.compile(signature)
             made.disable_compile()
@@ -52,7 +50,7 @@ def compiled(signature: Any = None) -> Callable[[Function], Function]:
     return decorate
 
 
-class Kept(FunctionCache):  # type: ignore[misc] # numba has no types
+class _Kept(FunctionCache):  # type: ignore[misc] # numba has no types
     """Compiled code on disk that any change of any kernel makes stale.
 
     Numba's own cache looks at the file of the function alone. A kernel holds the kernels that it

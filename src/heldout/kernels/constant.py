@@ -7,13 +7,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
-
-__all__ = ["constant_path"]
-
-Floats = NDArray[np.float64]
 
 
 @compiled(PATH)

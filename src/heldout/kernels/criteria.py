@@ -17,22 +17,17 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.kernels.compiled import compiled
 from heldout.kernels.platt import platt_fit
-
-__all__ = ["AUC", "BRIER", "LOG_LOSS", "LOG_ODDS", "NUMBER", "PROBABILITY", "SCORE"]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # Criteria.
 BRIER, LOG_LOSS, AUC = 0, 1, 2
 # Units of margins.
 LOG_ODDS, PROBABILITY, NUMBER, SCORE = 0, 1, 2, 3
 # A probability of 0 or 1 that is wrong would cost infinitely much.
-LEAST_PROBABILITY = 1e-15
+_LEAST_PROBABILITY = 1e-15
 
 
 @compiled()
@@ -44,7 +39,7 @@ def sigmoid(margin: float) -> float:
 
 @compiled()
 def platt_of(
-    margins: Floats, answers: Floats, weights: Floats, folds: Ints, left_out: int
+    margins: Floats, answers: Floats, weights: Floats, folds: Integers, left_out: int
 ) -> tuple[float, float]:
     """Return slope and intercept of Platt's sigmoid, learnt from all folds but one."""
     count = 0
@@ -61,11 +56,11 @@ def platt_of(
 
 
 @compiled()
-def predictions_of(
+def _predictions_of(
     margins: Floats,
     answers: Floats,
     weights: Floats,
-    folds: Ints,
+    folds: Integers,
     unit: int,
     predictions: Floats,
 ) -> None:
@@ -83,7 +78,7 @@ def predictions_of(
 
 
 @compiled()
-def paired_loss(margins: Floats, answers: Floats, weights: Floats, folds: Ints) -> float:
+def _paired_loss(margins: Floats, answers: Floats, weights: Floats, folds: Integers) -> float:
     """Return one minus the fold-paired AUC; a half if no event ever met a non-event."""
     lost, total = 0.0, 0.0
     for i in range(len(folds)):
@@ -105,15 +100,15 @@ def criterion_of(
     margins: Floats,
     answers: Floats,
     weights: Floats,
-    folds: Ints,
+    folds: Integers,
     unit: int,
     criterion: int,
     room: Floats,
 ) -> float:
     """Return what a candidate is judged by; ``room`` is overwritten by its predictions."""
     if criterion == AUC:
-        return paired_loss(margins, answers, weights, folds)
-    predictions_of(margins, answers, weights, folds, unit, room)
+        return _paired_loss(margins, answers, weights, folds)
+    _predictions_of(margins, answers, weights, folds, unit, room)
     loss, total = 0.0, 0.0
     for i in range(len(folds)):
         if folds[i] < 0:
@@ -122,6 +117,6 @@ def criterion_of(
             loss += weights[i] * (room[i] - answers[i]) ** 2
         else:
             told = room[i] if answers[i] == 1.0 else 1.0 - room[i]
-            loss -= weights[i] * np.log(max(told, LEAST_PROBABILITY))
+            loss -= weights[i] * np.log(max(told, _LEAST_PROBABILITY))
         total += weights[i]
     return loss / total

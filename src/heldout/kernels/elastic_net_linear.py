@@ -27,8 +27,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
 from heldout.kernels.penalised_quadratic import (
     TOLERANCE,
@@ -41,12 +41,8 @@ from heldout.kernels.penalised_quadratic import (
 )
 from heldout.kernels.ridge_linear import centre, row_products
 
-__all__ = ["elastic_net_linear_fit", "elastic_net_linear_path"]
 
-Floats = NDArray[np.float64]
-
-
-class Standardised(NamedTuple):
+class _Standardised(NamedTuple):
     """The right-hand side of a linear problem, X'Wy/n about the means, and what turns it back."""
 
     right: Floats
@@ -57,9 +53,9 @@ class Standardised(NamedTuple):
 
 
 @compiled()
-def standardise(
+def _standardise(
     train: Floats, answers: Floats, weights: Floats, problem: Quadratic
-) -> Standardised:
+) -> _Standardised:
     """Return the linear problem about its means, the answers in standard deviations.
 
     Parameters
@@ -95,11 +91,11 @@ def standardise(
     for a in range(size):
         for b in range(size):
             problem.gram[a, b] /= total
-    return Standardised(right, centred.feature_means, centred.answer_mean, mean, deviation)
+    return _Standardised(right, centred.feature_means, centred.answer_mean, mean, deviation)
 
 
 @compiled()
-def settle(linear: Standardised, problem: Quadratic, penalty: Penalty) -> bool:
+def _settle(linear: _Standardised, problem: Quadratic, penalty: Penalty) -> bool:
     """Minimise the penalised squares from the coefficients that are there; return whether done."""
     size = linear.right.size
     longest = 1.0
@@ -115,7 +111,7 @@ def settle(linear: Standardised, problem: Quadratic, penalty: Penalty) -> bool:
 
 
 @compiled()
-def turn_back(linear: Standardised, standard: Floats, coefficients: Floats) -> float:
+def _turn_back(linear: _Standardised, standard: Floats, coefficients: Floats) -> float:
     """Write the coefficients in the unit of the answers; return the intercept."""
     intercept = linear.mean + linear.deviation * linear.weighted_mean
     for j in range(standard.size):
@@ -143,16 +139,21 @@ def elastic_net_linear_fit(
     converged : bool
     """
     problem = new_quadratic(train.shape[1])
-    linear = standardise(train, answers, weights, problem)
-    converged = settle(linear, problem, Penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio)))
+    linear = _standardise(train, answers, weights, problem)
+    converged = _settle(linear, problem, Penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio)))
     coefficients = np.empty(train.shape[1])
-    intercept = turn_back(linear, problem.coefficients, coefficients)
+    intercept = _turn_back(linear, problem.coefficients, coefficients)
     return coefficients, intercept, converged
 
 
 @compiled(PATH)
 def elastic_net_linear_path(
-    train: Floats, answers: Floats, weights: Floats, candidates: Floats, test: Floats, seed: int
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
 ) -> tuple[Floats, Floats]:
     """Fit an elastic-net linear regression for each candidate.
 
@@ -178,15 +179,15 @@ def elastic_net_linear_path(
     margins = np.zeros((candidates.shape[0], test.shape[0]))
     converged = np.zeros(candidates.shape[0])
     problem = new_quadratic(train.shape[1])
-    linear = standardise(train, answers, weights, problem)
+    linear = _standardise(train, answers, weights, problem)
     coefficients = np.empty(train.shape[1])
     penalties = np.empty((candidates.shape[0], 2))
     for c in range(candidates.shape[0]):
         penalties[c, 0] = candidates[c, 0] * candidates[c, 1]
         penalties[c, 1] = candidates[c, 0] * (1.0 - candidates[c, 1])
     for c in falling(penalties):
-        done = settle(linear, problem, Penalty(penalties[c, 0], penalties[c, 1]))
-        intercept = turn_back(linear, problem.coefficients, coefficients)
+        done = _settle(linear, problem, Penalty(penalties[c, 0], penalties[c, 1]))
+        intercept = _turn_back(linear, problem.coefficients, coefficients)
         finite = predict(test, coefficients, intercept, margins[c])
         if done and finite:
             converged[c] = 1.0

@@ -41,6 +41,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
 from heldout.kernels.penalised_quadratic import (
     TOLERANCE,
@@ -54,18 +55,15 @@ from heldout.kernels.penalised_quadratic import (
 )
 from heldout.kernels.ridge_linear import row_products
 
-__all__ = ["elastic_net_logistic_fit", "elastic_net_logistic_path"]
+_Wholes = NDArray[np.int64]
 
-Floats = NDArray[np.float64]
-Wholes = NDArray[np.int64]
-
-NEWTON_STEPS = 100
-HALVINGS = 40
+_NEWTON_STEPS = 100
+_HALVINGS = 40
 # What a step must fall by, as a share of what its slope promises.
-ARMIJO = 1e-4
+_ARMIJO = 1e-4
 
 
-class Logistic(NamedTuple):
+class _Logistic(NamedTuple):
     """A training set of classes, its coefficients and margins, and room for a Newton step."""
 
     train: Floats
@@ -78,11 +76,11 @@ class Logistic(NamedTuple):
     residuals: Floats
     curvatures: Floats
     moves: Floats
-    columns: Wholes
+    columns: _Wholes
     rows: Floats
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """Sums over patients: of residuals (the intercept's slope), curvatures, |residuals|."""
 
     residual: float
@@ -91,10 +89,10 @@ class Sums(NamedTuple):
 
 
 @compiled()
-def new_logistic(train: Floats, answers: Floats, weights: Floats) -> Logistic:
+def _new_logistic(train: Floats, answers: Floats, weights: Floats) -> _Logistic:
     """Return a logistic problem with no coefficient yet."""
     count, size = train.shape
-    return Logistic(
+    return _Logistic(
         train,
         answers,
         weights,
@@ -111,7 +109,7 @@ def new_logistic(train: Floats, answers: Floats, weights: Floats) -> Logistic:
 
 
 @compiled()
-def start(fit: Logistic) -> tuple[float, bool]:
+def _start(fit: _Logistic) -> tuple[float, bool]:
     """Set all coefficients to 0; return the intercept, and whether both classes are there."""
     events, others = 0.0, 0.0
     for i in range(fit.answers.size):
@@ -127,7 +125,7 @@ def start(fit: Logistic) -> tuple[float, bool]:
 
 
 @compiled()
-def expand(fit: Logistic, squared: float) -> Sums:
+def _expand(fit: _Logistic, squared: float) -> _Sums:
     """Write residuals, curvatures and slopes at the margins; return the sums over patients."""
     slopes, centres, train = fit.slopes, fit.centres, fit.train
     total, total_curvature, size = 0.0, 0.0, 0.0
@@ -151,11 +149,11 @@ def expand(fit: Logistic, squared: float) -> Sums:
         for j in range(slopes.size):
             slopes[j] += residual * train[i, j]
             centres[j] += curvature * train[i, j]
-    return Sums(total, total_curvature, size)
+    return _Sums(total, total_curvature, size)
 
 
 @compiled()
-def model(fit: Logistic, problem: Quadratic, sums: Sums, bound: float) -> int:
+def _model(fit: _Logistic, problem: Quadratic, sums: _Sums, bound: float) -> int:
     """Write the quadratic of a Newton step in the columns that may move; return their number.
 
     Parameters
@@ -190,8 +188,8 @@ def model(fit: Logistic, problem: Quadratic, sums: Sums, bound: float) -> int:
 
 
 @compiled()
-def aim(
-    fit: Logistic, problem: Quadratic, count: int, sums: Sums, penalty: Penalty
+def _aim(
+    fit: _Logistic, problem: Quadratic, count: int, sums: _Sums, penalty: Penalty
 ) -> tuple[float, float]:
     """Write the steps of coefficients and margins to the minimum of the quadratic.
 
@@ -222,7 +220,7 @@ def aim(
 
 
 @compiled()
-def loss_after(fit: Logistic, part: float) -> float:
+def _loss_after(fit: _Logistic, part: float) -> float:
     """Return the weighted log loss after part of a step."""
     total = 0.0
     for i in range(fit.answers.size):
@@ -233,33 +231,33 @@ def loss_after(fit: Logistic, part: float) -> float:
 
 
 @compiled()
-def choose_part(
-    fit: Logistic, problem: Quadratic, count: int, penalty: Penalty, promise: float
+def _choose_part(
+    fit: _Logistic, problem: Quadratic, count: int, penalty: Penalty, promise: float
 ) -> float:
     """Return the part of the step, halved until the objective falls enough."""
     step = problem.step
-    before = loss_after(fit, 0.0)
+    before = _loss_after(fit, 0.0)
     size = before
     for a in range(count):
         size += penalty.absolute * abs(fit.coefficients[fit.columns[a]])
     part = 1.0
-    for _ in range(HALVINGS):
-        fall = before - loss_after(fit, part)
+    for _ in range(_HALVINGS):
+        fall = before - _loss_after(fit, part)
         for a in range(count):
             old = fit.coefficients[fit.columns[a]]
             new = old + part * step[a]
             fall -= penalty.absolute * (abs(new) - abs(old))
             fall -= 0.5 * penalty.squared * (new - old) * (new + old)
         # At the minimum both sides are rounding, and the whole step is the best guess.
-        if fall >= -ARMIJO * part * promise - TOLERANCE * size:
+        if fall >= -_ARMIJO * part * promise - TOLERANCE * size:
             break
         part *= 0.5
     return part
 
 
 @compiled()
-def newton_step(
-    fit: Logistic, problem: Quadratic, sums: Sums, penalty: Penalty
+def _newton_step(
+    fit: _Logistic, problem: Quadratic, sums: _Sums, penalty: Penalty
 ) -> tuple[float, bool]:
     """Take one proximal Newton step.
 
@@ -270,7 +268,7 @@ def newton_step(
     problem : Quadratic
         Written over.
     sums : Sums
-        From `expand`.
+        From `_expand`.
     penalty : Penalty
 
     Returns
@@ -281,10 +279,10 @@ def newton_step(
         Whether the quadratic has but one minimum.
     """
     tolerance = TOLERANCE * sums.size
-    count = model(fit, problem, sums, penalty.absolute + tolerance)
+    count = _model(fit, problem, sums, penalty.absolute + tolerance)
     unique = minimise(problem, count, penalty, tolerance) or penalty.squared > 0.0
-    rise, promise = aim(fit, problem, count, sums, penalty)
-    part = choose_part(fit, problem, count, penalty, promise)
+    rise, promise = _aim(fit, problem, count, sums, penalty)
+    part = _choose_part(fit, problem, count, penalty, promise)
     for a in range(count):
         j = fit.columns[a]
         if part == 1.0:
@@ -298,8 +296,8 @@ def newton_step(
 
 
 @compiled()
-def descend(
-    fit: Logistic, problem: Quadratic, intercept: float, penalty: Penalty
+def _descend(
+    fit: _Logistic, problem: Quadratic, intercept: float, penalty: Penalty
 ) -> tuple[float, bool]:
     """Minimise the penalised log loss, from the coefficients and the intercept that are there.
 
@@ -318,14 +316,14 @@ def descend(
     converged : bool
     """
     unique = True
-    for _ in range(NEWTON_STEPS):
-        sums = expand(fit, penalty.squared)
+    for _ in range(_NEWTON_STEPS):
+        sums = _expand(fit, penalty.squared)
         worst = worst_violation(fit.coefficients, fit.slopes, fit.slopes.size, penalty.absolute)
         if max(worst, abs(sums.residual)) <= TOLERANCE * sums.size:
             return intercept, unique
         if not sums.curvature > 0.0:
             break
-        rise, unique = newton_step(fit, problem, sums, penalty)
+        rise, unique = _newton_step(fit, problem, sums, penalty)
         intercept += rise
     return intercept, False
 
@@ -353,17 +351,22 @@ def elastic_net_logistic_fit(
     converged : bool
         False if there is one class only; all numbers are 0 then.
     """
-    fit = new_logistic(train, answers, weights)
-    intercept, converged = start(fit)
+    fit = _new_logistic(train, answers, weights)
+    intercept, converged = _start(fit)
     if converged:
         penalty = Penalty(l1_ratio / c, (1.0 - l1_ratio) / c)
-        intercept, converged = descend(fit, new_quadratic(train.shape[1]), intercept, penalty)
+        intercept, converged = _descend(fit, new_quadratic(train.shape[1]), intercept, penalty)
     return fit.coefficients, intercept, converged
 
 
 @compiled(PATH)
 def elastic_net_logistic_path(
-    train: Floats, answers: Floats, weights: Floats, candidates: Floats, test: Floats, seed: int
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
 ) -> tuple[Floats, Floats]:
     """Fit an elastic-net logistic regression for each candidate.
 
@@ -388,9 +391,9 @@ def elastic_net_logistic_path(
     """
     margins = np.zeros((candidates.shape[0], test.shape[0]))
     converged = np.zeros(candidates.shape[0])
-    fit = new_logistic(train, answers, weights)
+    fit = _new_logistic(train, answers, weights)
     problem = new_quadratic(train.shape[1])
-    intercept, both = start(fit)
+    intercept, both = _start(fit)
     if not both:
         return margins, converged
     penalties = np.empty((candidates.shape[0], 2))
@@ -399,11 +402,11 @@ def elastic_net_logistic_path(
         penalties[c, 1] = (1.0 - candidates[c, 1]) / candidates[c, 0]
     for c in falling(penalties):
         penalty = Penalty(penalties[c, 0], penalties[c, 1])
-        intercept, done = descend(fit, problem, intercept, penalty)
+        intercept, done = _descend(fit, problem, intercept, penalty)
         finite = predict(test, fit.coefficients, intercept, margins[c])
         if done and finite:
             converged[c] = 1.0
         else:
             # Nothing to set out from.
-            intercept, both = start(fit)
+            intercept, both = _start(fit)
     return margins, converged

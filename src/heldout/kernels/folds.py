@@ -12,6 +12,4 @@ from __future__ import annotations
 from heldout import splits
 from heldout.kernels.compiled import compiled
 
-__all__ = ["place_patients"]
-
 place_patients = compiled()(splits.place_patients)

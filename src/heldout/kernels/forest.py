@@ -53,66 +53,56 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.kernels.chance import bootstrap_counts, random_bits
 from heldout.kernels.compiled import PATH, compiled
 
-__all__ = [
-    "MOST_PATIENTS",
-    "N_TREES",
-    "bootstrap_counts",
-    "forest_from_counts",
-    "forest_path",
-    "random_bits",
-]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Indices = NDArray[np.uint32]
-Words = NDArray[np.uint64]
-Records = NDArray[np.void]
+_Indices = NDArray[np.uint32]
+_Words = NDArray[np.uint64]
+_Records = NDArray[np.void]
 # Where a node's patients and test patients begin and end, and the key of its draws. Arrays are
 # passed one by one and not in such tuples: numba would count references to them in every call.
-Node = tuple[int, int, int, int, np.uint64]
+_Node = tuple[int, int, int, int, np.uint64]
 # Where a group of candidates begins and ends.
-Group = tuple[int, int]
+_Group = tuple[int, int]
 
 N_TREES = 100
 MOST_PATIENTS = 4096
 
-ONE = np.uint64(1)
-HALF = np.uint64(32)
+_ONE = np.uint64(1)
+_HALF = np.uint64(32)
 # Values that are no further apart than this are the same to scikit-learn.
-TIE = np.float32(1e-7)
-LARGEST = float(np.finfo(np.float32).max)
-COARSE = 2.0**30
-FINE = 2.0**46
+_TIE = np.float32(1e-7)
+_LARGEST = float(np.finfo(np.float32).max)
+_COARSE = 2.0**30
+_FINE = 2.0**46
 # In a stack row: the node is to be looked at; otherwise it is to be split by this feature.
-NO_FEATURE = -1
+_NO_FEATURE = -1
 
 # The place of the only bit that is set in a word, by the six highest bits of a product.
-DE_BRUIJN = np.uint64(0x022FDD63CC95386D)
-PLACE_OF_BIT = np.zeros(64, dtype=np.uint8)
+_DE_BRUIJN = np.uint64(0x022FDD63CC95386D)
+_PLACE_OF_BIT = np.zeros(64, dtype=np.uint8)
 for _place in range(64):
-    PLACE_OF_BIT[((int(DE_BRUIJN) << _place) % 2**64) >> 58] = _place
+    _PLACE_OF_BIT[((int(_DE_BRUIJN) << _place) % 2**64) >> 58] = _place
 
 
-def record(**fields: str) -> np.dtype[np.void]:
+def _record(**fields: str) -> np.dtype[np.void]:
     """Return the type of an array of records with these fields."""
     return np.dtype(list(fields.items()), align=True)
 
 
 # (feature, place in rising order) -> value and patient; (feature, patient) -> place.
-GRID = record(value="f4", patient="u4", place="u4")
+_GRID = _record(value="f4", patient="u4", place="u4")
 # patient -> answer, count in the bootstrap sample, and sum and count in one word;
 # position -> patient: a node's patients stand from its start to its end.
-PEOPLE = record(coarse="i8", fine="i8", count="i8", packed="i8", listed="u4")
+_PEOPLE = _record(coarse="i8", fine="i8", count="i8", packed="i8", listed="u4")
 # position -> patient of the node at hand, up to a mark; rank -> place of a feature;
 # number to the left -> sum and count; min_samples_leaf -> gain and last place left of the cut.
-BENCH = record(sum="i8", gain="f8", patient="u4", place="u4", edge="u4")
+_BENCH = _record(sum="i8", gain="f8", patient="u4", place="u4", edge="u4")
 # A candidate, what it asks for, and the best split it has seen in the node at hand.
-CHOICE = record(gain="f8", leaf="u4", tried="u4", feature="u4", edge="u4", candidate="u4")
+_CHOICE = _record(gain="f8", leaf="u4", tried="u4", feature="u4", edge="u4", candidate="u4")
 # A node with some of its candidates, to be looked at or to be split.
-STACK = record(
+_STACK = _record(
     start="i8",
     end="i8",
     test_start="i8",
@@ -126,10 +116,10 @@ STACK = record(
 
 
 @compiled()
-def sort_features(train: Floats) -> tuple[Records, Words]:
+def _sort_features(train: Floats) -> tuple[_Records, _Words]:
     """Return the grid of sorted features, and every patient's place as a bit of one word."""
     n, p = train.shape
-    grid = np.empty((p, n), dtype=GRID)
+    grid = np.empty((p, n), dtype=_GRID)
     marks = np.zeros((p, (n + 63) >> 6, n), dtype=np.uint64)
     for feature in range(p):
         for patient in range(n):
@@ -144,23 +134,23 @@ def sort_features(train: Floats) -> tuple[Records, Words]:
         for place in range(n):
             patient = grid[feature, place]["patient"]
             grid[feature, patient]["place"] = place
-            marks[feature, place >> 6, patient] = ONE << np.uint64(place & 63)
+            marks[feature, place >> 6, patient] = _ONE << np.uint64(place & 63)
     return grid, marks
 
 
 @compiled()
-def whole_answers(answers: Floats, low: float, high: float) -> Records:
+def _whole_answers(answers: Floats, low: float, high: float) -> _Records:
     """Return the patients with their answers as whole numbers."""
-    people = np.zeros(len(answers), dtype=PEOPLE)
+    people = np.zeros(len(answers), dtype=_PEOPLE)
     for patient in range(len(answers)):
         share = (answers[patient] - low) / (high - low)
-        people[patient]["coarse"] = np.int64(np.rint(share * COARSE))
-        people[patient]["fine"] = np.int64(np.rint(share * FINE))
+        people[patient]["coarse"] = np.int64(np.rint(share * _COARSE))
+        people[patient]["fine"] = np.int64(np.rint(share * _FINE))
     return people
 
 
 @compiled()
-def fill_bag(people: Records, counts: Integers, tree: int) -> int:
+def _fill_bag(people: _Records, counts: Integers, tree: int) -> int:
     """Take a tree's bootstrap sample and return how many distinct patients it holds."""
     size = 0
     for patient in range(len(people)):
@@ -174,7 +164,7 @@ def fill_bag(people: Records, counts: Integers, tree: int) -> int:
 
 
 @compiled()
-def look_at(people: Records, start: int, end: int) -> tuple[float, float]:
+def _look_at(people: _Records, start: int, end: int) -> tuple[float, float]:
     """Return the gain of a split into pure children, and the mean answer.
 
     The gain is 0 for a pure node, and infinite where there are more than two different answers.
@@ -199,20 +189,20 @@ def look_at(people: Records, start: int, end: int) -> tuple[float, float]:
 
 
 @compiled()
-def gain_of_cut(grid: Records, bench: Records, feature: int, left: int, whole: int) -> float:
+def _gain_of_cut(grid: _Records, bench: _Records, feature: int, left: int, whole: int) -> float:
     """Return what it gains to cut behind so many patients, or -1 between two equal values."""
     below = grid[feature, bench[left - 1]["place"]]["value"]
     part = bench[left]["sum"]
     weight, weight_left = whole & 0xFFFF, part & 0xFFFF
     apart = np.float64((part >> 16) * weight - (whole >> 16) * weight_left)
     gain = apart * apart / np.float64(weight_left * (weight - weight_left))
-    tied = grid[feature, bench[left]["place"]]["value"] <= below + TIE
+    tied = grid[feature, bench[left]["place"]]["value"] <= below + _TIE
     return -1.0 if tied else gain
 
 
 @compiled()
-def weigh_feature(
-    grid: Records, marks: Words, people: Records, bench: Records, feature: int, least: int
+def _weigh_feature(
+    grid: _Records, marks: _Words, people: _Records, bench: _Records, feature: int, least: int
 ) -> bool:
     """Write the best cut for each `min_samples_leaf` from the least; tell if the feature varies.
 
@@ -227,8 +217,8 @@ def weigh_feature(
             word |= marks[feature, block, bench[k]["patient"]]
             k += 1
         while word != 0:
-            lowest = word & (~word + ONE)
-            place = (block << 6) + np.int64(PLACE_OF_BIT[(lowest * DE_BRUIJN) >> np.uint64(58)])
+            lowest = word & (~word + _ONE)
+            place = (block << 6) + np.int64(_PLACE_OF_BIT[(lowest * _DE_BRUIJN) >> np.uint64(58)])
             word ^= lowest
             whole += people[grid[feature, place]["patient"]]["packed"]
             bench[size]["place"] = place
@@ -236,21 +226,21 @@ def weigh_feature(
             bench[size]["sum"] = whole
     best, edge = -1.0, np.uint32(0)
     for leaf in range(size >> 1, least - 1, -1):
-        gain = gain_of_cut(grid, bench, feature, leaf, whole)
+        gain = _gain_of_cut(grid, bench, feature, leaf, whole)
         if gain >= best:
             best, edge = gain, bench[leaf - 1]["place"]
-        gain = gain_of_cut(grid, bench, feature, size - leaf, whole)
+        gain = _gain_of_cut(grid, bench, feature, size - leaf, whole)
         if gain > best:
             best, edge = gain, bench[size - leaf - 1]["place"]
         bench[leaf]["gain"] = best
         bench[leaf]["edge"] = edge
     lowest_value = grid[feature, bench[0]["place"]]["value"]
-    return bool(grid[feature, bench[size - 1]["place"]]["value"] > lowest_value + TIE)
+    return bool(grid[feature, bench[size - 1]["place"]]["value"] > lowest_value + _TIE)
 
 
 @compiled()
-def compare(
-    bench: Records, choices: Records, group: Group, feature: int, drawn: int, perfect: float
+def _compare(
+    bench: _Records, choices: _Records, group: _Group, feature: int, drawn: int, perfect: float
 ) -> int:
     """Let candidates take the feature if it is better; return how many need look no further."""
     found = 0
@@ -266,15 +256,15 @@ def compare(
 
 
 @compiled()
-def choose_splits(  # noqa: PLR0913 - arrays go one by one
-    grid: Records,
-    marks: Words,
-    people: Records,
-    bench: Records,
-    features: Indices,
-    choices: Records,
-    node: Node,
-    group: Group,
+def _choose_splits(  # noqa: PLR0913 - arrays go one by one
+    grid: _Records,
+    marks: _Words,
+    people: _Records,
+    bench: _Records,
+    features: _Indices,
+    choices: _Records,
+    node: _Node,
+    group: _Group,
     perfect: float,
 ) -> None:
     """Draw features for a node and find the best split for each of its candidates."""
@@ -294,20 +284,20 @@ def choose_splits(  # noqa: PLR0913 - arrays go one by one
     varied = False
     for drawn in range(p):
         if searching > 0 and (drawn < most or not varied):
-            bits = random_bits(key, drawn) >> HALF
-            pick = drawn + np.int64((bits * np.uint64(p - drawn)) >> HALF)
+            bits = random_bits(key, drawn) >> _HALF
+            pick = drawn + np.int64((bits * np.uint64(p - drawn)) >> _HALF)
             feature = features[pick]
             features[pick] = features[drawn]
-            if weigh_feature(grid, marks, people, bench, feature, least):
+            if _weigh_feature(grid, marks, people, bench, feature, least):
                 # Whoever has seen nothing but constants takes one more.
                 seen = drawn if varied else 0
-                searching -= compare(bench, choices, group, feature, seen, perfect)
+                searching -= _compare(bench, choices, group, feature, seen, perfect)
                 varied = True
 
 
 @compiled()
-def settle(
-    choices: Records, tests: Indices, node: Node, group: Group, value: float, margins: Floats
+def _settle(
+    choices: _Records, tests: _Indices, node: _Node, group: _Group, value: float, margins: Floats
 ) -> None:
     """Tell the node's test patients what its leaf says."""
     _, _, test_start, test_end, _ = node
@@ -317,7 +307,7 @@ def settle(
 
 
 @compiled()
-def push(stack: Records, top: int, node: Node, group: Group, feature: int, edge: int) -> int:
+def _push(stack: _Records, top: int, node: _Node, group: _Group, feature: int, edge: int) -> int:
     """Put a node and its candidates on the stack and return the new top."""
     start, end, test_start, test_end, key = node
     first, last = group
@@ -334,7 +324,7 @@ def push(stack: Records, top: int, node: Node, group: Group, feature: int, edge:
 
 
 @compiled()
-def swap(choices: Records, a: int, b: int) -> None:
+def _swap(choices: _Records, a: int, b: int) -> None:
     """Let two candidates change places."""
     one, other = choices[a], choices[b]
     one["gain"], other["gain"] = other["gain"], one["gain"]
@@ -346,27 +336,27 @@ def swap(choices: Records, a: int, b: int) -> None:
 
 
 @compiled()
-def retire_small(choices: Records, first: int, last: int, size: int) -> int:
+def _retire_small(choices: _Records, first: int, last: int, size: int) -> int:
     """Put candidates to which the node is too small in front; return where the others begin."""
     for k in range(first, last):
         if size < 2 * np.int64(choices[k]["leaf"]):
-            swap(choices, k, first)
+            _swap(choices, k, first)
             first += 1
     return first
 
 
 @compiled()
-def retire_unsplit(choices: Records, first: int, last: int) -> int:
+def _retire_unsplit(choices: _Records, first: int, last: int) -> int:
     """Put candidates that have found no split in front; return where the others begin."""
     for k in range(first, last):
         if choices[k]["gain"] < 0.0:
-            swap(choices, k, first)
+            _swap(choices, k, first)
             first += 1
     return first
 
 
 @compiled()
-def push_groups(choices: Records, stack: Records, top: int, node: Node, group: Group) -> int:
+def _push_groups(choices: _Records, stack: _Records, top: int, node: _Node, group: _Group) -> int:
     """Put each group of candidates with the same split on the stack; return the new top."""
     until = group[0]
     for head in range(group[0], group[1]):
@@ -374,22 +364,22 @@ def push_groups(choices: Records, stack: Records, top: int, node: Node, group: G
             feature, edge = choices[head]["feature"], choices[head]["edge"]
             for k in range(head, group[1]):
                 if choices[k]["feature"] == feature and choices[k]["edge"] == edge:
-                    swap(choices, k, until)
+                    _swap(choices, k, until)
                     until += 1
-            top = push(stack, top, node, (head, until), feature, edge)
+            top = _push(stack, top, node, (head, until), feature, edge)
     return top
 
 
 @compiled()
-def divide(  # noqa: PLR0913 - arrays go one by one
-    grid: Records,
-    people: Records,
-    tests: Indices,
+def _divide(  # noqa: PLR0913 - arrays go one by one
+    grid: _Records,
+    people: _Records,
+    tests: _Indices,
     test: Floats,
-    stack: Records,
+    stack: _Records,
     top: int,
-    node: Node,
-    group: Group,
+    node: _Node,
+    group: _Group,
     split: tuple[int, int],
 ) -> int:
     """Split a node for a group and put the children on the stack that test patients reach."""
@@ -417,25 +407,25 @@ def divide(  # noqa: PLR0913 - arrays go one by one
             test_middle += 1
     if test_middle < test_end:
         child = (middle, end, test_middle, test_end, random_bits(key, p + 1))
-        top = push(stack, top, child, group, NO_FEATURE, 0)
+        top = _push(stack, top, child, group, _NO_FEATURE, 0)
     if test_middle > test_start:
         child = (start, middle, test_start, test_middle, random_bits(key, p))
-        top = push(stack, top, child, group, NO_FEATURE, 0)
+        top = _push(stack, top, child, group, _NO_FEATURE, 0)
     return top
 
 
 @compiled()
-def grow(  # noqa: PLR0913 - arrays go one by one
-    grid: Records,
-    marks: Words,
-    people: Records,
-    bench: Records,
-    features: Indices,
-    choices: Records,
-    stack: Records,
-    tests: Indices,
+def _grow(  # noqa: PLR0913 - arrays go one by one
+    grid: _Records,
+    marks: _Words,
+    people: _Records,
+    bench: _Records,
+    features: _Indices,
+    choices: _Records,
+    stack: _Records,
+    tests: _Indices,
     test: Floats,
-    root: Node,
+    root: _Node,
     margins: Floats,
 ) -> None:
     """Grow one tree for all candidates and add what it says, as a share of the range.
@@ -443,30 +433,30 @@ def grow(  # noqa: PLR0913 - arrays go one by one
     A split waits on the stack until everything above it is done: below it, the same patients
     and candidates stand in the same range as before, in whatever order.
     """
-    top = push(stack, 0, root, (0, len(choices)), NO_FEATURE, 0)
+    top = _push(stack, 0, root, (0, len(choices)), _NO_FEATURE, 0)
     while top > 0:
         top -= 1
         row = stack[top]
         start, end, first, last = row["start"], row["end"], row["first"], row["last"]
         node = (start, end, row["test_start"], row["test_end"], row["key"])
         split = (row["feature"], row["edge"])
-        if split[0] != NO_FEATURE:
-            top = divide(grid, people, tests, test, stack, top, node, (first, last), split)
+        if split[0] != _NO_FEATURE:
+            top = _divide(grid, people, tests, test, stack, top, node, (first, last), split)
         else:
-            perfect, value = look_at(people, start, end)
-            going = last if perfect == 0.0 else retire_small(choices, first, last, end - start)
+            perfect, value = _look_at(people, start, end)
+            going = last if perfect == 0.0 else _retire_small(choices, first, last, end - start)
             if going < last:
                 group = (going, last)
-                choose_splits(grid, marks, people, bench, features, choices, node, group, perfect)
-                going = retire_unsplit(choices, going, last)
-            settle(choices, tests, node, (first, going), value, margins)
-            top = push_groups(choices, stack, top, node, (going, last))
+                _choose_splits(grid, marks, people, bench, features, choices, node, group, perfect)
+                going = _retire_unsplit(choices, going, last)
+            _settle(choices, tests, node, (first, going), value, margins)
+            top = _push_groups(choices, stack, top, node, (going, last))
 
 
 @compiled()
-def new_choices(candidates: Floats, n: int, p: int) -> Records:
+def _new_choices(candidates: Floats, n: int, p: int) -> _Records:
     """Return the candidates in their first order."""
-    choices = np.zeros(len(candidates), dtype=CHOICE)
+    choices = np.zeros(len(candidates), dtype=_CHOICE)
     for k in range(len(candidates)):
         choices[k]["candidate"] = k
         choices[k]["leaf"] = min(max(1.0, candidates[k, 0]), n + 1.0)
@@ -475,18 +465,23 @@ def new_choices(candidates: Floats, n: int, p: int) -> Records:
 
 
 @compiled()
-def overflows(matrix: Floats) -> bool:
+def _overflows(matrix: Floats) -> bool:
     """Tell if a number is beyond single precision."""
     beyond = 0
     for row in range(matrix.shape[0]):
         for column in range(matrix.shape[1]):
-            beyond += abs(matrix[row, column]) > LARGEST
+            beyond += abs(matrix[row, column]) > _LARGEST
     return beyond > 0
 
 
 @compiled()
 def forest_from_counts(
-    train: Floats, answers: Floats, counts: Integers, candidates: Floats, test: Floats, seed: int
+    train: Floats,
+    answers: Floats,
+    counts: Integers,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
 ) -> tuple[Floats, Floats]:
     """Grow forests on given bootstrap samples.
 
@@ -518,31 +513,36 @@ def forest_from_counts(
     low = high = answers[0]
     for answer in answers:
         low, high = min(low, answer), max(high, answer)
-    if n > MOST_PATIENTS or overflows(train) or overflows(test) or not np.isfinite(high - low):
+    if n > MOST_PATIENTS or _overflows(train) or _overflows(test) or not np.isfinite(high - low):
         return margins, np.zeros(n_candidates)
     if low < high and n_test > 0:
-        grid, marks = sort_features(train)
-        people = whole_answers(answers, low, high)
-        bench = np.zeros(n + 1, dtype=BENCH)
+        grid, marks = _sort_features(train)
+        people = _whole_answers(answers, low, high)
+        bench = np.zeros(n + 1, dtype=_BENCH)
         features = np.empty(p, dtype=np.uint32)
-        choices = new_choices(candidates, n, p)
+        choices = _new_choices(candidates, n, p)
         # One split waits per candidate, and one right child per level of the tree.
-        stack = np.zeros(n + n_candidates + 2, dtype=STACK)
+        stack = np.zeros(n + n_candidates + 2, dtype=_STACK)
         tests = np.arange(n_test).astype(np.uint32)
         for tree in range(n_trees):
-            size = fill_bag(people, counts, tree)
+            size = _fill_bag(people, counts, tree)
             root = (0, size, 0, n_test, random_bits(random_bits(np.uint64(seed), tree), n))
-            grow(grid, marks, people, bench, features, choices, stack, tests, test, root, margins)
+            _grow(grid, marks, people, bench, features, choices, stack, tests, test, root, margins)
     for candidate in range(n_candidates):
         for t in range(n_test):
-            share = margins[candidate, t] / (FINE * n_trees)
+            share = margins[candidate, t] / (_FINE * n_trees)
             margins[candidate, t] = low + share * (high - low)
     return margins, np.ones(n_candidates)
 
 
 @compiled(PATH)
 def forest_path(
-    train: Floats, answers: Floats, weights: Floats, candidates: Floats, test: Floats, seed: int
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
 ) -> tuple[Floats, Floats]:
     """Grow a forest of `N_TREES` trees for each candidate.
 

@@ -21,23 +21,20 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.kernels.compiled import FLOATS, MATRIX, PATH, compiled
 from heldout.kernels.criteria import LOG_ODDS, SCORE, criterion_of, platt_of, sigmoid
 
-__all__ = ["chosen", "nested_path", "predicted"]
+_Roles = NDArray[np.int8]
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Roles = NDArray[np.int8]
-
-PREPARED = types.Array(types.float64, 4, "C")
-ROLES = types.Array(types.int8, 3, "C")
-INTS = types.Array(types.int64, 1, "C")
-RESULT = types.Tuple((MATRIX, INTS, MATRIX, MATRIX, FLOATS, MATRIX))
+_PREPARED = types.Array(types.float64, 4, "C")
+_ROLES = types.Array(types.int8, 3, "C")
+_INTS = types.Array(types.int64, 1, "C")
+_RESULT = types.Tuple((MATRIX, _INTS, MATRIX, MATRIX, FLOATS, MATRIX))
 
 
 @compiled()
-def rows_of(role: Roles, wanted: int) -> Ints:
+def _rows_of(role: _Roles, wanted: int) -> Integers:
     """Return the patients who have a role, in order."""
     rows, count = np.empty(len(role), dtype=np.int64), 0
     for i in range(len(role)):
@@ -48,7 +45,7 @@ def rows_of(role: Roles, wanted: int) -> Ints:
 
 
 @compiled()
-def taken(table: Floats, rows: Ints) -> Floats:
+def _taken(table: Floats, rows: Integers) -> Floats:
     """Return some rows of a table."""
     part = np.empty((len(rows), table.shape[1]))
     for i in range(len(rows)):
@@ -58,7 +55,7 @@ def taken(table: Floats, rows: Ints) -> Floats:
 
 
 @compiled()
-def picked(values: Floats, rows: Ints) -> Floats:
+def _picked(values: Floats, rows: Integers) -> Floats:
     """Return some of the values."""
     part = np.empty(len(rows))
     for i in range(len(rows)):
@@ -67,7 +64,7 @@ def picked(values: Floats, rows: Ints) -> Floats:
 
 
 @compiled()
-def smallest(criteria: Floats) -> int:
+def _smallest(criteria: Floats) -> int:
     """Return the first candidate than which none is better by more than rounding."""
     best = 0
     for c in range(1, len(criteria)):
@@ -81,7 +78,7 @@ def chosen(
     inner: Floats,
     answers: Floats,
     weights: Floats,
-    folds: Ints,
+    folds: Integers,
     unit: int,
     criterion: int,
     room: Floats,
@@ -90,7 +87,7 @@ def chosen(
     """Write every candidate's criterion; return the best one and the sigmoid of its margins."""
     for c in range(len(criteria)):
         criteria[c] = criterion_of(inner[c], answers, weights, folds, unit, criterion, room)
-    best = smallest(criteria)
+    best = _smallest(criteria)
     slope, intercept = 1.0, 0.0
     if unit == SCORE:
         slope, intercept = platt_of(inner[best], answers, weights, folds, -1)
@@ -106,14 +103,14 @@ def predicted(margin: float, unit: int, line: Floats) -> float:
 
 
 @compiled(
-    RESULT(
+    _RESULT(
         types.FunctionType(PATH),
-        PREPARED,
-        ROLES,
+        _PREPARED,
+        _ROLES,
         FLOATS,
         FLOATS,
         MATRIX,
-        INTS,
+        _INTS,
         types.int64,
         types.int64,
         types.boolean,
@@ -122,15 +119,15 @@ def predicted(margin: float, unit: int, line: Floats) -> float:
 def nested_path(  # noqa: PLR0913 - a nested design is all of these
     path: Any,
     prepared: Floats,
-    roles: Roles,
+    roles: _Roles,
     answers: Floats,
     weights: Floats,
     candidates: Floats,
-    seeds: Ints,
+    seeds: Integers,
     unit: int,
     criterion: int,
     finish: bool,
-) -> tuple[Floats, Ints, Floats, Floats, Floats, Floats]:
+) -> tuple[Floats, Integers, Floats, Floats, Floats, Floats]:
     """Return the criteria, the choices and the held-out predictions of one model.
 
     Parameters
@@ -178,13 +175,13 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
     for k in range(n_outer):
         folds[:] = -1
         for j in range(n_inner):
-            train, test = rows_of(roles[k, j], 1), rows_of(roles[k, j], 0)
+            train, test = _rows_of(roles[k, j], 1), _rows_of(roles[k, j], 0)
             told, _ = path(
-                taken(prepared[k, j], train),
-                picked(answers, train),
-                picked(weights, train),
+                _taken(prepared[k, j], train),
+                _picked(answers, train),
+                _picked(weights, train),
                 candidates,
-                taken(prepared[k, j], test),
+                _taken(prepared[k, j], test),
                 seeds[k],
             )
             for i in range(len(test)):
@@ -196,13 +193,13 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         )
         if not finish:
             continue
-        train, test = rows_of(roles[k, n_inner], 1), rows_of(roles[k, n_inner], 0)
+        train, test = _rows_of(roles[k, n_inner], 1), _rows_of(roles[k, n_inner], 0)
         told, done = path(
-            taken(prepared[k, n_inner], train),
-            picked(answers, train),
-            picked(weights, train),
+            _taken(prepared[k, n_inner], train),
+            _picked(answers, train),
+            _picked(weights, train),
             candidates[best[k] : best[k] + 1],
-            taken(prepared[k, n_inner], test),
+            _taken(prepared[k, n_inner], test),
             seeds[k],
         )
         converged[k] = done[0]

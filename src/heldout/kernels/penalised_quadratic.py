@@ -34,27 +34,16 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import compiled
 
-__all__ = [
-    "TOLERANCE",
-    "Penalty",
-    "Quadratic",
-    "falling",
-    "minimise",
-    "new_quadratic",
-    "predict",
-    "worst_violation",
-]
-
-Floats = NDArray[np.float64]
-Wholes = NDArray[np.int64]
+_Wholes = NDArray[np.int64]
 
 # Of the optimality conditions, in the size of what they sum up.
 TOLERANCE = 1e-13
-FACES = 300
+_FACES = 300
 # A pivot below this share of its diagonal entry is rounding: its column depends on others.
-DEPENDENT = 1e-12
+_DEPENDENT = 1e-12
 
 
 class Penalty(NamedTuple):
@@ -76,7 +65,7 @@ class Quadratic(NamedTuple):
     factor: Floats
     inverse: Floats
     step: Floats
-    support: Wholes
+    support: _Wholes
 
 
 @compiled()
@@ -94,7 +83,7 @@ def new_quadratic(size: int) -> Quadratic:
 
 
 @compiled()
-def violation(coefficient: float, slope: float, absolute: float) -> float:
+def _violation(coefficient: float, slope: float, absolute: float) -> float:
     """Return by how much one coefficient violates the conditions of a minimum."""
     if coefficient > 0.0:
         return abs(slope + absolute)
@@ -108,12 +97,12 @@ def worst_violation(coefficients: Floats, slopes: Floats, count: int, absolute: 
     """Return the largest violation among the first coefficients."""
     worst = 0.0
     for j in range(count):
-        worst = max(worst, violation(coefficients[j], slopes[j], absolute))
+        worst = max(worst, _violation(coefficients[j], slopes[j], absolute))
     return worst
 
 
 @compiled()
-def shrink(value: float, absolute: float) -> float:
+def _shrink(value: float, absolute: float) -> float:
     """Return a number moved towards 0 by the L1 penalty, and not beyond."""
     if value > absolute:
         return value - absolute
@@ -123,7 +112,7 @@ def shrink(value: float, absolute: float) -> float:
 
 
 @compiled()
-def change(problem: Quadratic, count: int, j: int, step: float, squared: float) -> None:
+def _change(problem: Quadratic, count: int, j: int, step: float, squared: float) -> None:
     """Add a step to one coefficient and bring all slopes up to date."""
     gram, slopes = problem.gram, problem.slopes
     problem.coefficients[j] += step
@@ -133,7 +122,7 @@ def change(problem: Quadratic, count: int, j: int, step: float, squared: float) 
 
 
 @compiled()
-def sweep(problem: Quadratic, count: int, penalty: Penalty, tolerance: float) -> None:
+def _sweep(problem: Quadratic, count: int, penalty: Penalty, tolerance: float) -> None:
     """Go once through the coefficients and minimise in each alone."""
     for j in range(count):
         old = problem.coefficients[j]
@@ -141,13 +130,13 @@ def sweep(problem: Quadratic, count: int, penalty: Penalty, tolerance: float) ->
         if old == 0.0 and abs(problem.slopes[j]) <= penalty.absolute + tolerance:
             continue
         if curvature > 0.0:
-            new = shrink(curvature * old - problem.slopes[j], penalty.absolute) / curvature
-            change(problem, count, j, new - old, penalty.squared)
+            new = _shrink(curvature * old - problem.slopes[j], penalty.absolute) / curvature
+            _change(problem, count, j, new - old, penalty.squared)
             problem.coefficients[j] = new
 
 
 @compiled()
-def gather_face(problem: Quadratic, count: int, penalty: Penalty) -> int:
+def _gather_face(problem: Quadratic, count: int, penalty: Penalty) -> int:
     """Copy the coefficients that are not 0 and their part of the problem; return their number."""
     gram, support, factor = problem.gram, problem.support, problem.factor
     size = 0
@@ -163,12 +152,12 @@ def gather_face(problem: Quadratic, count: int, penalty: Penalty) -> int:
         for b in range(a, size):
             factor[a, b] = gram[row, support[b]]
         factor[a, a] += penalty.squared
-        problem.inverse[a] = DEPENDENT * factor[a, a]
+        problem.inverse[a] = _DEPENDENT * factor[a, a]
     return size
 
 
 @compiled()
-def solve_face(problem: Quadratic, size: int) -> bool:
+def _solve_face(problem: Quadratic, size: int) -> bool:
     """Turn the right-hand side into the step to the minimum on the face.
 
     Returns
@@ -200,7 +189,7 @@ def solve_face(problem: Quadratic, size: int) -> bool:
 
 
 @compiled()
-def step_on_face(problem: Quadratic, count: int, penalty: Penalty) -> tuple[bool, bool]:
+def _step_on_face(problem: Quadratic, count: int, penalty: Penalty) -> tuple[bool, bool]:
     """Go to the minimum on the face, or to the first coefficient that becomes 0 on the way.
 
     Returns
@@ -210,8 +199,8 @@ def step_on_face(problem: Quadratic, count: int, penalty: Penalty) -> tuple[bool
     independent : bool
         Whether no column of the face depends on others.
     """
-    size = gather_face(problem, count, penalty)
-    independent = solve_face(problem, size)
+    size = _gather_face(problem, count, penalty)
+    independent = _solve_face(problem, size)
     coefficients, step, support = problem.coefficients, problem.step, problem.support
     part = 1.0
     first = -1
@@ -222,7 +211,7 @@ def step_on_face(problem: Quadratic, count: int, penalty: Penalty) -> tuple[bool
                 part = -old / step[a]
                 first = support[a]
     for a in range(size):
-        change(problem, count, support[a], part * step[a], penalty.squared)
+        _change(problem, count, support[a], part * step[a], penalty.squared)
     if first >= 0:
         coefficients[first] = 0.0
     return first >= 0, independent
@@ -247,22 +236,22 @@ def minimise(problem: Quadratic, count: int, penalty: Penalty, tolerance: float)
     bool
         Whether the one minimum was reached.
     """
-    for _ in range(FACES):
-        stopped, independent = step_on_face(problem, count, penalty)
+    for _ in range(_FACES):
+        stopped, independent = _step_on_face(problem, count, penalty)
         if stopped:
             continue
         worst = worst_violation(problem.coefficients, problem.slopes, count, penalty.absolute)
         if independent and worst <= tolerance:
             return True
-        sweep(problem, count, penalty, tolerance)
+        _sweep(problem, count, penalty, tolerance)
     return False
 
 
 @compiled()
-def falling(penalties: Floats) -> Wholes:
+def falling(penalties: Floats) -> _Wholes:
     """Return the order of the penalties (rows): strongest L1 first, among equals strongest L2."""
     order = np.argsort(-penalties[:, 1], kind="mergesort")
-    by_both: Wholes = order[np.argsort(-penalties[order, 0], kind="mergesort")]
+    by_both: _Wholes = order[np.argsort(-penalties[order, 0], kind="mergesort")]
     return by_both
 
 

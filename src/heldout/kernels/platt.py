@@ -37,32 +37,28 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import FLOATS, compiled
 
-__all__ = ["platt_fit"]
-
-Floats = NDArray[np.float64]
-
-STEPS = 100
-HALVINGS = 40
-SMALL_GRADIENT = 1e-13
+_STEPS = 100
+_HALVINGS = 40
+_SMALL_GRADIENT = 1e-13
 # Armijo's share of the promised fall that a step has to reach.
-SHARE = 1e-4
+_SHARE = 1e-4
 # A step that promises less than this part of the loss is taken without asking the loss, whose
 # rounding could not tell; so near to the minimum Newton's steps are right in full.
-SURE = 1e-9
+_SURE = 1e-9
 # Curvature that a nearly singular step gets, relative to its own; as in reference 2.
-RIDGE = 1e-12
+_RIDGE = 1e-12
 # Half the range of margins that count as equal, relative to the largest if that is above 1.
-EQUAL = 1e-8
+_EQUAL = 1e-8
 # Scikit-learn divides margins by the largest from here on, which moves the nearest of the minima.
-LARGE_MARGIN = 30.0
+_LARGE_MARGIN = 30.0
 
 
 @compiled()
-def targets_of(answers: Floats, weights: Floats) -> tuple[float, float, float]:
+def _targets_of(answers: Floats, weights: Floats) -> tuple[float, float, float]:
     """Return the targets of events and of others, and the log-odds that the search starts from."""
     events, others = 0.0, 0.0
     for i in range(answers.shape[0]):
@@ -75,7 +71,7 @@ def targets_of(answers: Floats, weights: Floats) -> tuple[float, float, float]:
 
 
 @compiled()
-def centre_and_size(margins: Floats) -> tuple[float, float, float]:
+def _centre_and_size(margins: Floats) -> tuple[float, float, float]:
     """Return the middle of the range of margins, half its width, and the largest size."""
     lowest, highest = np.inf, -np.inf
     for margin in margins:
@@ -86,7 +82,7 @@ def centre_and_size(margins: Floats) -> tuple[float, float, float]:
 
 
 @compiled()
-def loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at: float) -> float:
+def _loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at: float) -> float:
     """Return the weighted log loss of a sigmoid with a slope and an intercept."""
     total = 0.0
     for i in range(margins.shape[0]):
@@ -98,7 +94,7 @@ def loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at:
 
 
 @compiled()
-def newton_step(
+def _newton_step(
     margins: Floats, targets: Floats, weights: Floats, slope: float, at: float
 ) -> tuple[float, float, float, float]:
     """Return Newton's step of slope and intercept, the largest gradient, and the slope along it."""
@@ -115,7 +111,7 @@ def newton_step(
         h_slope += curvature * margins[i] * margins[i]
         h_both += curvature * margins[i]
         h_at += curvature
-    ridge = RIDGE * (h_slope + h_at) + np.finfo(np.float64).tiny
+    ridge = _RIDGE * (h_slope + h_at) + np.finfo(np.float64).tiny
     h_slope += ridge
     h_at += ridge
     determinant = h_slope * h_at - h_both * h_both
@@ -125,24 +121,24 @@ def newton_step(
 
 
 @compiled()
-def minimise(
+def _minimise(
     margins: Floats, targets: Floats, weights: Floats, start: float
 ) -> tuple[float, float]:
     """Return slope and intercept at the least loss, for margins of size 1."""
     slope, at = 0.0, start
-    enough = SMALL_GRADIENT * np.sum(weights)
-    loss = loss_of(margins, targets, weights, slope, at)
-    for _ in range(STEPS):
-        d_slope, d_at, gradient, along = newton_step(margins, targets, weights, slope, at)
+    enough = _SMALL_GRADIENT * np.sum(weights)
+    loss = _loss_of(margins, targets, weights, slope, at)
+    for _ in range(_STEPS):
+        d_slope, d_at, gradient, along = _newton_step(margins, targets, weights, slope, at)
         if not gradient > enough:
             break
         length = 1.0
-        if -along > SURE * loss:
-            for _ in range(HALVINGS):
-                new = loss_of(
+        if -along > _SURE * loss:
+            for _ in range(_HALVINGS):
+                new = _loss_of(
                     margins, targets, weights, slope + length * d_slope, at + length * d_at
                 )
-                if new <= loss + SHARE * length * along:
+                if new <= loss + _SHARE * length * along:
                     loss = new
                     break
                 length *= 0.5
@@ -152,7 +148,7 @@ def minimise(
 
 
 @compiled()
-def log_odds_of_mean(targets: Floats, weights: Floats) -> float:
+def _log_odds_of_mean(targets: Floats, weights: Floats) -> float:
     """Return the log-odds of the weighted mean of targets."""
     weight, reached = 0.0, 0.0
     for i in range(targets.shape[0]):
@@ -163,9 +159,9 @@ def log_odds_of_mean(targets: Floats, weights: Floats) -> float:
 
 
 @compiled()
-def nearest_minimum(margin: float, log_odds: float, start: float) -> tuple[float, float]:
+def _nearest_minimum(margin: float, log_odds: float, start: float) -> tuple[float, float]:
     """Return slope and intercept that give one margin its log-odds, nearest to ``(0, start)``."""
-    scale = abs(margin) if abs(margin) >= LARGE_MARGIN else 1.0
+    scale = abs(margin) if abs(margin) >= _LARGE_MARGIN else 1.0
     scaled = margin / scale
     step = (log_odds - start) / (scaled * scaled + 1.0)
     return step * scaled / scale, start + step
@@ -193,16 +189,16 @@ def platt_fit(margins: Floats, answers: Floats, weights: Floats) -> tuple[float,
     n = margins.shape[0]
     if n == 0:
         return 0.0, 0.0
-    of_event, of_other, start = targets_of(answers, weights)
+    of_event, of_other, start = _targets_of(answers, weights)
     targets = np.empty(n)
     for i in range(n):
         targets[i] = of_event if answers[i] > 0.0 else of_other
-    middle, half, largest = centre_and_size(margins)
-    if half <= EQUAL * max(1.0, largest):
-        return nearest_minimum(middle, log_odds_of_mean(targets, weights), start)
+    middle, half, largest = _centre_and_size(margins)
+    if half <= _EQUAL * max(1.0, largest):
+        return _nearest_minimum(middle, _log_odds_of_mean(targets, weights), start)
     scaled = np.empty(n)
     for i in range(n):
         scaled[i] = (margins[i] - middle) / half
-    slope, at = minimise(scaled, targets, weights, start)
+    slope, at = _minimise(scaled, targets, weights, start)
     slope /= half
     return slope, at - slope * middle

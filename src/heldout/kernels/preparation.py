@@ -23,19 +23,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import compiled
 
-__all__ = ["prepare_sets"]
-
-Floats = NDArray[np.float64]
-Roles = NDArray[np.int8]
-EPSILON = 2.220446049250313e-16
+_Roles = NDArray[np.int8]
+_EPSILON = 2.220446049250313e-16
 # As in `heldout.models.composition`: inputs that differ less than this do not differ.
-EQUAL = 1e-9
+_EQUAL = 1e-9
 
 
 @compiled()
-def median_of(column: Floats, role: Roles, values: Floats) -> float:
+def _median_of(column: Floats, role: _Roles, values: Floats) -> float:
     """Return the median of the training patients' observed values; 0 if there is none."""
     count = 0
     for i in range(len(column)):
@@ -59,7 +57,7 @@ def median_of(column: Floats, role: Roles, values: Floats) -> float:
 
 
 @compiled()
-def moments_of(column: Floats, role: Roles) -> tuple[float, float]:
+def _moments_of(column: Floats, role: _Roles) -> tuple[float, float]:
     """Return mean and variance (of the population) of the training patients' values."""
     total, count = 0.0, 0
     for i in range(len(column)):
@@ -77,13 +75,13 @@ def moments_of(column: Floats, role: Roles) -> tuple[float, float]:
 
 
 @compiled()
-def standardise(column: Floats, role: Roles, tolerance: float) -> None:
+def _standardise(column: Floats, role: _Roles, tolerance: float) -> None:
     """Centre and scale a column in place; where it does not vary, centre it only.
 
     With a tolerance of 0 the scaler's rule decides what does not vary, else a deviation up to
     the tolerance, which becomes all zeros.
     """
-    mean, variance = moments_of(column, role)
+    mean, variance = _moments_of(column, role)
     count = 0
     for i in range(len(role)):
         count += 1 if role[i] == 1 else 0
@@ -91,8 +89,8 @@ def standardise(column: Floats, role: Roles, tolerance: float) -> None:
     if tolerance > 0:
         still = deviation <= tolerance * max(1.0, abs(mean))
     else:
-        bound = count * EPSILON * variance + (count * mean * EPSILON) ** 2
-        still = variance <= bound or deviation < 10 * EPSILON
+        bound = count * _EPSILON * variance + (count * mean * _EPSILON) ** 2
+        still = variance <= bound or deviation < 10 * _EPSILON
     for i in range(len(column)):
         apart = column[i] - mean
         if still:
@@ -102,7 +100,7 @@ def standardise(column: Floats, role: Roles, tolerance: float) -> None:
 
 
 @compiled()
-def prepare_sets(features: Floats, roles: Roles, mixing: Floats, scale: bool) -> Floats:
+def prepare_sets(features: Floats, roles: _Roles, mixing: Floats, scale: bool) -> Floats:
     """Return what models see of every patient, for every training set.
 
     Parameters
@@ -134,23 +132,23 @@ def prepare_sets(features: Floats, roles: Roles, mixing: Floats, scale: bool) ->
         for j in range(n_columns):
             for i in range(n_patients):
                 one[i] = features[i, j]
-            middle = median_of(one, role, values)
+            middle = _median_of(one, role, values)
             for i in range(n_patients):
                 filled[j, i] = middle if np.isnan(one[i]) else one[i]
         for k in range(width):
             if composed:
-                compose(filled, role, mixing[:, k], one, part)
+                _compose(filled, role, mixing[:, k], one, part)
             else:
                 one[:] = filled[k]
             if scale:
-                standardise(one, role, 0.0)
+                _standardise(one, role, 0.0)
             for i in range(n_patients):
                 prepared[s, i, k] = one[i]
     return prepared
 
 
 @compiled()
-def compose(filled: Floats, role: Roles, mixing: Floats, one: Floats, part: Floats) -> None:
+def _compose(filled: Floats, role: _Roles, mixing: Floats, one: Floats, part: Floats) -> None:
     """Write one feature of all patients: a column as it is, or a sum of standardised ones."""
     one[:] = 0.0
     for j in range(len(filled)):
@@ -158,6 +156,6 @@ def compose(filled: Floats, role: Roles, mixing: Floats, one: Floats, part: Floa
             one[:] = filled[j]
         elif mixing[j] != 0:
             part[:] = filled[j]
-            standardise(part, role, EQUAL)
+            _standardise(part, role, _EQUAL)
             for i in range(len(one)):
                 one[i] += mixing[j] * part[i]

@@ -38,21 +38,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
 
-__all__ = ["ridge_linear_fit", "ridge_linear_path", "row_products"]
-
-Floats = NDArray[np.float64]
-
 # A pivot below this share of the largest entry of the Gram matrix is rounding.
-ROUNDING = 1e-12
+_ROUNDING = 1e-12
 # Squares below this lose digits, so that a reflection made of them would not be one.
-NEGLIGIBLE = 1e-290
+_NEGLIGIBLE = 1e-290
 
 
-class Centred(NamedTuple):
+class _Centred(NamedTuple):
     """A training set about its weighted means, multiplied by the roots of the weights."""
 
     features: Floats
@@ -62,7 +58,7 @@ class Centred(NamedTuple):
     roots: Floats
 
 
-class Tridiagonal(NamedTuple):
+class _Tridiagonal(NamedTuple):
     """A symmetric matrix as QTQ': the diagonals of T, and the reflections whose product is Q."""
 
     diagonal: Floats
@@ -111,7 +107,7 @@ def row_products(rows: Floats, count: int, products: Floats) -> None:
 
 
 @compiled()
-def centre(train: Floats, answers: Floats, weights: Floats) -> Centred:
+def centre(train: Floats, answers: Floats, weights: Floats) -> _Centred:
     """Return the training set about its weighted means, patients times the root of the weight.
 
     Parameters
@@ -142,11 +138,11 @@ def centre(train: Floats, answers: Floats, weights: Floats) -> Centred:
         centred_answers[i] = roots[i] * (answers[i] - answer_mean)
         for j in range(size):
             features[i, j] = roots[i] * (train[i, j] - means[j])
-    return Centred(features, centred_answers, means, answer_mean, roots)
+    return _Centred(features, centred_answers, means, answer_mean, roots)
 
 
 @compiled()
-def tridiagonalise(matrix: Floats) -> Tridiagonal:
+def _tridiagonalise(matrix: Floats) -> _Tridiagonal:
     """Return a symmetric matrix as QTQ' by Householder reflections.
 
     Parameters
@@ -166,13 +162,13 @@ def tridiagonalise(matrix: Floats) -> Tridiagonal:
     for c in range(size):
         diagonal[c] = matrix[c, c]
         if c + 1 < size:
-            beside[c] = mirror(matrix, c)
-            reflect(matrix, c, image)
-    return Tridiagonal(diagonal, beside, matrix)
+            beside[c] = _mirror(matrix, c)
+            _reflect(matrix, c, image)
+    return _Tridiagonal(diagonal, beside, matrix)
 
 
 @compiled()
-def mirror(matrix: Floats, c: int) -> float:
+def _mirror(matrix: Floats, c: int) -> float:
     """Write v over row c, so that I - vv' clears the row beyond the entry beside the diagonal.
 
     Returns
@@ -185,7 +181,7 @@ def mirror(matrix: Floats, c: int) -> float:
     for j in range(c + 2, size):
         squares += matrix[c, j] * matrix[c, j]
     head: float = matrix[c, c + 1]
-    if squares <= NEGLIGIBLE:
+    if squares <= _NEGLIGIBLE:
         matrix[c, c + 1] = 0.0
         for j in range(c + 2, size):
             matrix[c, j] = 0.0
@@ -201,7 +197,7 @@ def mirror(matrix: Floats, c: int) -> float:
 
 
 @compiled()
-def reflect(matrix: Floats, c: int, image: Floats) -> None:
+def _reflect(matrix: Floats, c: int, image: Floats) -> None:
     """Reflect the square beyond row c from both sides, by the v that is in row c.
 
     Parameters
@@ -231,13 +227,13 @@ def reflect(matrix: Floats, c: int, image: Floats) -> None:
 
 
 @compiled()
-def turn(reflections: Floats, vector: Floats) -> None:
+def _turn(reflections: Floats, vector: Floats) -> None:
     """Multiply a vector by Q'.
 
     Parameters
     ----------
     reflections : ndarray of shape (k, k)
-        Of `Tridiagonal`.
+        Of `_Tridiagonal`.
     vector : ndarray of shape (k,)
         Written over.
     """
@@ -251,7 +247,7 @@ def turn(reflections: Floats, vector: Floats) -> None:
 
 
 @compiled()
-def solve(tridiagonal: Tridiagonal, alpha: float, right: Floats, solution: Floats) -> bool:
+def _solve(tridiagonal: _Tridiagonal, alpha: float, right: Floats, solution: Floats) -> bool:
     """Solve (T + alpha I) x = right by LDL'.
 
     Parameters
@@ -276,7 +272,7 @@ def solve(tridiagonal: Tridiagonal, alpha: float, right: Floats, solution: Float
     for c in range(size):
         above = tridiagonal.beside[c - 1] if c > 0 else 0.0
         pivot = tridiagonal.diagonal[c] + alpha - ratio * above
-        if not pivot > ROUNDING * largest:
+        if not pivot > _ROUNDING * largest:
             return False
         before = right[c] - ratio * before
         ratio = tridiagonal.beside[c] / pivot
@@ -288,7 +284,7 @@ def solve(tridiagonal: Tridiagonal, alpha: float, right: Floats, solution: Float
 
 
 @compiled()
-def factorise(centred: Centred, directions: Floats) -> tuple[Tridiagonal, Floats, Floats]:
+def _factorise(centred: _Centred, directions: Floats) -> tuple[_Tridiagonal, Floats, Floats]:
     """Turn the Gram matrix tridiagonal, in the smaller of patients and features.
 
     Parameters
@@ -325,10 +321,10 @@ def factorise(centred: Centred, directions: Floats) -> tuple[Tridiagonal, Floats
                 right[j] += centred.features[i, j] * centred.answers[i]
     gram = np.empty((right.size, right.size))
     row_products(rows, right.size, gram)
-    tridiagonal = tridiagonalise(gram)
-    turn(tridiagonal.reflections, right)
+    tridiagonal = _tridiagonalise(gram)
+    _turn(tridiagonal.reflections, right)
     for d in range(turned.shape[0]):
-        turn(tridiagonal.reflections, turned[d])
+        _turn(tridiagonal.reflections, turned[d])
     return tridiagonal, right, turned
 
 
@@ -353,9 +349,9 @@ def ridge_linear_fit(
     """
     centred = centre(train, answers, weights)
     size = train.shape[1]
-    tridiagonal, right, turned = factorise(centred, np.eye(size))
+    tridiagonal, right, turned = _factorise(centred, np.eye(size))
     solution = np.empty((2, right.size))
-    converged = solve(tridiagonal, alpha, right, solution)
+    converged = _solve(tridiagonal, alpha, right, solution)
     coefficients = np.zeros(size)
     intercept = centred.answer_mean
     if converged:
@@ -368,7 +364,12 @@ def ridge_linear_fit(
 
 @compiled(PATH)
 def ridge_linear_path(
-    train: Floats, answers: Floats, weights: Floats, candidates: Floats, test: Floats, seed: int
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
 ) -> tuple[Floats, Floats]:
     """Fit a ridge regression of numbers for each candidate.
 
@@ -397,12 +398,12 @@ def ridge_linear_path(
     for t in range(test.shape[0]):
         for j in range(test.shape[1]):
             directions[t, j] = test[t, j] - centred.feature_means[j]
-    tridiagonal, right, turned = factorise(centred, directions)
+    tridiagonal, right, turned = _factorise(centred, directions)
     solution = np.empty((2, right.size))
     margins = np.full((candidates.shape[0], test.shape[0]), centred.answer_mean)
     converged = np.zeros(candidates.shape[0])
     for c in range(candidates.shape[0]):
-        if not solve(tridiagonal, candidates[c, 0], right, solution):
+        if not _solve(tridiagonal, candidates[c, 0], right, solution):
             continue
         converged[c] = 1.0
         for t in range(test.shape[0]):

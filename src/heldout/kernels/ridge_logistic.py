@@ -32,20 +32,17 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
 
-__all__ = ["ridge_logistic_fit", "ridge_logistic_path"]
-
-Floats = NDArray[np.float64]
-STEPS = 200
-SMALL_STEP = 1e-6
+_STEPS = 200
+_SMALL_STEP = 1e-6
 # A line search gives up after halving a step so often: it is then at the limit of rounding.
-HALVINGS = 40
+_HALVINGS = 40
 
 
-class Room(NamedTuple):
+class _Room(NamedTuple):
     """Arrays that a path uses again and again: a factorised matrix, and rows of one number each."""
 
     work: Floats
@@ -53,14 +50,14 @@ class Room(NamedTuple):
 
 
 @compiled()
-def add_scaled(target: Floats, factor: float, row: Floats) -> None:
+def _add_scaled(target: Floats, factor: float, row: Floats) -> None:
     """Add a multiple of one array to another, in place."""
     for j in range(len(target)):
         target[j] += factor * row[j]
 
 
 @compiled()
-def gram_of(rows: Floats) -> Floats:
+def _gram_of(rows: Floats) -> Floats:
     """Return the products of all pairs of rows."""
     n = len(rows)
     gram = np.empty((n, n))
@@ -75,7 +72,7 @@ def gram_of(rows: Floats) -> Floats:
 
 
 @compiled()
-def factorise(matrix: Floats) -> None:
+def _factorise(matrix: Floats) -> None:
     """Replace the upper triangle of a positive definite matrix by its Cholesky factor R, R'R."""
     m = len(matrix)
     for k in range(m):
@@ -91,7 +88,7 @@ def factorise(matrix: Floats) -> None:
 
 
 @compiled()
-def solve_factorised(factor: Floats, values: Floats) -> None:
+def _solve_factorised(factor: Floats, values: Floats) -> None:
     """Replace values by the solution of R'R x = values."""
     m = len(values)
     for k in range(m):
@@ -107,7 +104,7 @@ def solve_factorised(factor: Floats, values: Floats) -> None:
 
 
 @compiled()
-def loss(margins: Floats, answers: Floats, weights: Floats) -> float:
+def _loss(margins: Floats, answers: Floats, weights: Floats) -> float:
     """Return the weighted log loss; exact for margins of any size."""
     total = 0.0
     for i in range(len(margins)):
@@ -117,7 +114,7 @@ def loss(margins: Floats, answers: Floats, weights: Floats) -> float:
 
 
 @compiled()
-def curvatures(
+def _curvatures(
     margins: Floats, answers: Floats, weights: Floats, slope: Floats, curve: Floats
 ) -> None:
     """Write the first and second derivative of the log loss by each margin."""
@@ -129,8 +126,13 @@ def curvatures(
 
 
 @compiled()
-def search_line(
-    margins: Floats, turn: Floats, penalty: Floats, answers: Floats, weights: Floats, tried: Floats
+def _search_line(
+    margins: Floats,
+    turn: Floats,
+    penalty: Floats,
+    answers: Floats,
+    weights: Floats,
+    tried: Floats,
 ) -> float:
     """Return the share of a step after which the objective is no higher; ``tried`` is there.
 
@@ -138,10 +140,10 @@ def search_line(
     the loss is written back.
     """
     share, start = 1.0, penalty[0]
-    for _ in range(HALVINGS):
+    for _ in range(_HALVINGS):
         for i in range(len(margins)):
             tried[i] = margins[i] + share * turn[i]
-        penalty[0] = loss(tried, answers, weights)
+        penalty[0] = _loss(tried, answers, weights)
         change = share * penalty[1] + 0.5 * share * share * penalty[2]
         if penalty[0] + change <= start + 1e-12 * abs(start):
             break
@@ -150,7 +152,7 @@ def search_line(
 
 
 @compiled()
-def factorise_patients(
+def _factorise_patients(
     gram: Floats, curve: Floats, root: Floats, work: Floats, ones: Floats
 ) -> None:
     """Factorise ``I + D K D`` with ``D`` the root of the curvatures, and solve it for ``D 1``.
@@ -166,12 +168,12 @@ def factorise_patients(
         for j in range(n):
             target[j] = scale * source[j] * root[j]
         target[i] += 1.0
-    factorise(work)
-    solve_factorised(work, ones)
+    _factorise(work)
+    _solve_factorised(work, ones)
 
 
 @compiled()
-def step_of_patients(
+def _step_of_patients(
     gram: Floats,
     pull: Floats,
     balance: float,
@@ -189,10 +191,10 @@ def step_of_patients(
     right = move
     right[:] = 0.0
     for j in range(n):
-        add_scaled(right, pull[j], gram[j])
+        _add_scaled(right, pull[j], gram[j])
     for i in range(n):
         right[i] *= root[i]
-    solve_factorised(work, right)
+    _solve_factorised(work, right)
     level, total = balance, 0.0
     for i in range(n):
         level += root[i] * right[i] - pull[i]
@@ -204,28 +206,30 @@ def step_of_patients(
 
 
 @compiled()
-def follow_tangent(gram: Floats, dual: Floats, margins: Floats, growth: float, room: Room) -> None:
+def _follow_tangent(
+    gram: Floats, dual: Floats, margins: Floats, growth: float, room: _Room
+) -> None:
     """Go along the path's tangent to a C that is larger by a factor of ``exp(growth)``."""
     move, root, ones, pull = room.rows[2], room.rows[3], room.rows[6], room.rows[7]
     for i in range(len(dual)):
         pull[i] = -growth * dual[i]
-    shift = step_of_patients(gram, pull, 0.0, root, room.work, ones, move)
+    shift = _step_of_patients(gram, pull, 0.0, root, room.work, ones, move)
     for j in range(len(dual)):
-        add_scaled(margins, move[j], gram[j])
+        _add_scaled(margins, move[j], gram[j])
     for i in range(len(dual)):
         dual[i] += move[i]
         margins[i] += shift
 
 
 @compiled()
-def newton_of_patients(
+def _newton_of_patients(
     gram: Floats,
     answers: Floats,
     weights: Floats,
     dual: Floats,
     margins: Floats,
     growth: float,
-    room: Room,
+    room: _Room,
 ) -> bool:
     """Minimise from where ``dual`` and ``margins`` stand, in place; weights hold C already.
 
@@ -238,19 +242,19 @@ def newton_of_patients(
     turn, tried, ones, pull = room.rows[4], room.rows[5], room.rows[6], room.rows[7]
     work, penalty = room.work, np.zeros(3)
     if growth > 0:
-        follow_tangent(gram, dual, margins, growth, room)
-    penalty[0] = loss(margins, answers, weights)
-    for _ in range(STEPS):
-        curvatures(margins, answers, weights, slope, curve)
+        _follow_tangent(gram, dual, margins, growth, room)
+    penalty[0] = _loss(margins, answers, weights)
+    for _ in range(_STEPS):
+        _curvatures(margins, answers, weights, slope, curve)
         balance = 0.0
         for i in range(n):
             pull[i] = slope[i] + dual[i]
             balance += dual[i]
-        factorise_patients(gram, curve, root, work, ones)
-        shift = step_of_patients(gram, pull, balance, root, work, ones, move)
+        _factorise_patients(gram, curve, root, work, ones)
+        shift = _step_of_patients(gram, pull, balance, root, work, ones, move)
         turn[:] = 0.0
         for j in range(n):
-            add_scaled(turn, move[j], gram[j])
+            _add_scaled(turn, move[j], gram[j])
         penalty[1:], largest, reach = 0.0, 0.0, 1.0
         for i in range(n):
             penalty[1] += dual[i] * turn[i]
@@ -258,17 +262,17 @@ def newton_of_patients(
             turn[i] += shift
             largest = max(largest, abs(turn[i]))
             reach = max(reach, abs(margins[i]))
-        share = search_line(margins, turn, penalty, answers, weights, tried)
+        share = _search_line(margins, turn, penalty, answers, weights, tried)
         for i in range(n):
             dual[i] += share * move[i]
             margins[i] = tried[i]
-        if share == 1.0 and largest <= SMALL_STEP * reach:
+        if share == 1.0 and largest <= _SMALL_STEP * reach:
             return True
     return False
 
 
 @compiled()
-def step_of_features(
+def _step_of_features(
     train: Floats, slope: Floats, curve: Floats, solution: Floats, work: Floats, move: Floats
 ) -> None:
     """Write Newton's move of the coefficients and, last, of the intercept."""
@@ -283,17 +287,17 @@ def step_of_features(
                 work[j, k] += factor * row[k]
             work[j, p] += factor
         work[p, p] += curve[i]
-        add_scaled(move[:p], -slope[i], row)
+        _add_scaled(move[:p], -slope[i], row)
         move[p] -= slope[i]
     for j in range(p):
         work[j, j] += 1.0
         move[j] -= solution[j]
-    factorise(work)
-    solve_factorised(work, move)
+    _factorise(work)
+    _solve_factorised(work, move)
 
 
 @compiled()
-def newton_of_features(
+def _newton_of_features(
     train: Floats, answers: Floats, weights: Floats, solution: Floats, margins: Floats
 ) -> bool:
     """Minimise over coefficients and, last, the intercept, in place; weights hold C already."""
@@ -301,10 +305,10 @@ def newton_of_features(
     slope, curve = np.empty(n), np.empty(n)
     work, move = np.empty((p + 1, p + 1)), np.empty(p + 1)
     turn, tried, penalty = np.empty(n), np.empty(n), np.zeros(3)
-    penalty[0] = loss(margins, answers, weights)
-    for _ in range(STEPS):
-        curvatures(margins, answers, weights, slope, curve)
-        step_of_features(train, slope, curve, solution, work, move)
+    penalty[0] = _loss(margins, answers, weights)
+    for _ in range(_STEPS):
+        _curvatures(margins, answers, weights, slope, curve)
+        _step_of_features(train, slope, curve, solution, work, move)
         penalty[1:], largest, reach = 0.0, 0.0, 1.0
         for j in range(p):
             penalty[1] += solution[j] * move[j]
@@ -315,12 +319,12 @@ def newton_of_features(
                 turn[i] += train[i, j] * move[j]
             largest = max(largest, abs(turn[i]))
             reach = max(reach, abs(margins[i]))
-        share = search_line(margins, turn, penalty, answers, weights, tried)
+        share = _search_line(margins, turn, penalty, answers, weights, tried)
         for j in range(p + 1):
             solution[j] += share * move[j]
         for i in range(n):
             margins[i] = tried[i]
-        if share == 1.0 and largest <= SMALL_STEP * reach:
+        if share == 1.0 and largest <= _SMALL_STEP * reach:
             return True
     return False
 
@@ -353,9 +357,9 @@ def ridge_logistic_fit(
     if events == 0 or events == n:
         return solutions, converged
     few = n <= p
-    gram = gram_of(train) if few else np.empty((0, 0))
+    gram = _gram_of(train) if few else np.empty((0, 0))
     dual, margins, scaled, before = np.zeros(n), np.zeros(n), np.empty(n), 0.0
-    room = Room(np.empty((n, n)), np.empty((8, n)))
+    room = _Room(np.empty((n, n)), np.empty((8, n)))
     solution = np.zeros(p + 1)
     for place in np.argsort(penalties, kind="mergesort"):
         c = penalties[place]
@@ -363,16 +367,16 @@ def ridge_logistic_fit(
             scaled[i] = c * weights[i]
         if few:
             growth = np.log(c / before) if before > 0 else 0.0
-            done = newton_of_patients(gram, answers, scaled, dual, margins, growth, room)
+            done = _newton_of_patients(gram, answers, scaled, dual, margins, growth, room)
             before = c
             solution[:] = 0.0
             for i in range(n):
-                add_scaled(solution[:p], dual[i], train[i])
+                _add_scaled(solution[:p], dual[i], train[i])
             solution[p] = margins[0]
             for j in range(n):
                 solution[p] -= gram[0, j] * dual[j]
         else:
-            done = newton_of_features(train, answers, scaled, solution, margins)
+            done = _newton_of_features(train, answers, scaled, solution, margins)
         solutions[place] = solution
         converged[place] = 1.0 if done else 0.0
     return solutions, converged

@@ -61,8 +61,8 @@ from __future__ import annotations
 
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import FLOATS, MATRIX, PATH, compiled
 from heldout.kernels.svc_dual import (
     Machine,
@@ -78,13 +78,9 @@ from heldout.kernels.svc_dual import (
     two_classes,
 )
 
-__all__ = ["linear_svc_fit", "linear_svc_path", "rbf_svc_fit", "rbf_svc_path"]
-
-Floats = NDArray[np.float64]
-
 
 @compiled()
-def fit_and_predict(machine: Machine, across: Floats, margins: Floats) -> float:
+def _fit_and_predict(machine: Machine, across: Floats, margins: Floats) -> float:
     """Solve a problem and fill in the margins of left-out patients; return whether it converged.
 
     `across` (n_test, n_train) is the kernel, `margins` (n_test,).
@@ -230,7 +226,7 @@ def linear_svc_path(
         penalty = candidates[row, 0]
         if 0.0 < penalty < np.inf:
             set_limits(machine, weights, penalty, before)
-            converged[row] = fit_and_predict(machine, across, margins[row])
+            converged[row] = _fit_and_predict(machine, across, margins[row])
             before = penalty
     return margins, converged
 
@@ -287,5 +283,5 @@ def rbf_svc_path(
                 kernel_of = gamma
             machine.dual[:] = 0.0
             set_limits(machine, weights, penalty, 0.0)
-            converged[row] = fit_and_predict(machine, across, margins[row])
+            converged[row] = _fit_and_predict(machine, across, margins[row])
     return margins, converged

@@ -11,42 +11,26 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.kernels.compiled import compiled
 
-__all__ = [
-    "Machine",
-    "find_intercept",
-    "gaussian",
-    "gaussian_gram",
-    "inner_products",
-    "minimise",
-    "new_machine",
-    "round_to_single",
-    "set_limits",
-    "solve",
-    "squared_distances",
-    "two_classes",
-]
-
-Floats = NDArray[np.float64]
-
 # The violation at which pairs give way to Newton's steps; slacks are -1 and 1 at first.
-COARSE = 0.3
+_COARSE = 0.3
 # The violation at which a fit has converged.
-TIGHT = 1e-11
+_TIGHT = 1e-11
 # What rounding leaves of a violation, relative to the sum of |d_i| and the largest K_ii.
-ROUNDING = 1e-15
+_ROUNDING = 1e-15
 # The least curvature of a pair, as libsvm's TAU.
-LEAST_CURVATURE = 1e-12
+_LEAST_CURVATURE = 1e-12
 # A curvature that is 0 but for rounding, relative to the largest K_ii.
-FLAT = 1e-13
+_FLAT = 1e-13
 # What single precision changes of a slack, relative to the same as ROUNDING.
-ON_MARGIN = 3e-8
+_ON_MARGIN = 3e-8
 # A variable this close to its limit, relative to their distance, is at the limit: otherwise the
 # rounding of sum(d) = 0 could leave one variable free that is not, and decide the intercept.
-AT_LIMIT = 1e-13
-MOST_TURNS = 1000
-LATER_PAIRS = 4
+_AT_LIMIT = 1e-13
+_MOST_TURNS = 1000
+_LATER_PAIRS = 4
 
 
 class Machine(NamedTuple):
@@ -150,11 +134,11 @@ def round_to_single(exact: Floats, gram: Floats) -> None:
 
 
 @compiled()
-def move(machine: Machine, i: int, length: float) -> None:
+def _move(machine: Machine, i: int, length: float) -> None:
     """Move one variable, onto its limit where it comes that close."""
     low, high = machine.low[i], machine.high[i]
     value = machine.dual[i] + length
-    close = AT_LIMIT * (high - low)
+    close = _AT_LIMIT * (high - low)
     if value > high - close:
         value = high
     elif value < low + close:
@@ -173,7 +157,7 @@ def balance(machine: Machine) -> None:
         if room > most:
             most, place = room, i
     if place >= 0:
-        move(machine, place, -total)
+        _move(machine, place, -total)
 
 
 @compiled()
@@ -193,18 +177,18 @@ def set_limits(machine: Machine, weights: Floats, penalty: float, before: float)
         machine.low[i] = 0.0 if machine.signs[i] > 0.0 else -limit
         machine.high[i] = limit if machine.signs[i] > 0.0 else 0.0
         machine.dual[i] *= ratio
-        move(machine, i, 0.0)
+        _move(machine, i, 0.0)
     balance(machine)
 
 
 @compiled()
-def tolerance_at(size: float) -> float:
+def _tolerance_at(size: float) -> float:
     """Return the violation that is not distinguishable from 0, for slacks of that size."""
-    return max(TIGHT, ROUNDING * size)
+    return max(_TIGHT, _ROUNDING * size)
 
 
 @compiled()
-def find_slack(machine: Machine) -> float:
+def _find_slack(machine: Machine) -> float:
     """Compute the slack afresh; return the size of what it is the sum of."""
     gram, dual, slack = machine.gram, machine.dual, machine.slack
     size, largest = 0.0, 0.0
@@ -220,14 +204,14 @@ def find_slack(machine: Machine) -> float:
 
 
 @compiled()
-def pair_curvature(gram: Floats, up: int, down: int) -> float:
+def _pair_curvature(gram: Floats, up: int, down: int) -> float:
     """Return the curvature of the objective where one variable rises as another falls."""
     curvature = gram[up, up] + gram[down, down] - 2.0 * gram[up, down]
-    return curvature if curvature > 0.0 else LEAST_CURVATURE
+    return curvature if curvature > 0.0 else _LEAST_CURVATURE
 
 
 @compiled()
-def choose_pair(machine: Machine) -> tuple[int, int, float]:
+def _choose_pair(machine: Machine) -> tuple[int, int, float]:
     """Return the variable to raise, the one to lower, and the violation.
 
     The first has the largest slack of those that may rise; the second promises the largest fall
@@ -245,7 +229,7 @@ def choose_pair(machine: Machine) -> tuple[int, int, float]:
     for i in range(slack.shape[0]):
         if dual[i] > machine.low[i] and slack[i] < highest:
             lowest = min(lowest, slack[i])
-            fall = (highest - slack[i]) * (highest - slack[i]) / pair_curvature(gram, up, i)
+            fall = (highest - slack[i]) * (highest - slack[i]) / _pair_curvature(gram, up, i)
             if fall > most:
                 most = fall
                 down = i
@@ -253,24 +237,24 @@ def choose_pair(machine: Machine) -> tuple[int, int, float]:
 
 
 @compiled()
-def descend(machine: Machine, enough: float, most: int) -> float:
+def _descend(machine: Machine, enough: float, most: int) -> float:
     """Move pairs of variables until the violation is `enough`, at most so many; return it."""
     gram, slack, dual = machine.gram, machine.slack, machine.dual
     for _ in range(most):
-        up, down, violation = choose_pair(machine)
+        up, down, violation = _choose_pair(machine)
         if down < 0 or violation <= enough:
             return violation
-        length = (slack[up] - slack[down]) / pair_curvature(gram, up, down)
+        length = (slack[up] - slack[down]) / _pair_curvature(gram, up, down)
         length = min(length, machine.high[up] - dual[up], dual[down] - machine.low[down])
-        move(machine, up, length)
-        move(machine, down, -length)
+        _move(machine, up, length)
+        _move(machine, down, -length)
         for i in range(slack.shape[0]):
             slack[i] -= length * (gram[up, i] - gram[down, i])
-    return choose_pair(machine)[2]
+    return _choose_pair(machine)[2]
 
 
 @compiled()
-def substitute(square: Floats, step: Floats, n: int, column: int) -> None:
+def _substitute(square: Floats, step: Floats, n: int, column: int) -> None:
     """Solve the first n eliminated equations backwards, with a column as their right side."""
     for k in range(n - 1, -1, -1):
         value = square[k, column]
@@ -280,7 +264,7 @@ def substitute(square: Floats, step: Floats, n: int, column: int) -> None:
 
 
 @compiled()
-def find_flat_direction(square: Floats, step: Floats, k: int, last: int) -> float:
+def _find_flat_direction(square: Floats, step: Floats, k: int, last: int) -> float:
     """Fill in the way down along which variable k, with those before it, meets no curvature.
 
     Returns
@@ -292,7 +276,7 @@ def find_flat_direction(square: Floats, step: Floats, k: int, last: int) -> floa
     sign = 1.0 if slope > 0.0 else -1.0
     for a in range(k):
         square[a, last] = -sign * square[a, k]
-    substitute(square, step, k, last)
+    _substitute(square, step, k, last)
     step[k] = sign
     step[k + 1 : last] = 0.0
     step[last] = -np.sum(step[: k + 1])
@@ -301,7 +285,7 @@ def find_flat_direction(square: Floats, step: Floats, k: int, last: int) -> floa
 
 
 @compiled()
-def fill_square(machine: Machine, n_free: int) -> float:
+def _fill_square(machine: Machine, n_free: int) -> float:
     """Fill in the problem of Newton's step of the free variables; return what counts as flat.
 
     The last free variable balances the others, so that the sum stays: the others' curvature is
@@ -319,11 +303,11 @@ def fill_square(machine: Machine, n_free: int) -> float:
             j = free[b]
             square[a, b] = (gram[i, j] - gram[r, j]) + (gram[r, r] - gram[i, r])
         square[a, last] = slack[i] - slack[r]
-    return FLAT * largest
+    return _FLAT * largest
 
 
 @compiled()
-def eliminate_one(square: Floats, k: int, last: int) -> None:
+def _eliminate_one(square: Floats, k: int, last: int) -> None:
     """Eliminate variable k from the equations after it."""
     for a in range(k + 1, last):
         factor = square[k, a] / square[k, k]
@@ -332,7 +316,7 @@ def eliminate_one(square: Floats, k: int, last: int) -> None:
 
 
 @compiled()
-def eliminate(square: Floats, last: int, flat: float, tolerance: float) -> int:
+def _eliminate(square: Floats, last: int, flat: float, tolerance: float) -> int:
     """Eliminate until there is a way down without curvature; return its place, or `last`.
 
     That is a variable of negative curvature, or of none but with a slope. One of neither is left
@@ -343,22 +327,22 @@ def eliminate(square: Floats, last: int, flat: float, tolerance: float) -> int:
             if square[k, k] < -flat or abs(square[k, last]) > tolerance:
                 return k
             square[k, k] = np.inf
-        eliminate_one(square, k, last)
+        _eliminate_one(square, k, last)
     return last
 
 
 @compiled()
-def is_convex(square: Floats, last: int, flat: float) -> bool:
+def _is_convex(square: Floats, last: int, flat: float) -> bool:
     """Return whether all curvature is positive; eliminates until it is not."""
     for k in range(last):
         if square[k, k] <= flat:
             return False
-        eliminate_one(square, k, last)
+        _eliminate_one(square, k, last)
     return True
 
 
 @compiled()
-def find_step(machine: Machine, n_free: int, tolerance: float) -> float:
+def _find_step(machine: Machine, n_free: int, tolerance: float) -> float:
     """Fill in Newton's step of the free variables, or a direction without curvature.
 
     Returns
@@ -368,17 +352,17 @@ def find_step(machine: Machine, n_free: int, tolerance: float) -> float:
     """
     square, step = machine.square, machine.step
     last = n_free - 1
-    flat = fill_square(machine, n_free)
-    place = eliminate(square, last, flat, tolerance)
+    flat = _fill_square(machine, n_free)
+    place = _eliminate(square, last, flat, tolerance)
     if place < last:
-        return find_flat_direction(square, step, place, last)
-    substitute(square, step, last, last)
+        return _find_flat_direction(square, step, place, last)
+    _substitute(square, step, last, last)
     step[last] = -np.sum(step[:last])
     return 1.0
 
 
 @compiled()
-def refine(machine: Machine, size: float) -> tuple[bool, float]:
+def _refine(machine: Machine, size: float) -> tuple[bool, float]:
     """Take Newton's step of the free variables, to the first limit that one of them meets.
 
     Returns
@@ -396,7 +380,7 @@ def refine(machine: Machine, size: float) -> tuple[bool, float]:
             n_free += 1
     if n_free < 2:
         return True, size
-    longest = find_step(machine, n_free, tolerance_at(size))
+    longest = _find_step(machine, n_free, _tolerance_at(size))
     length, first = longest, -1
     for a in range(n_free):
         i = free[a]
@@ -406,33 +390,33 @@ def refine(machine: Machine, size: float) -> tuple[bool, float]:
             if room < length:
                 length, first = room, a
     for a in range(n_free):
-        move(machine, free[a], length * step[a])
+        _move(machine, free[a], length * step[a])
     if first >= 0:
         i = free[first]
         dual[i] = machine.high[i] if step[first] > 0.0 else machine.low[i]
     balance(machine)
-    return first < 0 and longest == 1.0, find_slack(machine)
+    return first < 0 and longest == 1.0, _find_slack(machine)
 
 
 @compiled()
-def minimise(machine: Machine) -> tuple[bool, float]:
+def _minimise(machine: Machine) -> tuple[bool, float]:
     """Minimise from where the dual variables stand; return whether it converged, and the size."""
     n = machine.dual.shape[0]
-    size = find_slack(machine)
-    violation = descend(machine, max(COARSE, tolerance_at(size)), 2 * n)
-    for _ in range(MOST_TURNS):
-        if violation <= tolerance_at(size):
+    size = _find_slack(machine)
+    violation = _descend(machine, max(_COARSE, _tolerance_at(size)), 2 * n)
+    for _ in range(_MOST_TURNS):
+        if violation <= _tolerance_at(size):
             # Once more, because pairs have only brought the slacks up to date.
-            size = find_slack(machine)
-            violation = choose_pair(machine)[2]
+            size = _find_slack(machine)
+            violation = _choose_pair(machine)[2]
         # A violation that is no number has not converged, nor will it.
-        if not violation > tolerance_at(size):
-            return violation <= tolerance_at(size), size
+        if not violation > _tolerance_at(size):
+            return violation <= _tolerance_at(size), size
         for _ in range(2 * n):
-            whole, size = refine(machine, size)
+            whole, size = _refine(machine, size)
             if whole:
                 break
-        violation = descend(machine, tolerance_at(size), LATER_PAIRS)
+        violation = _descend(machine, _tolerance_at(size), _LATER_PAIRS)
     return False, size
 
 
@@ -455,7 +439,7 @@ def find_intercept(machine: Machine) -> float:
 
 
 @compiled()
-def is_repeated(exact: Floats, i: int, chosen: NDArray[np.int64], n_chosen: int) -> bool:
+def _is_repeated(exact: Floats, i: int, chosen: NDArray[np.int64], n_chosen: int) -> bool:
     """Return whether a patient has the same features as one of those chosen."""
     for a in range(n_chosen):
         j = chosen[a]
@@ -465,28 +449,28 @@ def is_repeated(exact: Floats, i: int, chosen: NDArray[np.int64], n_chosen: int)
 
 
 @compiled()
-def is_determined(machine: Machine, size: float) -> bool:
+def _is_determined(machine: Machine, size: float) -> bool:
     """Return whether single precision leaves only one solution.
 
     It does where all patients on the margin, free or not, have positive curvature together. Of
     patients with the same features one counts; the others' kernel is the same in any precision.
     """
     at = find_intercept(machine)
-    width = tolerance_at(size) + ON_MARGIN * size
+    width = _tolerance_at(size) + _ON_MARGIN * size
     free, count = machine.free, 0
     for i in range(machine.slack.shape[0]):
         on_margin = abs(machine.slack[i] - at) <= width
-        if on_margin and not is_repeated(machine.exact, i, free, count):
+        if on_margin and not _is_repeated(machine.exact, i, free, count):
             free[count] = i
             count += 1
     if count < 2:
         return True
-    flat = fill_square(machine, count)
-    return is_convex(machine.square, count - 1, flat)
+    flat = _fill_square(machine, count)
+    return _is_convex(machine.square, count - 1, flat)
 
 
 @compiled()
-def in_double_precision(machine: Machine) -> Machine:
+def _in_double_precision(machine: Machine) -> Machine:
     """Return the problem with the exact kernel; the solution is shared."""
     return Machine(
         machine.exact,
@@ -505,7 +489,7 @@ def in_double_precision(machine: Machine) -> Machine:
 @compiled()
 def solve(machine: Machine) -> bool:
     """Solve the dual problem from where it stands; return whether it converged."""
-    converged, size = minimise(machine)
-    if not (converged and is_determined(machine, size)):
-        converged, _ = minimise(in_double_precision(machine))
+    converged, size = _minimise(machine)
+    if not (converged and _is_determined(machine, size)):
+        converged, _ = _minimise(_in_double_precision(machine))
     return converged

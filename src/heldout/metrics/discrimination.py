@@ -10,9 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["fold_paired_auc", "fold_paired_concordance", "hanley_mcneil_variance", "pair_wins"]
-
-Floats = NDArray[np.float64]
+from heldout.arrays import Floats
 
 
 def pair_wins(
@@ -89,7 +87,7 @@ def fold_paired_auc(
     pair_weights = np.ones_like(wins)
     if weights is not None:
         pair_weights = np.outer(weights[events], weights[~events])
-    return mean_rate(wins, meetings, pair_weights)
+    return _mean_rate(wins, meetings, pair_weights)
 
 
 def fold_paired_concordance(
@@ -136,10 +134,10 @@ def fold_paired_concordance(
         wins += met * (0.5 + 0.5 * np.sign(predicted[:, None] - predicted[None, :]))
         meetings += met
     share = np.ones(len(observed)) if weights is None else weights
-    return mean_rate(wins, meetings, np.outer(share, share))
+    return _mean_rate(wins, meetings, np.outer(share, share))
 
 
-def mean_rate(wins: Floats, meetings: Floats, pair_weights: Floats) -> float:
+def _mean_rate(wins: Floats, meetings: Floats, pair_weights: Floats) -> float:
     """Return the mean over pairs that ever met of how often the first one won."""
     met = meetings > 0
     if not met.any():

@@ -11,17 +11,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "calibration_slope",
-    "mean_absolute_error",
-    "r_squared_out_of_fold",
-    "r_squared_variance",
-    "spearman",
-]
+from heldout.arrays import Floats
 
-Floats = NDArray[np.float64]
-Folds = NDArray[np.integer]
-FEWEST_TO_CALIBRATE = 100
+_Folds = NDArray[np.integer]
+_FEWEST_TO_CALIBRATE = 100
 
 
 def r_squared_out_of_fold(
@@ -57,7 +50,7 @@ def r_squared_out_of_fold(
     >>> round(r_squared_out_of_fold(np.array([[12.0, 19.0]]), observed, mean), 3)
     0.9
     """
-    error, reference = squared_errors(prediction, observed, training_mean)
+    error, reference = _squared_errors(prediction, observed, training_mean)
     return float(1 - np.average(error, weights=weights) / np.average(reference, weights=weights))
 
 
@@ -87,7 +80,7 @@ def r_squared_variance(
     ----------
     Cochran (1977), Sampling Techniques, 3rd ed., section 2.11 (the ratio estimator).
     """
-    error, reference = squared_errors(prediction, observed, training_mean)
+    error, reference = _squared_errors(prediction, observed, training_mean)
     share = np.ones(len(observed)) if weights is None else weights
     removed = r_squared_out_of_fold(prediction, observed, training_mean, weights)
     residual = share * (reference - error - removed * reference)
@@ -95,7 +88,7 @@ def r_squared_variance(
     return float(n / (n - 1) * (residual @ residual) / (share @ reference) ** 2)
 
 
-def squared_errors(
+def _squared_errors(
     prediction: Floats, observed: Floats, training_mean: Floats
 ) -> tuple[Floats, Floats]:
     """Return each patient's squared error and that of the training mean, over the repeats."""
@@ -131,7 +124,7 @@ def mean_absolute_error(
 
 
 def spearman(
-    prediction: Floats, folds: Folds, observed: Floats, weights: Floats | None = None
+    prediction: Floats, folds: _Folds, observed: Floats, weights: Floats | None = None
 ) -> float:
     """Return Spearman's rank correlation among patients tested by the same fitted model.
 
@@ -162,12 +155,12 @@ def spearman(
     """
     from scipy.stats import rankdata
 
-    product, predicted, seen = sums_within_folds(prediction, folds, observed, weights, rankdata)
+    product, predicted, seen = _sums_within_folds(prediction, folds, observed, weights, rankdata)
     return float(product / (predicted * seen) ** 0.5) if predicted * seen > 0 else 0.0
 
 
 def calibration_slope(
-    prediction: Floats, folds: Folds, observed: Floats, weights: Floats | None = None
+    prediction: Floats, folds: _Folds, observed: Floats, weights: Floats | None = None
 ) -> float | None:
     """Return the slope of the observed number on its prediction, where it can be known.
 
@@ -193,18 +186,18 @@ def calibration_slope(
     Archer et al. (2021), Stat Med 40:133-146, doi:10.1002/sim.8766: a precise slope needs some
     hundreds of patients; the bound of 100 is this package's own and a lenient one.
     """
-    if len(observed) < FEWEST_TO_CALIBRATE:
+    if len(observed) < _FEWEST_TO_CALIBRATE:
         return None
-    product, predicted, seen = sums_within_folds(
+    product, predicted, seen = _sums_within_folds(
         prediction, folds, observed, weights, lambda values: values
     )
     # Equal predictions differ by rounding; that is no spread to fit a slope to.
     return product / predicted if predicted > 1e-12 * seen else None
 
 
-def sums_within_folds(
+def _sums_within_folds(
     prediction: Floats,
-    folds: Folds,
+    folds: _Folds,
     observed: Floats,
     weights: Floats | None,
     scale: Callable[[Floats], Floats],

@@ -9,9 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["brier_score", "brier_skill"]
-
-Floats = NDArray[np.float64]
+from heldout.arrays import Floats
 
 
 def brier_score(

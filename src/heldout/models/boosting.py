@@ -11,20 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.models.definition import Candidate, Learnt, Real, Space, Whole
 
-__all__ = [
-    "BOOSTING",
-    "BOOSTING_OF_NUMBERS",
-    "boosted_margins",
-    "boosted_numbers",
-    "xgboost",
-    "xgboost_of_numbers",
-]
-
-Floats = NDArray[np.float64]
 BOOSTING: Space = {
     "n_estimators": Whole(low=10, high=100, log=True),
     "learning_rate": Real(low=0.02, high=0.3, log=True),
@@ -46,17 +36,17 @@ def xgboost(candidate: Candidate, seed: int) -> Any:
     """Return gradient-boosted trees by XGBoost, one thread: more cost time at these sizes."""
     from xgboost import XGBClassifier
 
-    return XGBClassifier(**boosting_settings(candidate, seed), n_jobs=1)
+    return XGBClassifier(**_boosting_settings(candidate, seed), n_jobs=1)
 
 
 def xgboost_of_numbers(candidate: Candidate, seed: int) -> Any:
     """Return gradient-boosted regression trees by XGBoost, one thread."""
     from xgboost import XGBRegressor
 
-    return XGBRegressor(**boosting_settings(candidate, seed), n_jobs=1)
+    return XGBRegressor(**_boosting_settings(candidate, seed), n_jobs=1)
 
 
-def boosting_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
+def _boosting_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
     """Return what both kinds of boosted trees are told."""
     return {
         "n_estimators": candidate["n_estimators"],
@@ -91,7 +81,7 @@ def boosted_margins(
     -------
     array of shape (n_candidates, n_test)
     """
-    return margins_of("binary:logistic", candidates, seed, patients, test)
+    return _margins_of("binary:logistic", candidates, seed, patients, test)
 
 
 def boosted_numbers(
@@ -108,10 +98,10 @@ def boosted_numbers(
     -------
     array of shape (n_candidates, n_test)
     """
-    return margins_of("reg:squarederror", candidates, seed, patients, test)
+    return _margins_of("reg:squarederror", candidates, seed, patients, test)
 
 
-def margins_of(
+def _margins_of(
     objective: str,
     candidates: Sequence[Candidate],
     seed: int,
@@ -126,7 +116,7 @@ def margins_of(
     judge = DMatrix(test, nthread=1)
     margins = np.empty((len(candidates), len(test)))
     for number, candidate in enumerate(candidates):
-        settings = boosting_settings(candidate, seed) | {"objective": objective, "nthread": 1}
+        settings = _boosting_settings(candidate, seed) | {"objective": objective, "nthread": 1}
         rounds = settings.pop("n_estimators")
         booster = Booster(settings, [learn])
         for step in range(rounds):

@@ -19,21 +19,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from heldout.arrays import Floats
 from heldout.features import Piece
 
-__all__ = ["Composition", "LinearMap", "learn_map"]
-
-Floats = NDArray[np.float64]
-LEAST_UNIQUENESS = 0.005
+_LEAST_UNIQUENESS = 0.005
 # Loadings and spreads closer than this are equal but for rounding.
-EQUAL = 1e-9
+_EQUAL = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinearMap:
+class _LinearMap:
     """What a piece has learnt: ``(inputs - mean) / sd @ weights``.
 
     `mean` and `sd` have shape (n_inputs,), `weights` (n_inputs, n_outputs).
@@ -84,7 +81,7 @@ class Composition(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.hstack(blocks)
 
 
-def learn_map(piece: Piece, inputs: Floats) -> LinearMap:
+def learn_map(piece: Piece, inputs: Floats) -> _LinearMap:
     """Return what one composite learns from training patients.
 
     Parameters
@@ -100,36 +97,36 @@ def learn_map(piece: Piece, inputs: Floats) -> LinearMap:
         Of components and factors the largest loading is positive, the first of equal ones.
     """
     mean, spread = inputs.mean(axis=0), inputs.std(axis=0)
-    still = spread <= EQUAL * np.maximum(1.0, np.abs(mean))
+    still = spread <= _EQUAL * np.maximum(1.0, np.abs(mean))
     sd = np.where(still, 1.0, spread)
     standardised = np.where(still, 0.0, (inputs - mean) / sd)
     signs = np.array(piece.signs, dtype=np.float64)
     if piece.method == "mean":
         weights = (signs / len(signs))[:, np.newaxis]
     else:
-        learn = principal_axes if piece.method == "principal" else factor_weights
+        learn = _principal_axes if piece.method == "principal" else _factor_weights
         loadings, weights = learn(standardised * signs, piece.n)
-        weights = weights * orientation(loadings) * signs[:, np.newaxis]
-    return LinearMap(mean=mean, sd=sd, weights=np.where(still[:, np.newaxis], 0.0, weights))
+        weights = weights * _orientation(loadings) * signs[:, np.newaxis]
+    return _LinearMap(mean=mean, sd=sd, weights=np.where(still[:, np.newaxis], 0.0, weights))
 
 
-def orientation(loadings: Floats) -> Floats:
+def _orientation(loadings: Floats) -> Floats:
     """Return 1 or -1 a column, so that its largest loading becomes positive."""
     sizes = np.abs(loadings)
-    first = (sizes >= sizes.max(axis=0) - EQUAL).argmax(axis=0)
+    first = (sizes >= sizes.max(axis=0) - _EQUAL).argmax(axis=0)
     return np.where(loadings[first, np.arange(loadings.shape[1])] < 0, -1.0, 1.0)
 
 
-def principal_axes(standardised: Floats, n: int) -> tuple[Floats, Floats]:
+def _principal_axes(standardised: Floats, n: int) -> tuple[Floats, Floats]:
     """Return loadings and weights of the first components; 0 where there are fewer."""
     _, sizes, axes = np.linalg.svd(standardised, full_matrices=False)
-    found = sizes[:n] > EQUAL * max(1.0, float(sizes[0]))
+    found = sizes[:n] > _EQUAL * max(1.0, float(sizes[0]))
     weights = np.zeros((standardised.shape[1], n))
     weights[:, : len(found)] = np.where(found[:, np.newaxis], axes[: len(found)], 0.0).T
     return weights, weights
 
 
-def factor_weights(standardised: Floats, n: int) -> tuple[Floats, Floats]:
+def _factor_weights(standardised: Floats, n: int) -> tuple[Floats, Floats]:
     """Return loadings of maximum likelihood, unrotated, and weights of regression scores."""
     from sklearn.decomposition import FactorAnalysis
     from sklearn.exceptions import ConvergenceWarning
@@ -139,6 +136,6 @@ def factor_weights(standardised: Floats, n: int) -> tuple[Floats, Floats]:
         warnings.simplefilter("ignore", ConvergenceWarning)
         learnt = FactorAnalysis(n, tol=1e-6, max_iter=1000, svd_method="lapack").fit(standardised)
     loadings = learnt.components_.T
-    scaled = loadings / np.maximum(learnt.noise_variance_, LEAST_UNIQUENESS)[:, np.newaxis]
+    scaled = loadings / np.maximum(learnt.noise_variance_, _LEAST_UNIQUENESS)[:, np.newaxis]
     weights = np.linalg.solve(np.eye(n) + loadings.T @ scaled, scaled.T).T
     return loadings, weights

@@ -15,28 +15,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.errors import StudyError
 from heldout.features import Piece
 
-__all__ = [
-    "Candidate",
-    "Choice",
-    "Kernel",
-    "Kind",
-    "Model",
-    "Real",
-    "Whole",
-    "build_pipeline",
-    "build_preparation",
-    "fitting_weights",
-    "middle",
-    "models_for",
-    "predict_patients",
-]
-
-Floats = NDArray[np.float64]
 Candidate = Mapping[str, float | int | str]
 # What is predicted: yes or no, or a number.
 Kind = Literal["class", "number"]
@@ -123,7 +106,7 @@ class Kernel:
 
 # Features, answers and weights of patients to learn from.
 Learnt = tuple[Floats, Floats, Floats]
-Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
+_Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +159,7 @@ class Model:
     margin: Literal["log-odds", "probability", "points", "score"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
     kernel: Kernel | None = None
-    trainer: Trainer | None = None
+    trainer: _Trainer | None = None
     weighted: bool = True
 
     def serves(self, kind: Kind) -> bool:

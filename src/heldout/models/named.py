@@ -11,10 +11,8 @@ from heldout.models.definition import Model
 from heldout.models.own import read_entry
 from heldout.spec import Experiment, composed
 
-__all__ = ["check_models", "models_of"]
-
 # The name under which the procedure that chooses among the models stands beside them.
-TAKEN = "headline"
+_TAKEN = "headline"
 
 
 def check_models(experiment: Experiment) -> tuple[Model, ...]:
@@ -39,7 +37,7 @@ def check_models(experiment: Experiment) -> tuple[Model, ...]:
     faults: list[str] = []
     own: dict[str, Model] = {}
     for name, content in entries.items():
-        if name in MODELS or name == TAKEN:
+        if name in MODELS or name == _TAKEN:
             faults.append(
                 f"{experiment.where('own_models', name)}: found '{name}', a name of heldout's own; "
                 f"required: another one. Rename the entry, and its file, to my_{name}."
@@ -62,11 +60,13 @@ def check_models(experiment: Experiment) -> tuple[Model, ...]:
             )
     raise_faults(SpecError, faults)
     models = tuple((MODELS | own)[name] for name in experiment.models)
-    raise_faults(SpecError, [*choice_faults(experiment, models), *prune_faults(experiment, models)])
+    raise_faults(
+        SpecError, [*_choice_faults(experiment, models), *_prune_faults(experiment, models)]
+    )
     return models
 
 
-def choice_faults(experiment: Experiment, models: Sequence[Model]) -> list[str]:
+def _choice_faults(experiment: Experiment, models: Sequence[Model]) -> list[str]:
     """Return a fault if no model is left to choose among."""
     if not all(model.reference for model in models):
         return []
@@ -77,7 +77,7 @@ def choice_faults(experiment: Experiment, models: Sequence[Model]) -> list[str]:
     ]
 
 
-def prune_faults(experiment: Experiment, models: Sequence[Model]) -> list[str]:
+def _prune_faults(experiment: Experiment, models: Sequence[Model]) -> list[str]:
     """Return a fault if candidates shall be given up that a kernel judges all at once."""
     compiled = [model.name for model in models if model.kernel is not None and model.space]
     if not experiment.tuning.prune or not compiled:

@@ -22,34 +22,31 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.errors import did_you_mean
 from heldout.models.definition import Candidate, Choice, Kind, Model, Real, Space, Whole, middle
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec, RegressorSpec, SpaceSpec
 
-__all__ = ["Entry", "own_code", "read_entry"]
-
-Floats = NDArray[np.float64]
 # Path within an entry, and found, required, what to do.
-Fault = tuple[tuple[str, ...], str]
-Margin = Literal["log-odds", "probability", "points", "score"]
-Explainer = Literal["linear", "tree", "none"]
+_Fault = tuple[tuple[str, ...], str]
+_Margin = Literal["log-odds", "probability", "points", "score"]
+_Explainer = Literal["linear", "tree", "none"]
 Result = TypeVar("Result")
-NEEDED = ("fit", "predict", "get_params")
+_NEEDED = ("fit", "predict", "get_params")
 # Given by the study to every estimator that takes them.
-GIVEN = {"random_state": "the study's seed", "n_jobs": "1"}
-MADE_UP = (80, 10)
+_GIVEN = {"random_state": "the study's seed", "n_jobs": "1"}
+_MADE_UP = (80, 10)
 # The trees whose margin SHAP explains: votes and means, or sums of steps from a constant.
-TREES = {
+_TREES = {
     "sklearn.ensemble": ("RandomForest", "ExtraTrees", "GradientBoosting"),
     "sklearn.tree": ("DecisionTree", "ExtraTree"),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class _Entry:
     """What an entry has come to.
 
     Attributes
@@ -61,11 +58,11 @@ class Entry:
     """
 
     model: Model | None = None
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[_Fault, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Factory:
+class _Factory:
     """Makes a user's estimator of a candidate and a seed, in any process that can import it."""
 
     path: str
@@ -79,23 +76,23 @@ class Factory:
 
     def __call__(self, candidate: Candidate, seed: int) -> Any:
         """Return the unfitted estimator."""
-        kind = imported(self.path)
+        kind = _imported(self.path)
         given = {"random_state": seed} | ({"n_jobs": 1} if self.told_threads else {})
-        takes = parameters_of(kind)
+        takes = _parameters_of(kind)
         told = {name: value for name, value in given.items() if name in takes}
         return kind(**told, **dict(self.settings), **candidate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rehearsal:
+class _Rehearsal:
     """What was seen of an estimator on made-up patients."""
 
-    margin: Margin
-    explainer: Explainer
+    margin: _Margin
+    explainer: _Explainer
     weighted: bool
 
 
-class Unfit(Exception):
+class _Unfit(Exception):
     """An estimator cannot be used; the message says why."""
 
 
@@ -115,12 +112,12 @@ def own_code(models: Sequence[Model]) -> tuple[str, ...]:
     """
     every = chain.from_iterable((one, one.regressor) for one in models)
     makers = [one.estimator for one in every if one is not None]
-    return tuple(code_of(one.path) for one in makers if isinstance(one, Factory))
+    return tuple(_code_of(one.path) for one in makers if isinstance(one, _Factory))
 
 
-def code_of(path: str) -> str:
+def _code_of(path: str) -> str:
     """Return path, version and digest of one own estimator's code."""
-    kind = imported(path)
+    kind = _imported(path)
     names = metadata.packages_distributions().get(kind.__module__.partition(".")[0], [])
     try:
         source = Path(inspect.getfile(kind)).read_bytes()
@@ -131,7 +128,7 @@ def code_of(path: str) -> str:
     return " ".join([path, *versions, hashlib.sha256(source).hexdigest()])
 
 
-def read_entry(name: str, entry: Mapping[str, Any]) -> Entry:
+def read_entry(name: str, entry: Mapping[str, Any]) -> _Entry:
     """Return the model of an entry, or what is wrong with it.
 
     Parameters
@@ -146,56 +143,56 @@ def read_entry(name: str, entry: Mapping[str, Any]) -> Entry:
     Entry
         The same for the same entry, and not looked at twice.
     """
-    return entry_of(name, json.dumps(entry))
+    return _entry_of(name, json.dumps(entry))
 
 
 @lru_cache(maxsize=64)
-def entry_of(name: str, text: str) -> Entry:
+def _entry_of(name: str, text: str) -> _Entry:
     """Return the model of an entry that is written as JSON."""
     spec, wrong = validated(ModelSpec, json.loads(text), {})
     if spec is None:
-        return Entry(faults=tuple(((), fault) for fault in wrong))
+        return _Entry(faults=tuple(((), fault) for fault in wrong))
     label = spec.label or name.replace("_", " ")
     common: dict[str, Any] = {
         "name": name,
         "label": label[:1].upper() + label[1:],
         "preparation": spec.preparation,
     }
-    first = part_of(spec, common, None if spec.regressor is None else "class", ())
+    first = _part_of(spec, common, None if spec.regressor is None else "class", ())
     if spec.regressor is None:
         return first
-    second = part_of(spec.regressor, common, "number", ("regressor",))
+    second = _part_of(spec.regressor, common, "number", ("regressor",))
     if first.model is None or second.model is None:
-        return Entry(faults=(*first.faults, *second.faults))
-    return Entry(model=replace(first.model, regressor=second.model))
+        return _Entry(faults=(*first.faults, *second.faults))
+    return _Entry(model=replace(first.model, regressor=second.model))
 
 
-def part_of(
+def _part_of(
     spec: RegressorSpec, common: Mapping[str, Any], wanted: Kind | None, at: tuple[str, ...]
-) -> Entry:
+) -> _Entry:
     """Return the model of one estimator, for one kind of outcome."""
     place = (*at, "estimator")
     try:
-        takes = parameters_of(imported(spec.estimator))
-    except Unfit as unfit:
-        return Entry(faults=((place, str(unfit)),))
-    faults = [*parameter_faults(spec, takes, at)]
+        takes = _parameters_of(_imported(spec.estimator))
+    except _Unfit as unfit:
+        return _Entry(faults=((place, str(unfit)),))
+    faults = [*_parameter_faults(spec, takes, at)]
     if faults:
-        return Entry(faults=tuple(faults))
-    make = Factory(path=spec.estimator, settings=tuple(spec.settings.items()))
-    space = {name: space_of(what) for name, what in spec.space.items()}
+        return _Entry(faults=tuple(faults))
+    make = _Factory(path=spec.estimator, settings=tuple(spec.settings.items()))
+    space = {name: _space_of(what) for name, what in spec.space.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            kind = kind_of(make, space, wanted)
-            make = replace(make, told_threads=not regrets_threads(make, space, kind))
-            fitted, faults = rehearsed(make, space, kind)
-            seen = None if faults else seen_of(make, fitted, kind)
-        except Unfit as unfit:
-            return Entry(faults=((place, str(unfit)),))
+            kind = _kind_of(make, space, wanted)
+            make = replace(make, told_threads=not _regrets_threads(make, space, kind))
+            fitted, faults = _rehearsed(make, space, kind)
+            seen = None if faults else _seen_of(make, fitted, kind)
+        except _Unfit as unfit:
+            return _Entry(faults=((place, str(unfit)),))
     if seen is None:
-        return Entry(faults=tuple(((*at, *path), text) for path, text in faults))
-    return Entry(
+        return _Entry(faults=tuple(((*at, *path), text) for path, text in faults))
+    return _Entry(
         model=Model(
             **common,
             estimator=make,
@@ -209,11 +206,11 @@ def part_of(
 
 
 @lru_cache(maxsize=64)
-def imported(path: str) -> Any:
+def _imported(path: str) -> Any:
     """Return the class of an import path; what cannot be one is refused."""
     module, _, name = path.rpartition(".")
     if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", path):
-        raise Unfit(
+        raise _Unfit(
             f"found '{path}'; required: module.Class, such as sklearn.neighbors."
             "KNeighborsClassifier. Write the whole path."
         )
@@ -221,29 +218,29 @@ def imported(path: str) -> Any:
         home = import_module(module)
     except Exception as error:
         # Whatever a module raises when it is imported, it cannot be used.
-        raise Unfit(
+        raise _Unfit(
             f"found '{path}', whose module cannot be imported ({type(error).__name__}); required: "
             "a class that is installed in this environment. Install it, or correct the path."
-            f"{nearest_module(module)}"
+            f"{_nearest_module(module)}"
         ) from None
     found = getattr(home, name, None)
     if not inspect.isclass(found):
         what = "is no class" if hasattr(home, name) else f"is not in {module}"
         classes = [one for one, value in vars(home).items() if inspect.isclass(value)]
-        raise Unfit(
+        raise _Unfit(
             f"found '{path}', which {what}; required: a class. Correct the path."
             f"{did_you_mean(name, classes)}"
         )
-    lacking = [one for one in NEEDED if not callable(getattr(found, one, None))]
+    lacking = [one for one in _NEEDED if not callable(getattr(found, one, None))]
     if lacking:
-        raise Unfit(
+        raise _Unfit(
             f"found '{path}', which has no {', '.join(lacking)}; required: a scikit-learn "
             "estimator, with fit, predict and get_params. Name another class."
         )
     return found
 
 
-def nearest_module(module: str) -> str:
+def _nearest_module(module: str) -> str:
     """Return a guess at the step of a module's path that leads nowhere, or nothing."""
     parts, folder = module.split("."), None
     for number in range(len(parts)):
@@ -258,17 +255,17 @@ def nearest_module(module: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def parameters_of(kind: Any) -> tuple[str, ...]:
+def _parameters_of(kind: Any) -> tuple[str, ...]:
     """Return the names of the parameters that a class of estimators takes."""
     named = inspect.signature(kind).parameters.values()
     names = [one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
     if any(one.kind is one.VAR_KEYWORD for one in named):
         # LightGBM and XGBoost take more than they spell out, and know what.
-        names += attempt(lambda: kind().get_params(deep=False), {})
+        names += _attempt(lambda: kind().get_params(deep=False), {})
     return tuple(dict.fromkeys(names))
 
 
-def attempt(make: Callable[[], Result], otherwise: Result) -> Result:
+def _attempt(make: Callable[[], Result], otherwise: Result) -> Result:
     """Return what a foreign class makes, or something else if it raises anything."""
     try:
         return make()
@@ -276,20 +273,20 @@ def attempt(make: Callable[[], Result], otherwise: Result) -> Result:
         return otherwise
 
 
-def parameter_faults(
+def _parameter_faults(
     spec: RegressorSpec, takes: Collection[str], at: tuple[str, ...]
-) -> Iterator[Fault]:
+) -> Iterator[_Fault]:
     """Yield what is wrong with the names under settings and space."""
     name = spec.estimator.rpartition(".")[2]
     named = chain(
         (("settings", one) for one in spec.settings), (("space", one) for one in spec.space)
     )
     for key, parameter in named:
-        if parameter in GIVEN and parameter in takes:
-            text = f"found '{parameter}', which is always {GIVEN[parameter]}. Remove it."
+        if parameter in _GIVEN and parameter in takes:
+            text = f"found '{parameter}', which is always {_GIVEN[parameter]}. Remove it."
             yield (*at, key, parameter), text
         elif parameter not in takes:
-            known = [one for one in takes if one not in GIVEN]
+            known = [one for one in takes if one not in _GIVEN]
             yield (
                 (*at, key, parameter),
                 f"found '{parameter}', which {name} does not have; it has: {', '.join(known)}."
@@ -297,7 +294,7 @@ def parameter_faults(
             )
 
 
-def space_of(spec: SpaceSpec) -> Real | Whole | Choice:
+def _space_of(spec: SpaceSpec) -> Real | Whole | Choice:
     """Return what may be tried of one hyper-parameter."""
     if spec.real is not None:
         return Real(low=spec.real[0], high=spec.real[1], log=spec.log)
@@ -307,55 +304,55 @@ def space_of(spec: SpaceSpec) -> Real | Whole | Choice:
     return Choice(options=spec.choice)
 
 
-def kind_of(make: Factory, space: Space, wanted: Kind | None) -> Kind:
+def _kind_of(make: _Factory, space: Space, wanted: Kind | None) -> Kind:
     """Return what an estimator predicts; one that is of no use here is refused."""
     from sklearn.base import is_classifier, is_regressor
 
-    estimator = made(make, {name: middle(what) for name, what in space.items()})
+    estimator = _made(make, {name: middle(what) for name, what in space.items()})
     says = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
     # Classes that are not scikit-learn's need not know what they are called there.
-    classifies = attempt(lambda: is_classifier(estimator), says)
-    regresses = attempt(lambda: is_regressor(estimator), not says)
+    classifies = _attempt(lambda: is_classifier(estimator), says)
+    regresses = _attempt(lambda: is_regressor(estimator), not says)
     name = make.name
     if not (classifies or regresses):
-        raise Unfit(
+        raise _Unfit(
             f"found {name}, which is neither a classifier nor a regressor; required: one of the "
             "two. Name another class."
         )
     kind: Kind = "class" if classifies else "number"
     if kind == "class" and not says:
-        raise Unfit(
+        raise _Unfit(
             f"found {name}, which has neither predict_proba nor decision_function; required: a "
             "classifier with one of the two. Name another class."
         )
     if wanted is not None and kind != wanted:
         found, required = ("regressor", "classifier")[:: 1 if wanted == "class" else -1]
-        raise Unfit(
+        raise _Unfit(
             f"found {name}, which is a {found}; required: a {required}, since estimator predicts "
             "events and regressor numbers. Exchange them, or name another class."
         )
     return kind
 
 
-def made(make: Factory, candidate: Candidate) -> Any:
+def _made(make: _Factory, candidate: Candidate) -> Any:
     """Return an unfitted estimator, or say why there is none."""
     try:
         return make(candidate, 0)
     except Exception as error:
-        raise Unfit(
+        raise _Unfit(
             f"found {make.name}, which cannot be made of its settings "
-            f"({type(error).__name__}: {one_line(error)}); required: settings and space that it "
+            f"({type(error).__name__}: {_one_line(error)}); required: settings and space that it "
             "takes. Add what it needs, or correct them."
         ) from None
 
 
-def one_line(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """Return an error's words on one line; of made-up patients they tell nothing of others."""
     text = " ".join(str(error).split())
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def regrets_threads(make: Factory, space: Space, kind: Kind) -> bool:
+def _regrets_threads(make: _Factory, space: Space, kind: Kind) -> bool:
     """Return whether an estimator warns when it is told its number of threads.
 
     Some of scikit-learn's have one only because they once had, and are about to lose it.
@@ -363,139 +360,139 @@ def regrets_threads(make: Factory, space: Space, kind: Kind) -> bool:
     centre = {name: middle(what) for name, what in space.items()}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FutureWarning)
-        fitted_to(make, centre, *made_up_patients(kind))
+        _fitted_to(make, centre, *_made_up_patients(kind))
     return any("'n_jobs'" in str(warning.message) for warning in caught)
 
 
-def rehearsed(make: Factory, space: Space, kind: Kind) -> tuple[list[Any], list[Fault]]:
+def _rehearsed(make: _Factory, space: Space, kind: Kind) -> tuple[list[Any], list[_Fault]]:
     """Return an estimator fitted to made-up patients in several ways, and what went wrong.
 
     The middle of the space is fitted, and every option of a choice. Of the ends only what the
     estimator says of the settings counts: whether there are patients enough depends on the study.
     """
-    features, answers = made_up_patients(kind)
+    features, answers = _made_up_patients(kind)
     centre = {name: middle(what) for name, what in space.items()}
-    fitted = [fitted_to(make, centre, features, answers)]
-    faults: list[Fault] = []
+    fitted = [_fitted_to(make, centre, features, answers)]
+    faults: list[_Fault] = []
     for name, what in space.items():
         choice = isinstance(what, Choice)
         for value in what.options[1:] if isinstance(what, Choice) else (what.low, what.high):
             try:
-                one = fitted_to(make, centre | {name: value}, features, answers, strict=choice)
-            except Unfit as unfit:
+                one = _fitted_to(make, centre | {name: value}, features, answers, strict=choice)
+            except _Unfit as unfit:
                 faults.append((("space", name), str(unfit)))
                 continue
             fitted += [one] if choice else []
     return fitted, faults
 
 
-def seen_of(make: Factory, fitted: Sequence[Any], kind: Kind) -> Rehearsal:
+def _seen_of(make: _Factory, fitted: Sequence[Any], kind: Kind) -> _Rehearsal:
     """Return what is seen of estimators that were fitted to made-up patients."""
-    features, _ = made_up_patients(kind)
+    features, _ = _made_up_patients(kind)
     try:
-        margin = margin_of([margin_units(one, kind, features) for one in fitted])
-        explainers = {explainer_of(one, margin, features) for one in fitted}
-    except Unfit:
+        margin = _margin_of([_margin_units(one, kind, features) for one in fitted])
+        explainers = {_explainer_of(one, margin, features) for one in fitted}
+    except _Unfit:
         raise
     except Exception as error:
-        raise Unfit(
+        raise _Unfit(
             f"found {make.name}, which cannot predict made-up patients ({type(error).__name__}: "
-            f"{one_line(error)}); required: one that can. Name another class."
+            f"{_one_line(error)}); required: one that can. Name another class."
         ) from None
-    return Rehearsal(
+    return _Rehearsal(
         margin=margin,
         explainer=explainers.pop() if len(explainers) == 1 else "none",
-        weighted=takes_weights(fitted[0]),
+        weighted=_takes_weights(fitted[0]),
     )
 
 
-def made_up_patients(kind: Kind) -> tuple[Floats, Any]:
+def _made_up_patients(kind: Kind) -> tuple[Floats, Any]:
     """Return features and answers of patients who do not exist."""
     rng = np.random.default_rng(0)
-    features = rng.normal(size=MADE_UP)
+    features = rng.normal(size=_MADE_UP)
     numbers = features[:, 0] - features[:, 1] + rng.normal(size=len(features))
     return features, (numbers > 0).astype(np.int64) if kind == "class" else 20 + 5 * numbers
 
 
-def fitted_to(
-    make: Factory, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
+def _fitted_to(
+    make: _Factory, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
 ) -> Any:
     """Return an estimator fitted to made-up patients, or say with which settings it is not."""
-    estimator = made(make, candidate)
-    told = {"sample_weight": np.ones(len(answers))} if takes_weights(estimator) else {}
+    estimator = _made(make, candidate)
+    told = {"sample_weight": np.ones(len(answers))} if _takes_weights(estimator) else {}
     try:
         return estimator.fit(features, answers, **told)
     except Exception as error:
         if not strict and type(error).__name__ != "InvalidParameterError":
             return None
         tried = ", ".join(f"{name} {value}" for name, value in candidate.items())
-        raise Unfit(
-            f"found {make.name}, which cannot be fitted to {MADE_UP[0]} made-up patients"
-            f"{f' with {tried}' if tried else ''} ({type(error).__name__}: {one_line(error)}); "
+        raise _Unfit(
+            f"found {make.name}, which cannot be fitted to {_MADE_UP[0]} made-up patients"
+            f"{f' with {tried}' if tried else ''} ({type(error).__name__}: {_one_line(error)}); "
             "required: settings and space that it takes. Correct them."
         ) from None
 
 
-def takes_weights(estimator: Any) -> bool:
+def _takes_weights(estimator: Any) -> bool:
     """Return whether an estimator can be told patient weights."""
     return "sample_weight" in inspect.signature(estimator.fit).parameters
 
 
-def margin_units(estimator: Any, kind: Kind, features: Floats) -> set[Margin]:
+def _margin_units(estimator: Any, kind: Kind, features: Floats) -> set[_Margin]:
     """Return in which units a fitted estimator can tell its margin.
 
     A score whose logistic function is the probability is a log-odds.
     """
     n = len(features)
     if kind == "number":
-        check_shape(estimator.predict(features), (n,), "predict")
+        _check_shape(estimator.predict(features), (n,), "predict")
         return {"points"}
-    units: set[Margin] = set()
+    units: set[_Margin] = set()
     if hasattr(estimator, "decision_function"):
         units.add("score")
-        score = check_shape(estimator.decision_function(features), (n,), "decision_function")
+        score = _check_shape(estimator.decision_function(features), (n,), "decision_function")
     if hasattr(estimator, "predict_proba"):
         units.add("probability")
-        told = check_shape(estimator.predict_proba(features), (n, 2), "predict_proba")[:, 1]
+        told = _check_shape(estimator.predict_proba(features), (n, 2), "predict_proba")[:, 1]
         if "score" in units and np.allclose(told, 1 / (1 + np.exp(-score)), rtol=0, atol=1e-9):
             units.add("log-odds")
     return units
 
 
-def check_shape(found: Any, shape: tuple[int, ...], method: str) -> Floats:
+def _check_shape(found: Any, shape: tuple[int, ...], method: str) -> Floats:
     """Return what a method gave if it is finite numbers for every patient."""
     array = np.asarray(found, dtype=np.float64)
     if array.shape != shape or not np.isfinite(array).all():
-        raise Unfit(
+        raise _Unfit(
             f"found a class whose {method} gives an array of shape {array.shape} for {shape[0]} "
             f"patients; required: finite numbers of shape {shape}. Name another class."
         )
     return array
 
 
-def margin_of(units: Sequence[set[Margin]]) -> Margin:
+def _margin_of(units: Sequence[set[_Margin]]) -> _Margin:
     """Return the unit that all candidates can tell their margins in."""
     common = set.intersection(*units)
-    preferred: tuple[Margin, ...] = ("points", "log-odds", "probability", "score")
+    preferred: tuple[_Margin, ...] = ("points", "log-odds", "probability", "score")
     for unit in preferred:
         if unit in common:
             return unit
-    raise Unfit(
+    raise _Unfit(
         "found a space of which some options have predict_proba only and others "
         "decision_function only; required: one of the two for all. Shorten the choice."
     )
 
 
-def explainer_of(estimator: Any, margin: Margin, features: Floats) -> Explainer:
+def _explainer_of(estimator: Any, margin: _Margin, features: Floats) -> _Explainer:
     """Return by which explainer a fitted estimator's margins are explained to the last digit."""
-    coefficients = attempt(lambda: np.asarray(estimator.coef_, dtype=np.float64), np.empty(0))
-    if margin != "probability" and coefficients.shape in ((MADE_UP[1],), (1, MADE_UP[1])):
+    coefficients = _attempt(lambda: np.asarray(estimator.coef_, dtype=np.float64), np.empty(0))
+    if margin != "probability" and coefficients.shape in ((_MADE_UP[1],), (1, _MADE_UP[1])):
         tell = estimator.predict if margin == "points" else estimator.decision_function
         constant = np.asarray(estimator.intercept_, dtype=np.float64).reshape(-1)
         line = features @ coefficients.reshape(-1) + (constant[0] if len(constant) else 0.0)
         return "linear" if np.allclose(line, tell(features)) else "none"
     name, home = type(estimator).__name__, type(estimator).__module__
-    names = [names for package, names in TREES.items() if home.startswith(package)]
+    names = [names for package, names in _TREES.items() if home.startswith(package)]
     if not any(name in (f"{one}Classifier", f"{one}Regressor") for one in chain(*names)):
         return "none"
     if not name.startswith("GradientBoosting"):

@@ -14,8 +14,6 @@ from heldout.outcomes.outcome import Outcome
 from heldout.outcomes.words import outcome_label
 from heldout.spec import Experiment, InstrumentKey, OutcomeSpec
 
-__all__ = ["derive_outcomes"]
-
 
 def derive_outcomes(
     experiment: Experiment, cohort: Cohort, keys: Mapping[str, InstrumentKey]
@@ -48,13 +46,13 @@ def derive_outcomes(
         faults += outcome_faults(experiment, cohort, keys, number)
     raise_faults(OutcomeError, faults)
     return tuple(
-        derive_outcome(experiment, cohort, keys, spec=spec, follow_up=follow_up)
+        _derive_outcome(experiment, cohort, keys, spec=spec, follow_up=follow_up)
         for spec in experiment.outcomes
         for follow_up in spec.at
     )
 
 
-def derive_outcome(
+def _derive_outcome(
     experiment: Experiment,
     cohort: Cohort,
     keys: Mapping[str, InstrumentKey],
@@ -67,7 +65,7 @@ def derive_outcome(
     assert scale is not None
     baseline, n_patients = cohort.spec.baseline, len(cohort.patients)
     known = cohort.has(spec.column, baseline)
-    visits = visits_up_to(experiment, cohort, spec, follow_up)
+    visits = _visits_up_to(experiment, cohort, spec, follow_up)
     return Outcome(
         name=spec.name,
         follow_up=follow_up,
@@ -84,7 +82,7 @@ def derive_outcome(
     )
 
 
-def visits_up_to(
+def _visits_up_to(
     experiment: Experiment, cohort: Cohort, spec: OutcomeSpec, follow_up: str
 ) -> tuple[str, ...]:
     """Return the visits an outcome looks at or may carry forward, in order of time.

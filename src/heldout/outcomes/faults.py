@@ -11,11 +11,9 @@ from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.outcomes.rules import reliable_points
 from heldout.spec import EarlierRule, Experiment, InstrumentKey, OutcomeSpec, RuleSpec
 
-__all__ = ["outcome_faults"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class _Asked:
     """One outcome of an experiment, with the score that decides it."""
 
     experiment: Experiment
@@ -62,18 +60,18 @@ def outcome_faults(
     scale = scale_of(cohort.spec, keys, spec.column)
     if scale is None:
         where = experiment.where("outcomes", number, "column")
-        return [no_score(where, cohort, keys, spec.column)]
-    asked = Asked(experiment=experiment, cohort=cohort, number=number, spec=spec, scale=scale)
+        return [_no_score(where, cohort, keys, spec.column)]
+    asked = _Asked(experiment=experiment, cohort=cohort, number=number, spec=spec, scale=scale)
     return [
-        *(fault for follow_up in spec.at if (fault := follow_up_fault(asked, follow_up))),
-        *earlier_visit_faults(asked),
-        *baseline_faults(asked),
-        *direction_faults(asked),
-        *range_faults(asked),
+        *(fault for follow_up in spec.at if (fault := _follow_up_fault(asked, follow_up))),
+        *_earlier_visit_faults(asked),
+        *_baseline_faults(asked),
+        *_direction_faults(asked),
+        *_range_faults(asked),
     ]
 
 
-def no_score(where: str, cohort: Cohort, keys: Mapping[str, InstrumentKey], name: str) -> str:
+def _no_score(where: str, cohort: Cohort, keys: Mapping[str, InstrumentKey], name: str) -> str:
     """Return the fault of a name that is no score."""
     column, _, part = name.partition(".")
     declared = cohort.spec.columns.get(column)
@@ -87,7 +85,7 @@ def no_score(where: str, cohort: Cohort, keys: Mapping[str, InstrumentKey], name
     return f"{where}: '{column}' has no total. Name one of its scores: {', '.join(known)}."
 
 
-def follow_up_fault(asked: Asked, follow_up: str) -> str:
+def _follow_up_fault(asked: _Asked, follow_up: str) -> str:
     """Return what is wrong with one follow-up, or nothing."""
     where, visits = asked.where("at"), asked.cohort.spec.visits
     baseline, landmark = asked.cohort.spec.baseline, asked.experiment.landmark
@@ -104,10 +102,10 @@ def follow_up_fault(asked: Asked, follow_up: str) -> str:
             "which the prediction is made; it would be known already. Choose a later follow-up, "
             "or an earlier 'known_at'."
         )
-    return unmeasured(asked, where, follow_up)
+    return _unmeasured(asked, where, follow_up)
 
 
-def unmeasured(asked: Asked, where: str, visit: str) -> str:
+def _unmeasured(asked: _Asked, where: str, visit: str) -> str:
     """Return the fault of a visit without the score, or nothing."""
     cohort, column = asked.cohort, asked.spec.column
     if cohort.has(column, visit):
@@ -119,25 +117,25 @@ def unmeasured(asked: Asked, where: str, visit: str) -> str:
     )
 
 
-def earlier_visit_faults(asked: Asked) -> Iterator[str]:
+def _earlier_visit_faults(asked: _Asked) -> Iterator[str]:
     """Yield what is wrong with the visits of ``throughout`` and ``after``."""
     rule, landmark = asked.spec.rule, asked.experiment.landmark
     baseline = asked.cohort.spec.baseline
     begin = max(landmark, baseline, key=asked.day)
     if rule.after is not None:
         where = asked.where("rule", "after", "visit")
-        fault = between_fault(asked, where, rule.after.visit, baseline)
+        fault = _between_fault(asked, where, rule.after.visit, baseline)
         if fault:
             yield fault
         elif asked.day(rule.after.visit) > asked.day(begin):
             begin = rule.after.visit
     for number, visit in enumerate(rule.throughout):
         where = asked.where("rule", "throughout", number)
-        if fault := between_fault(asked, where, visit, begin):
+        if fault := _between_fault(asked, where, visit, begin):
             yield fault
 
 
-def between_fault(asked: Asked, where: str, visit: str, begin: str) -> str:
+def _between_fault(asked: _Asked, where: str, visit: str, begin: str) -> str:
     """Return the fault of a visit that is not between another and the follow-ups, or nothing."""
     visits = asked.cohort.spec.visits
     if visit not in visits:
@@ -154,10 +152,10 @@ def between_fault(asked: Asked, where: str, visit: str, begin: str) -> str:
             f"{asked.placed(early[0])}. Name an earlier visit, or give that follow-up an outcome "
             "of its own."
         )
-    return unmeasured(asked, where, visit)
+    return _unmeasured(asked, where, visit)
 
 
-def baseline_faults(asked: Asked) -> Iterator[str]:
+def _baseline_faults(asked: _Asked) -> Iterator[str]:
     """Yield the fault of a rule that needs a baseline which was not measured."""
     rule, column, baseline = asked.spec.rule, asked.spec.column, asked.cohort.spec.baseline
     if asked.cohort.has(column, baseline):
@@ -176,7 +174,7 @@ def baseline_faults(asked: Asked) -> Iterator[str]:
         )
 
 
-def direction_faults(asked: Asked) -> Iterator[str]:
+def _direction_faults(asked: _Asked) -> Iterator[str]:
     """Yield what does not fit the direction of the score."""
     rule, column, higher_is = asked.spec.rule, asked.spec.column, asked.scale.higher_is
     reductions = [rule.reduction, rule.after.reduction if rule.after is not None else None]
@@ -212,34 +210,34 @@ def direction_faults(asked: Asked) -> Iterator[str]:
         )
 
 
-def range_faults(asked: Asked) -> Iterator[str]:
+def _range_faults(asked: _Asked) -> Iterator[str]:
     """Yield the faults of rules that all patients must answer alike, as the scale's range says."""
     if asked.scale.bounds is None:
         return
     rule, (low, high) = asked.spec.rule, asked.scale.bounds
-    yield from bound_faults(asked, rule, ("rule",))
+    yield from _bound_faults(asked, rule, ("rule",))
     if rule.after is not None:
-        yield from bound_faults(asked, rule.after, ("rule", "after"))
+        yield from _bound_faults(asked, rule.after, ("rule", "after"))
     change = rule.reliable_change
     if change is None:
         return
     if reliable_points(change) >= high - low:
         yield (
             f"{asked.where('rule', 'reliable_change')}: reliable change is more than "
-            f"{reliable_points(change):.1f} points here, and {span(asked)}, so nobody can have "
+            f"{reliable_points(change):.1f} points here, and {_span(asked)}, so nobody can have "
             "it. Check 'sd' and 'reliability'."
         )
     for name, end in (("and_at_most", high), ("and_at_least", low)):
         cut = getattr(change, name)
         if cut is not None and (not low <= cut <= high or cut == end):
             yield (
-                f"{asked.where('rule', 'reliable_change', name)}: found {cut:g}, and {span(asked)},"
-                " so nobody can cross it. Choose a cut-off inside."
+                f"{asked.where('rule', 'reliable_change', name)}: found {cut:g}, and {_span(asked)}"
+                ", so nobody can cross it. Choose a cut-off inside."
             )
 
 
-def bound_faults(
-    asked: Asked, rule: RuleSpec | EarlierRule, path: tuple[str, ...]
+def _bound_faults(
+    asked: _Asked, rule: RuleSpec | EarlierRule, path: tuple[str, ...]
 ) -> Iterator[str]:
     """Yield the faults of a reduction or a bound that all patients must answer alike."""
     assert asked.scale.bounds is not None
@@ -248,18 +246,18 @@ def bound_faults(
         cut = getattr(rule, name)
         if cut is not None and (not low <= cut <= high or cut == end):
             yield (
-                f"{asked.where(*path, name)}: found {cut:g}, and {span(asked)}, so all patients "
+                f"{asked.where(*path, name)}: found {cut:g}, and {_span(asked)}, so all patients "
                 "would answer alike. Choose a cut-off inside."
             )
     if rule.reduction is not None and high - low < rule.reduction * high:
         yield (
-            f"{asked.where(*path, 'reduction')}: found {rule.reduction:g}, and {span(asked)}, so "
+            f"{asked.where(*path, 'reduction')}: found {rule.reduction:g}, and {_span(asked)}, so "
             f"nobody can fall by more than {max(0.0, 1 - low / high):.2g} of a score. Choose a "
             "smaller share, or at_most."
         )
 
 
-def span(asked: Asked) -> str:
+def _span(asked: _Asked) -> str:
     """Return the range of the score in words."""
     assert asked.scale.bounds is not None
     low, high = asked.scale.bounds

@@ -8,11 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.outcomes.rules import Floats, apply_rule, at_risk, baseline_serves, failure
+from heldout.arrays import Floats
+from heldout.outcomes.rules import apply_rule, at_risk, baseline_serves, failure
 from heldout.outcomes.words import event_words
 from heldout.spec import RuleSpec
-
-__all__ = ["Outcome", "Tally", "missing_visit_counts", "unobserved_counts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,10 +161,10 @@ def missing_visit_counts(outcome: Outcome) -> dict[str, Tally]:
     rules = ["observed", "non_responder", "last_observation"]
     if failure(outcome.rule, outcome.higher_is) is None:
         rules.remove("non_responder")
-    return {rule: tally(outcome, outcome.values_under(rule)) for rule in rules}
+    return {rule: _tally(outcome, outcome.values_under(rule)) for rule in rules}
 
 
-def tally(outcome: Outcome, values: Floats) -> Tally:
+def _tally(outcome: Outcome, values: Floats) -> Tally:
     """Return values counted, as befits the outcome's kind."""
     known = values[~np.isnan(values)]
     n = len(known)

@@ -12,14 +12,11 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.spec import EarlierRule, ReliableSpec, RuleSpec
 
-__all__ = ["Floats", "apply_rule", "at_risk", "baseline_serves", "failure", "reliable_points"]
-
-Floats = NDArray[np.float64]
-
 # 20 - 10 must count as half whatever the binary fractions say.
-HAIR = 1e-9
+_HAIR = 1e-9
 
 
 def apply_rule(
@@ -81,14 +78,14 @@ def apply_rule(
     """
     seen = scores
     if missing_visit == "last_observation":
-        seen = carried_forward(scores, earliest_to_carry(rule, visits))
+        seen = _carried_forward(scores, _earliest_to_carry(rule, visits))
     if rule is None:
         answers = seen[:, -1].copy()
     elif rule.value is not None:
-        answers = number_of(rule.value, baseline, seen[:, -1])
+        answers = _number_of(rule.value, baseline, seen[:, -1])
     else:
         columns = [*(list(visits).index(visit) for visit in rule.throughout), -1]
-        met = np.array([met_at(rule, baseline, seen[:, column], higher_is) for column in columns])
+        met = np.array([_met_at(rule, baseline, seen[:, column], higher_is) for column in columns])
         filling = failure(rule, higher_is)
         if missing_visit == "non_responder" and filling is not None:
             # Each missed visit by itself: a worsening that was not there at another is none.
@@ -122,23 +119,25 @@ def at_risk(
     """
     if rule is None or rule.after is None:
         return np.ones(len(baseline))
-    return bounded(rule.after, baseline, scores[:, list(visits).index(rule.after.visit)])
+    return _bounded(rule.after, baseline, scores[:, list(visits).index(rule.after.visit)])
 
 
-def met_at(rule: RuleSpec, baseline: Floats, score: Floats, higher_is: str | None = None) -> Floats:
+def _met_at(
+    rule: RuleSpec, baseline: Floats, score: Floats, higher_is: str | None = None
+) -> Floats:
     """Return 1, 0 or NaN for a rule on one visit's scores."""
     if rule.reliable_change is not None:
-        return changed_reliably(rule.reliable_change, baseline, score, higher_is)
-    answers = bounded(rule, baseline, score)
+        return _changed_reliably(rule.reliable_change, baseline, score, higher_is)
+    answers = _bounded(rule, baseline, score)
     if rule.and_less_than is not None:
-        answers[(answers == 1) & fell_by(rule.and_less_than, baseline, score)] = 0
+        answers[(answers == 1) & _fell_by(rule.and_less_than, baseline, score)] = 0
     return answers
 
 
-def bounded(rule: RuleSpec | EarlierRule, baseline: Floats, score: Floats) -> Floats:
+def _bounded(rule: RuleSpec | EarlierRule, baseline: Floats, score: Floats) -> Floats:
     """Return 1, 0 or NaN for a reduction or a bound on one visit's scores."""
     if rule.reduction is not None:
-        met = fell_by(rule.reduction, baseline, score)
+        met = _fell_by(rule.reduction, baseline, score)
     elif rule.at_most is not None:
         met = score <= rule.at_most
     else:
@@ -147,17 +146,17 @@ def bounded(rule: RuleSpec | EarlierRule, baseline: Floats, score: Floats) -> Fl
     return np.where(~np.isnan(score) & baseline_serves(rule, baseline), met, np.nan)
 
 
-def fell_by(share: float, baseline: Floats, score: Floats) -> NDArray[np.bool_]:
+def _fell_by(share: float, baseline: Floats, score: Floats) -> NDArray[np.bool_]:
     """Return where a score is lower than at baseline by at least a share of it."""
-    return baseline - score >= share * baseline - HAIR
+    return baseline - score >= share * baseline - _HAIR
 
 
-def changed_reliably(
+def _changed_reliably(
     rule: ReliableSpec, baseline: Floats, score: Floats, higher_is: str | None
 ) -> Floats:
     """Return where patients improved beyond measurement error, and crossed the bound if any."""
     fall = baseline - score
-    met = (-fall if higher_is == "better" else fall) > reliable_points(rule) + HAIR
+    met = (-fall if higher_is == "better" else fall) > reliable_points(rule) + _HAIR
     if rule.and_at_most is not None:
         met &= (baseline > rule.and_at_most) & (score <= rule.and_at_most)
     if rule.and_at_least is not None:
@@ -192,7 +191,7 @@ def reliable_points(rule: ReliableSpec) -> float:
     return 1.96 * rule.sd * sqrt(2) * sqrt(1 - rule.reliability)
 
 
-def number_of(value: str, baseline: Floats, score: Floats) -> Floats:
+def _number_of(value: str, baseline: Floats, score: Floats) -> Floats:
     """Return the score, its change from baseline, or that in percent of the baseline."""
     if value == "score":
         return score.copy()
@@ -249,7 +248,7 @@ def failure(rule: RuleSpec | None, higher_is: str | None) -> float | None:
     return float((rule.at_most is None) == (higher_is == "worse"))
 
 
-def earliest_to_carry(rule: RuleSpec | None, visits: Sequence[str]) -> int:
+def _earliest_to_carry(rule: RuleSpec | None, visits: Sequence[str]) -> int:
     """Return the first visit whose score may stand for a later one.
 
     The score that met the earlier rule may not: of a relapse after it, it says nothing.
@@ -259,7 +258,7 @@ def earliest_to_carry(rule: RuleSpec | None, visits: Sequence[str]) -> int:
     return list(visits).index(rule.after.visit) + 1
 
 
-def carried_forward(scores: Floats, first: int) -> Floats:
+def _carried_forward(scores: Floats, first: int) -> Floats:
     """Return scores with missing ones replaced by the last one since a visit."""
     filled = scores.copy()
     for column in range(first + 1, scores.shape[1]):

@@ -7,20 +7,18 @@ from collections.abc import Mapping
 from heldout.outcomes.rules import reliable_points
 from heldout.spec import EarlierRule, OutcomeSpec, ReliableSpec, RuleSpec, VisitSpec
 
-__all__ = ["event_words", "outcome_label"]
-
 # What patients with an event are called, where the field has a word for an outcome's name.
-EVENT_WORDS = {
+_EVENT_WORDS = {
     "response": ("responders", "non-responders"),
     "remission": ("remitters", "non-remitters"),
     "relapse": ("relapses", "patients without relapse"),
 }
-MISSED = {
+_MISSED = {
     "observed": "",
     "non_responder": "; a missed visit counts as a failure",
     "last_observation": "; the last score counts for a missed visit",
 }
-NUMBERS = {
+_NUMBERS = {
     "score": "{scale}",
     "change": "{scale}, change from baseline",
     "percent_change": "{scale}, change from baseline in %",
@@ -48,7 +46,7 @@ def event_words(name: str, rule: RuleSpec | None) -> tuple[str, str]:
     ('responders', 'non-responders')
     """
     said = set(name.lower().split("_"))
-    found = [words for word, words in EVENT_WORDS.items() if word in said]
+    found = [words for word, words in _EVENT_WORDS.items() if word in said]
     if len(found) != 1 or said & {"no", "non", "not"}:
         return ("events", "non-events")
     event, other = found[0]
@@ -81,39 +79,39 @@ def outcome_label(
         Such as ``Sustained response (MADRS fell by 50 % or more at month 3 and at month 6)``.
     """
     rule = spec.rule
-    words = rule_words(rule, scale)
+    words = _rule_words(rule, scale)
     if rule.throughout:
-        seen = [visit_words(visits, visit) for visit in (*rule.throughout, follow_up)]
+        seen = [_visit_words(visits, visit) for visit in (*rule.throughout, follow_up)]
         words += f" at {', at '.join(seen[:-1])} and at {seen[-1]}"
     if rule.after is not None:
-        earlier = bound_words(rule.after, scale)
-        words += f", after {earlier} at {visit_words(visits, rule.after.visit)}"
+        earlier = _bound_words(rule.after, scale)
+        words += f", after {earlier} at {_visit_words(visits, rule.after.visit)}"
     name = spec.label or spec.name.replace("_", " ").capitalize()
-    return f"{name} ({words}{MISSED[spec.missing_visit]})"
+    return f"{name} ({words}{_MISSED[spec.missing_visit]})"
 
 
-def rule_words(rule: RuleSpec, scale: str) -> str:
+def _rule_words(rule: RuleSpec, scale: str) -> str:
     """Return a rule in words, without the visits it looks at."""
     if rule.value is not None:
-        return NUMBERS[rule.value].format(scale=scale)
+        return _NUMBERS[rule.value].format(scale=scale)
     if rule.reliable_change is not None:
-        return reliable_words(rule.reliable_change, scale)
-    words = bound_words(rule, scale)
+        return _reliable_words(rule.reliable_change, scale)
+    words = _bound_words(rule, scale)
     if rule.and_less_than is not None:
-        words += f" but by less than {percent(rule.and_less_than)}"
+        words += f" but by less than {_percent(rule.and_less_than)}"
     return words
 
 
-def bound_words(rule: RuleSpec | EarlierRule, scale: str) -> str:
+def _bound_words(rule: RuleSpec | EarlierRule, scale: str) -> str:
     """Return a reduction or a bound in words."""
     if rule.reduction is not None:
-        return f"{scale} fell by {percent(rule.reduction)} or more"
+        return f"{scale} fell by {_percent(rule.reduction)} or more"
     if rule.at_most is not None:
         return f"{scale} of {rule.at_most:g} or less"
     return f"{scale} of {rule.at_least:g} or more"
 
 
-def reliable_words(rule: ReliableSpec, scale: str) -> str:
+def _reliable_words(rule: ReliableSpec, scale: str) -> str:
     """Return reliable change in words, with the points it takes."""
     words = f"{scale} improved by more than {reliable_points(rule):.1f} points"
     if rule.and_at_most is not None:
@@ -123,12 +121,12 @@ def reliable_words(rule: ReliableSpec, scale: str) -> str:
     return words
 
 
-def percent(share: float) -> str:
+def _percent(share: float) -> str:
     """Return a share in percent, with as many digits as it needs."""
     return f"{100 * share:.4g} %"
 
 
-def visit_words(visits: Mapping[str, VisitSpec], name: str) -> str:
+def _visit_words(visits: Mapping[str, VisitSpec], name: str) -> str:
     """Return a visit's label as it stands within a sentence."""
     label = visits[name].label or name
     return label[:1].lower() + label[1:] if label[1:2].islower() else label

@@ -29,10 +29,8 @@ from heldout.report.results import (
 from heldout.report.tables import ABSENT, Section, row, table
 from heldout.report.wording import counted
 
-__all__ = ["build_contents"]
-
-SIMULATED = "The data are simulated. Nothing on this page is about people."
-NAMES = " Who is meant stands in the run's record.json."
+_SIMULATED = "The data are simulated. Nothing on this page is about people."
+_NAMES = " Who is meant stands in the run's record.json."
 
 
 def build_contents(record: RunRecord) -> dict[str, Any]:
@@ -54,7 +52,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
     return {
         "title": str(record.experiment["question"]),
         "byline": [text for text in (cohort["title"], cohort.get("source")) if text],
-        "simulated": SIMULATED if cohort.get("simulated") else None,
+        "simulated": _SIMULATED if cohort.get("simulated") else None,
         "verdict": {
             "level": record.verdict.level,
             "first": record.verdict.sentences[0],
@@ -70,15 +68,15 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "reliability": build_reliability(record),
         "models": build_models(record, places),
         "explanations": build_explanations(record, places),
-        "findings": build_findings(record),
-        "features": build_features(record),
+        "findings": _build_findings(record),
+        "features": _build_features(record),
         "methods": build_methods(record),
         "reproduction": build_reproduction(record),
         "foot": f"heldout, run {record.run_id}. No patient's pseudonym is on this page.",
     }
 
 
-def build_findings(record: RunRecord) -> Section:
+def _build_findings(record: RunRecord) -> Section:
     """Return what the checks found, data before method, issues first; what passed stands apart."""
     words = {
         "issue": "issue",
@@ -95,7 +93,7 @@ def build_findings(record: RunRecord) -> Section:
             {
                 "code": one.code,
                 "title": one.title,
-                "text": one.text + (NAMES if one.who else ""),
+                "text": one.text + (_NAMES if one.who else ""),
                 "word": words[one.verdict],
             }
             for one in sorted(found, key=lambda one: order.index(one.verdict))
@@ -119,7 +117,7 @@ def build_findings(record: RunRecord) -> Section:
     }
 
 
-def build_features(record: RunRecord) -> Section:
+def _build_features(record: RunRecord) -> Section:
     """Return where every feature came from."""
     rows = [
         row(

@@ -23,26 +23,24 @@ from heldout.report.wording import (
     counted,
 )
 
-__all__ = ["build_explanations"]
-
-Section = dict[str, Any]
-MOST_FEATURES = 15
-WATERMARK = "no evidence that this model predicts"
-FOLDED = (
+_Section = dict[str, Any]
+_MOST_FEATURES = 15
+_WATERMARK = "no evidence that this model predicts"
+_FOLDED = (
     "{title}: the explanation of a model that does not beat chance explains chance. "
     "Open it only to see what chance looks like."
 )
-WITHHELD = "{title}: not shown, adjusted p = {p}"
-RULE = (
+_WITHHELD = "{title}: not shown, adjusted p = {p}"
+_RULE = (
     " Importances of a model that predicts nothing are not shown: unless its adjusted p, or where "
     f"the primary headline was found its own p, is {area(LEVEL)} or less, they are folded away and "
     "marked. "
     "Open them only to see what chance looks like."
 )
-HINT = "No permutation test was made: read it as a hint, not as a finding."
+_HINT = "No permutation test was made: read it as a hint, not as a finding."
 
 
-def build_explanations(record: RunRecord, places: Sequence[Place]) -> Section:
+def build_explanations(record: RunRecord, places: Sequence[Place]) -> _Section:
     """Return what the figures of contributions show.
 
     Parameters
@@ -59,23 +57,23 @@ def build_explanations(record: RunRecord, places: Sequence[Place]) -> Section:
         the model that the procedure chose most often.
     """
     items = [
-        explanation(record, place, model)
+        _explanation(record, place, model)
         for place in places
         if place.facts.status == "evaluated"
-        for model in [most_chosen(record, place)]
+        for model in [_most_chosen(record, place)]
     ]
     tested = any(cell.p is not None for cell in record.headline)
     return {
         "heading": "What the predictions were made of",
         "lead": (
             "SHAP values of patients held out, for the model that was chosen most often. They "
-            "say what a model used, not what causes the outcome." + (RULE if tested else "")
+            "say what a model used, not what causes the outcome." + (_RULE if tested else "")
         ),
         "items": items,
     }
 
 
-def most_chosen(record: RunRecord, place: Place) -> str:
+def _most_chosen(record: RunRecord, place: Place) -> str:
     """Return the model the procedure chose most often here; the first one if several."""
     rivals = [cell.model for cell in place.cells if not place.models[cell.model].reference]
     counts = {
@@ -85,7 +83,7 @@ def most_chosen(record: RunRecord, place: Place) -> str:
     return max(rivals, key=lambda model: counts[model])
 
 
-def predicts(record: RunRecord, place: Place, cell: Cell) -> bool:
+def _predicts(record: RunRecord, place: Place, cell: Cell) -> bool:
     """Return whether the test says that a model predicts; without one, whether a hint does.
 
     A hint is an interval above chance, unless the verdict denies it.
@@ -96,7 +94,7 @@ def predicts(record: RunRecord, place: Place, cell: Cell) -> bool:
     return record.verdict.level != "no_evidence" and cell.margin_low > 0
 
 
-def explanation(record: RunRecord, place: Place, model: str) -> Section:
+def _explanation(record: RunRecord, place: Place, model: str) -> _Section:
     """Return one model's explanation, folded and watermarked unless the model predicts."""
     cell = next(one for one in place.cells if one.model == model)
     shown_as = place.models[model].for_kind(cell.kind)
@@ -106,13 +104,13 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
     words = as_estimate(cell.estimate, cell.kind)
     low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
     interval = as_signed_interval(low, high) if number else as_interval(low, high)
-    open_, tested = predicts(record, place, cell), cell.p is not None
+    open_, tested = _predicts(record, place, cell), cell.p is not None
     p = f"; p = {as_p(cell.p)}, adjusted {as_p(cell.p_adjusted)}" if tested else ""
-    folded = WITHHELD if tested else FOLDED
+    folded = _WITHHELD if tested else _FOLDED
     rows = part_of(record.explanations, place, model)
-    features = feature_strips(record, rows)
-    shown = features[:MOST_FEATURES]
-    some = f" The {MOST_FEATURES} largest of {len(features)} features are shown."
+    features = _feature_strips(record, rows)
+    shown = features[:_MOST_FEATURES]
+    some = f" The {_MOST_FEATURES} largest of {len(features)} features are shown."
     return {
         "title": place.title,
         "figure": figure_name("shap", cell),
@@ -120,7 +118,7 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
         "unit": unit,
         "open": open_,
         "summary": None if open_ else folded.format(title=place.title, p=as_p(cell.p_adjusted)),
-        "watermark": None if open_ else WATERMARK,
+        "watermark": None if open_ else _WATERMARK,
         "axis": f"SHAP: contribution to the predicted {unit}{'' if number else ' of the event'}",
         "colours": ["lowest value", "highest value", "not observed"],
         "mean": "mean |SHAP|",
@@ -131,13 +129,13 @@ def explanation(record: RunRecord, place: Place, model: str) -> Section:
             f"A point is one of {counted(place.facts.n, 'patient')}, averaged over repeats; to "
             f"the right of 0 a feature raises the predicted {unit}. Features are sorted by mean "
             "|SHAP|."
-            + (some if len(features) > MOST_FEATURES else "")
-            + (f" {HINT}" if open_ and not tested else "")
+            + (some if len(features) > _MOST_FEATURES else "")
+            + (f" {_HINT}" if open_ and not tested else "")
         ),
     }
 
 
-def feature_strips(record: RunRecord, rows: pd.DataFrame) -> list[Section]:
+def _feature_strips(record: RunRecord, rows: pd.DataFrame) -> list[_Section]:
     """Return the points of each feature, the largest mean contribution first."""
     columns = {column.name: column for column in record.features}
     strips = []

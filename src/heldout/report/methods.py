@@ -10,24 +10,22 @@ from heldout.models import models_for, models_of
 from heldout.record import RunRecord
 from heldout.report.wording import as_duration, counted
 
-__all__ = ["build_methods", "build_reproduction"]
-
-Section = dict[str, Any]
-SAMPLERS = {
+_Section = dict[str, Any]
+_SAMPLERS = {
     "qmc": "a quasi-random (Sobol) sequence",
     "tpe": "a tree-structured Parzen estimator",
     "random": "random search",
 }
 
 
-CLASS_WORDS = (
+_CLASS_WORDS = (
     "Discrimination is the fold-paired AUC: a patient with the event and one without are compared "
     "only if the same fitted model predicted both. Its 95 % interval is a score interval with the "
     "Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
     f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge them. "
     "Probabilities are judged by the Brier score and by its skill against the training prevalence."
 )
-NUMBER_WORDS = (
+_NUMBER_WORDS = (
     "Numbers are judged by the variance explained out of fold (R²): one minus the squared error of "
     "the predictions over that of the training set's mean. The variance behind its 95 % interval "
     f"is multiplied by {VARIANCE_FACTOR:g} for the same reason. Errors are in the number's unit; "
@@ -35,7 +33,7 @@ NUMBER_WORDS = (
 )
 
 
-def build_methods(record: RunRecord) -> Section:
+def build_methods(record: RunRecord) -> _Section:
     """Return the methods in paragraphs.
 
     Parameters
@@ -51,29 +49,29 @@ def build_methods(record: RunRecord) -> Section:
     return {
         "heading": "Methods",
         "paragraphs": [
-            validation_words(record),
-            model_words(record),
-            estimate_words(record),
-            *permutation_words(record),
-            *arithmetic_words(record),
-            *references(record),
+            _validation_words(record),
+            _model_words(record),
+            _estimate_words(record),
+            *_permutation_words(record),
+            *_arithmetic_words(record),
+            *_references(record),
         ],
     }
 
 
-def kinds_of(record: RunRecord) -> set[str]:
+def _kinds_of(record: RunRecord) -> set[str]:
     """Return the kinds of what is predicted: ``class``, ``number`` or both."""
     return {outcome.kind for outcome in record.outcomes}
 
 
-def criterion_words(record: RunRecord) -> str:
+def _criterion_words(record: RunRecord) -> str:
     """Return by what models and candidates were chosen."""
     names = {"class": "the Brier score", "number": "the squared error of numbers"}
-    kinds = kinds_of(record)
+    kinds = _kinds_of(record)
     return " and ".join(words for kind, words in names.items() if kind in kinds)
 
 
-def validation_words(record: RunRecord) -> str:
+def _validation_words(record: RunRecord) -> str:
     """Return how patients were held out and models tuned."""
     validation, tuning = record.experiment["validation"], record.experiment["tuning"]
     sites = ", and balanced over sites" if record.sites else ""
@@ -83,14 +81,14 @@ def validation_words(record: RunRecord) -> str:
         "division of the patients, stratified by all outcomes at all follow-ups"
         f"{sites}, served every model. Inside each outer training set, every model with settings "
         f"was tuned over {counted(tuning['trials'], 'candidate')} drawn by "
-        f"{SAMPLERS[tuning['sampler']]}; the criterion was {criterion_words(record)} over the "
+        f"{_SAMPLERS[tuning['sampler']]}; the criterion was {_criterion_words(record)} over the "
         f"inner folds. The seed was {record.experiment['seed']}."
     )
 
 
-def model_words(record: RunRecord) -> str:
+def _model_words(record: RunRecord) -> str:
     """Return which models there were, and how one was chosen."""
-    kinds = sorted(kinds_of(record))
+    kinds = sorted(_kinds_of(record))
     known = models_of(record.experiment)
     named_here = [known[name] for name in record.experiment["models"]]
     models = [
@@ -98,39 +96,39 @@ def model_words(record: RunRecord) -> str:
         for kind in kinds
         for model in models_for(named_here, "number" if kind == "number" else "class")
     ]
-    rivals = named(model.label for model in models if not model.reference)
-    references = named(model.label for model in models if model.reference)
+    rivals = _named(model.label for model in models if not model.reference)
+    references = _named(model.label for model in models if model.reference)
     beside = f" References, never chosen, were {references}." if references else ""
     return (
         f"The models were {rivals}.{beside} Missing values were replaced by the median of the "
         "training patients, inside each fold; linear models saw features scaled there too. The "
         "headline is the procedure that, in each outer training set, chooses the model that is "
-        f"best by {criterion_words(record)} over the inner folds and predicts the patients held "
+        f"best by {_criterion_words(record)} over the inner folds and predicts the patients held "
         "out with it; the choice is therefore part of what was validated."
     )
 
 
-def named(labels: Iterable[str]) -> str:
+def _named(labels: Iterable[str]) -> str:
     """Return labels, each once, as they stand inside a sentence."""
     return ", ".join(dict.fromkeys(label[:1].lower() + label[1:] for label in labels))
 
 
-def estimate_words(record: RunRecord) -> str:
+def _estimate_words(record: RunRecord) -> str:
     """Return how the figures were made of the predictions."""
-    kinds = kinds_of(record)
-    words = [CLASS_WORDS] if "class" in kinds else []
-    words += [NUMBER_WORDS] if "number" in kinds else []
+    kinds = _kinds_of(record)
+    words = [_CLASS_WORDS] if "class" in kinds else []
+    words += [_NUMBER_WORDS] if "number" in kinds else []
     words.append("Patients whose outcome is not known were not analysed there.")
     words += [] if record.permutation else ["No permutation test was made."]
     return " ".join(words)
 
 
-def permutation_words(record: RunRecord) -> list[str]:
+def _permutation_words(record: RunRecord) -> list[str]:
     """Return how the permutation test was made; nothing if it was not."""
     test = record.permutation
     if test is None:
         return []
-    kinds = kinds_of(record)
+    kinds = _kinds_of(record)
     statistics = {"class": "the fold-paired AUC", "number": "the variance explained out of fold"}
     statistic = " or ".join(words for kind, words in statistics.items() if kind in kinds)
     site = " of the same site" if record.sites else ""
@@ -140,28 +138,28 @@ def permutation_words(record: RunRecord) -> list[str]:
         "One permutation test was made over all outcomes, follow-ups and models together. A "
         "permutation moved whole rows of follow-up scores, with their missed visits, between "
         f"patients{site}; features and baseline scores stayed, and outcomes were derived again by "
-        f"their rules{coupled if is_coupled(record) else ''}. Folds were drawn again by the same "
+        f"their rules{coupled if _is_coupled(record) else ''}. Folds were drawn again by the same "
         "rule, and preparation, tuning and the choice of a model were repeated inside them, in "
         f"{counted(test.repeats, 'repeat')} for observed and permuted outcomes alike. {again} "
         f"replaced because an outcome could not be evaluated. The statistic was {statistic}. "
-        f"{number_words(record, test)} p is (g + 1) / (B + 1), where g of B permutations reach the "
-        "observed statistic (Phipson & Smyth 2010). The adjusted p compares each statistic, in "
+        f"{_number_words(record, test)} p is (g + 1) / (B + 1), where g of B permutations reach "
+        "the observed statistic (Phipson & Smyth 2010). The adjusted p compares each statistic, in "
         "standard deviations of its cell, with the largest of all cells in each permutation "
         "(single-step maximum; Westfall & Young 1993)."
     ]
 
 
-def is_coupled(record: RunRecord) -> bool:
+def _is_coupled(record: RunRecord) -> bool:
     """Return whether an outcome is computed from the baseline score."""
     return any(outcome.from_baseline for outcome in record.outcomes)
 
 
-def number_words(record: RunRecord, test: PermutationTest) -> str:
+def _number_words(record: RunRecord, test: PermutationTest) -> str:
     """Return how many permutations were made, and by what rule they ended."""
     made = counted(test.permutations, "permutation")
     if test.enumerated:
         return f"All {made} that can be evaluated were made."
-    if not sequential(record):
+    if not _sequential(record):
         return f"{made} were made, as many as asked for."
     named = " and the primary headline" if any(one.primary for one in record.outcomes) else ""
     return (
@@ -170,7 +168,7 @@ def number_words(record: RunRecord, test: PermutationTest) -> str:
     )
 
 
-def sequential(record: RunRecord) -> bool:
+def _sequential(record: RunRecord) -> bool:
     """Return whether the test was free to end early."""
     test = record.permutation
     if test is None or test.enumerated:
@@ -178,7 +176,7 @@ def sequential(record: RunRecord) -> bool:
     return bool(record.experiment.get("inference", {}).get("stop_early", test.stopped))
 
 
-def arithmetic_words(record: RunRecord) -> list[str]:
+def _arithmetic_words(record: RunRecord) -> list[str]:
     """Return where chance lies for outcomes that are computed from baseline, if any are."""
     if all(cell.arithmetic is None for cell in record.headline):
         return []
@@ -190,7 +188,7 @@ def arithmetic_words(record: RunRecord) -> list[str]:
     ]
 
 
-def references(record: RunRecord) -> list[str]:
+def _references(record: RunRecord) -> list[str]:
     """Return the works that test and arithmetic rest on, if there is either."""
     works = []
     if record.permutation is not None:
@@ -198,14 +196,14 @@ def references(record: RunRecord) -> list[str]:
             "Westfall PH, Young SS (1993) Resampling-Based Multiple Testing. Wiley",
             "Phipson B, Smyth GK (2010) Stat Appl Genet Mol Biol 9:39",
         ]
-    if sequential(record):
+    if _sequential(record):
         works.append("Besag J, Clifford P (1991) Biometrika 78:301-304")
-    if arithmetic_words(record):
+    if _arithmetic_words(record):
         works.append("Oldham PD (1962) J Chronic Dis 15:969-977")
     return [f"References: {'; '.join(works)}."] if works else []
 
 
-def build_reproduction(record: RunRecord) -> Section:
+def build_reproduction(record: RunRecord) -> _Section:
     """Return what identifies the run, and what it was run with.
 
     Parameters

@@ -14,12 +14,10 @@ from heldout.report.places import Place
 from heldout.report.tables import Section
 from heldout.report.wording import as_p, counted
 
-__all__ = ["build_noise"]
-
 # Bars from an AUC of 0 to 1.
-BARS = 40
+_BARS = 40
 # AUCs that differ by less are equal but for rounding.
-EQUAL = 1e-9
+_EQUAL = 1e-9
 
 
 def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
@@ -40,7 +38,7 @@ def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
     test = record.permutation
     if test is None:
         return None
-    figure = best_of_noise(record, places, test)
+    figure = _best_of_noise(record, places, test)
     return {
         "heading": "What noise would have found",
         "lead": (
@@ -50,14 +48,14 @@ def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
         ),
         "figure": figure,
         "paragraphs": [
-            count_words(record, test),
-            f"{moved_words(record)} {folds_words(record, test)}",
-            p_words(record, test),
+            _count_words(record, test),
+            f"{_moved_words(record)} {_folds_words(record, test)}",
+            _p_words(record, test),
         ],
     }
 
 
-def best_of_noise(
+def _best_of_noise(
     record: RunRecord, places: Sequence[Place], test: PermutationTest
 ) -> Section | None:
     """Return the best AUC of every permutation beside the observed best; None without an AUC."""
@@ -69,7 +67,7 @@ def best_of_noise(
     rows = record.permutations[columns].to_numpy(dtype="float64")
     where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
     best = rows[1:].max(axis=1).tolist()
-    reached = sum(one >= observed - EQUAL for one in best)
+    reached = sum(one >= observed - _EQUAL for one in best)
     of_many = f"of {counted(test.permutations, 'permutation')}"
     noise = (
         f"the best AUC of all models and follow-ups was {area(test.best_mean)} on average, and "
@@ -82,7 +80,7 @@ def best_of_noise(
             f"{of_many} found as much."
         ),
         "limits": (min(0.5, math.floor(10 * min(observed, *best)) / 10), 1.0),
-        "bars": bars_of(best),
+        "bars": _bars_of(best),
         "observed": observed,
         "mean": test.best_mean,
         "high": test.best_high,
@@ -95,25 +93,25 @@ def best_of_noise(
         },
         "caption": (
             f"A bar counts those {of_many} whose best AUC lies there; {noise}. The observed best "
-            f"is {area(observed)} ({spoken(record, where)}). Observed and permuted alike are of "
+            f"is {area(observed)} ({_spoken(record, where)}). Observed and permuted alike are of "
             f"{counted(test.repeats, 'repeat')}."
         ),
     }
 
 
-def bars_of(values: Sequence[float]) -> list[Section]:
+def _bars_of(values: Sequence[float]) -> list[Section]:
     """Return how many values lie in each bar that holds any."""
     bins, counts = np.unique(
-        [min(math.floor(BARS * one + EQUAL), BARS - 1) for one in values],
+        [min(math.floor(_BARS * one + _EQUAL), _BARS - 1) for one in values],
         return_counts=True,
     )
     return [
-        {"low": place / BARS, "high": (place + 1) / BARS, "n": n}
+        {"low": place / _BARS, "high": (place + 1) / _BARS, "n": n}
         for place, n in zip(bins.tolist(), counts.tolist(), strict=True)
     ]
 
 
-def spoken(record: RunRecord, column: str) -> str:
+def _spoken(record: RunRecord, column: str) -> str:
     """Return where a column of the permutations belongs, as it is spoken of."""
     outcome, follow_up, model = column.split(".")
     known = models_of(record.experiment)
@@ -121,7 +119,7 @@ def spoken(record: RunRecord, column: str) -> str:
     return f"{label[:1].lower()}{label[1:]}, {outcome.replace('_', ' ')} at {follow_up}"
 
 
-def count_words(record: RunRecord, test: PermutationTest) -> str:
+def _count_words(record: RunRecord, test: PermutationTest) -> str:
     """Return how many permutations were made, and why not more."""
     if test.enumerated:
         return (
@@ -130,7 +128,7 @@ def count_words(record: RunRecord, test: PermutationTest) -> str:
         )
     if not test.stopped:
         return f"All {counted(test.permutations, 'permutation')} asked for were made."
-    named = " and ten as well as the primary headline" if has_primary(record) else ""
+    named = " and ten as well as the primary headline" if _has_primary(record) else ""
     return (
         f"The test stopped early, after {test.permutations} of {test.asked} permutations: ten had "
         f"done as well as the best cell of the table{named}, and more would not have changed the "
@@ -138,12 +136,12 @@ def count_words(record: RunRecord, test: PermutationTest) -> str:
     )
 
 
-def has_primary(record: RunRecord) -> bool:
+def _has_primary(record: RunRecord) -> bool:
     """Return whether the headline named beforehand was evaluated."""
     return any(one.primary and one.status == "evaluated" for one in record.outcomes)
 
 
-def moved_words(record: RunRecord) -> str:
+def _moved_words(record: RunRecord) -> str:
     """Return what went to other patients, and what stayed."""
     within = " of the same site" if record.sites else ""
     coupled = any(one.from_baseline for one in record.outcomes)
@@ -159,7 +157,7 @@ def moved_words(record: RunRecord) -> str:
     )
 
 
-def folds_words(record: RunRecord, test: PermutationTest) -> str:
+def _folds_words(record: RunRecord, test: PermutationTest) -> str:
     """Return what was done again in each permutation, and how often one was drawn again."""
     tables = int(record.experiment["validation"]["repeats"])
     again = (
@@ -177,7 +175,7 @@ def folds_words(record: RunRecord, test: PermutationTest) -> str:
     )
 
 
-def p_words(record: RunRecord, test: PermutationTest) -> str:
+def _p_words(record: RunRecord, test: PermutationTest) -> str:
     """Return how to read a p."""
     cells = len(record.permutations.columns) - 1
     words = (
@@ -186,6 +184,6 @@ def p_words(record: RunRecord, test: PermutationTest) -> str:
         f"{cells} cells (models at follow-ups) does, each in its own standard deviations: quote it "
         "for whatever was found by looking."
     )
-    if has_primary(record):
+    if _has_primary(record):
         words += " The primary headline was named beforehand, so its own p counts."
     return f"{words} With so many permutations no p is below {as_p(1 / (test.permutations + 1))}."

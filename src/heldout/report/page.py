@@ -8,8 +8,6 @@ from pathlib import Path
 from heldout.record import RunRecord, write_atomically
 from heldout.report.contents import build_contents
 
-__all__ = ["render_page", "write_report"]
-
 
 def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
     """Return the page of a record.
@@ -34,13 +32,13 @@ def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=unbroken,
+        finalize=_unbroken,
     )
     template = environment.get_template("page.html.j2")
     return template.render(contents=build_contents(record), figures=figures)
 
 
-def unbroken(value: object) -> object:
+def _unbroken(value: object) -> object:
     """Return a text whose percent signs stay on the line of their number."""
     return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
 

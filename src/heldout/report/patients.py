@@ -17,19 +17,17 @@ from heldout.report.wording import (
     counted,
 )
 
-__all__ = ["build_flow", "build_outcomes", "build_reliability", "build_table_one"]
-
-MISSED = {
+_MISSED = {
     "observed": "left out",
     "non_responder": "count as failures",
     "last_observation": "take the last score before them",
 }
-RATE_COLUMNS = {
+_RATE_COLUMNS = {
     "class": "Missed visits | Patients# | Events# | Rate# | 95 % interval#",
     "number": "Missed visits | Patients# | Mean# | Standard deviation#",
 }
-FEW = 5
-CAUTION = (
+_FEW = 5
+_CAUTION = (
     " Some cells describe fewer than five patients, and few patients can be recognised: think "
     "before this page leaves the place where they are treated."
 )
@@ -52,10 +50,10 @@ def build_flow(record: RunRecord) -> Section:
     steps, before = [], None
     for step in record.flow:
         left = before - step.n if before is not None else 0
-        steps.append(flow_step(step.label, step.n, first, f"{left} left out" if left else ""))
+        steps.append(_flow_step(step.label, step.n, first, f"{left} left out" if left else ""))
         before = step.n
     steps += [
-        flow_step(visit_label(visit), visit.observed, first, visit_note(record, visit), "visit")
+        _flow_step(_visit_label(visit), visit.observed, first, _visit_note(record, visit), "visit")
         for visit in record.visits
     ]
     sites = f" from {counted(len(record.sites), 'site')}" if record.sites else ""
@@ -69,19 +67,19 @@ def build_flow(record: RunRecord) -> Section:
     }
 
 
-def flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") -> Section:
+def _flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") -> Section:
     """Return one bar of the flow."""
     share = round(100 * n / whole, 2) if whole else 0.0
     return {"label": label, "n": str(n), "share": share, "note": note, "kind": kind}
 
 
-def visit_label(visit: VisitFacts) -> str:
+def _visit_label(visit: VisitFacts) -> str:
     """Return a visit with its day."""
     name = f"{visit.label} ({visit.name})" if visit.label != visit.name else visit.name
     return f"{name}, day {visit.day:g}"
 
 
-def visit_note(record: RunRecord, visit: VisitFacts) -> str:
+def _visit_note(record: RunRecord, visit: VisitFacts) -> str:
     """Return the share observed, and why the others were not."""
     share = as_share(visit.observed, record.n_patients)
     reasons = [
@@ -115,8 +113,8 @@ def build_outcomes(record: RunRecord, places: Sequence[Place]) -> Section:
         ),
         "tables": [
             table(
-                RATE_COLUMNS[kind],
-                [outcome_group(record, place) for place in of_kind],
+                _RATE_COLUMNS[kind],
+                [_outcome_group(record, place) for place in of_kind],
                 stack=True,
             )
             for kind, of_kind in by_kind(places).items()
@@ -124,7 +122,7 @@ def build_outcomes(record: RunRecord, places: Sequence[Place]) -> Section:
     }
 
 
-def outcome_group(record: RunRecord, place: Place) -> Section:
+def _outcome_group(record: RunRecord, place: Place) -> Section:
     """Return one outcome at one follow-up under every rule."""
     facts = place.facts
     own = next(
@@ -147,21 +145,21 @@ def outcome_group(record: RunRecord, place: Place) -> Section:
         "detail": place.detail,
         "note": " ".join(words) or None,
         "rows": [
-            row(MISSED[rule], *tally_words(tally), strong=rule == own and len(rules) > 1)
+            row(_MISSED[rule], *_tally_words(tally), strong=rule == own and len(rules) > 1)
             for rule, tally in rules.items()
         ],
     }
 
 
-def tally_words(tally: Tally) -> tuple[str, ...]:
+def _tally_words(tally: Tally) -> tuple[str, ...]:
     """Return patients, events, rate and interval; of a number its mean and deviation."""
     if tally.events is None:
         return (str(tally.n), as_number(tally.mean), as_number(tally.sd))
     share = as_share(tally.events, tally.n)
-    return (str(tally.n), str(tally.events), share, wilson_interval(tally.events, tally.n))
+    return (str(tally.n), str(tally.events), share, _wilson_interval(tally.events, tally.n))
 
 
-def wilson_interval(events: int, n: int) -> str:
+def _wilson_interval(events: int, n: int) -> str:
     """Return Wilson's 95 % interval of a rate in percent."""
     if not n:
         return "none"
@@ -190,7 +188,7 @@ def build_table_one(record: RunRecord, places: Sequence[Place]) -> Section | Non
         return None
     by = (rows[0].outcome, rows[0].follow_up)
     place = next((one for one in places if (one.facts.name, one.facts.follow_up) == by), None)
-    small = any(0 < n < FEW for one in rows for group in one.groups for n in group.counts)
+    small = any(0 < n < _FEW for one in rows for group in one.groups for n in group.counts)
     names, words = "", ""
     if place is not None and place.facts.kind == "class":
         # Sizes of the groups: a variable's patients with and without a value.
@@ -214,16 +212,16 @@ def build_table_one(record: RunRecord, places: Sequence[Place]) -> Section | Non
             "Mean (standard deviation) over median [quartiles], or patients (percent of those "
             "with a value)."
         ),
-        "note": f"{words}{CAUTION if small else ''}".strip() or None,
+        "note": f"{words}{_CAUTION if small else ''}".strip() or None,
         "table": table(
             f"Variable | All ({record.n_patients})# | Missing#{names}",
-            [{"rows": [line for one in rows for line in characteristic_rows(one)]}],
+            [{"rows": [line for one in rows for line in _characteristic_rows(one)]}],
             stack=True,
         ),
     }
 
 
-def characteristic_rows(one: Characteristic) -> list[Section]:
+def _characteristic_rows(one: Characteristic) -> list[Section]:
     """Return the rows of one variable: one for a number, one more a level for a category."""
     everybody, *groups = one.groups
     measure = []
@@ -234,13 +232,15 @@ def characteristic_rows(one: Characteristic) -> list[Section]:
     label = f"{one.label}, {one.unit}" if one.unit else one.label
     missing = str(everybody.missing or ABSENT)
     if not one.levels:
-        return [row(label, number_words(everybody), missing, *map(number_words, groups), *measure)]
+        return [
+            row(label, _number_words(everybody), missing, *map(_number_words, groups), *measure)
+        ]
     inner = [
         row(
             level,
-            count_words(everybody, place),
+            _count_words(everybody, place),
             "",
-            *(count_words(group, place) for group in groups),
+            *(_count_words(group, place) for group in groups),
             *([""] if measure else []),
             inner=True,
         )
@@ -249,7 +249,7 @@ def characteristic_rows(one: Characteristic) -> list[Section]:
     return [row(label, "", missing, *[""] * len(groups), *measure), *inner]
 
 
-def number_words(group: Summary) -> str:
+def _number_words(group: Summary) -> str:
     """Return a number's mean and deviation, and under them its median and quartiles."""
     if group.mean is None:
         return ABSENT
@@ -258,7 +258,7 @@ def number_words(group: Summary) -> str:
     return f"{as_number(group.mean)}{spread}\n{as_number(group.median)} [{quartiles}]"
 
 
-def count_words(group: Summary, place: int) -> str:
+def _count_words(group: Summary, place: int) -> str:
     """Return how many patients have a level, and their share."""
     return f"{group.counts[place]} ({as_share(group.counts[place], group.n)})"
 

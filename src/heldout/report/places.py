@@ -12,8 +12,6 @@ from heldout.models import Model, models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.report.wording import as_share
 
-__all__ = ["Place", "by_kind", "chosen_share", "has_evidence", "part_of", "places_of"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -61,10 +59,10 @@ def places_of(record: RunRecord) -> tuple[Place, ...]:
     -------
     tuple of Place
     """
-    return tuple(place_of(record, facts) for facts in record.outcomes)
+    return tuple(_place_of(record, facts) for facts in record.outcomes)
 
 
-def place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
+def _place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
     """Return one place."""
     visits = {visit.name: visit.label for visit in record.visits}
     here = (facts.name, facts.follow_up)

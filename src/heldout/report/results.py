@@ -23,44 +23,42 @@ from heldout.report.wording import (
     counted,
 )
 
-__all__ = ["build_forests", "build_headline", "build_models", "build_scatters"]
-
-CHOSEN = "Model chosen inside the folds"
-CHANCE_NOTE = (
+_CHOSEN = "Model chosen inside the folds"
+_CHANCE_NOTE = (
     "Points are fold-paired AUCs of patients held out, hollow for references; lines are 95 % "
     "intervals. In the shaded band an AUC cannot be told from .50 with so many patients and "
     "events."
 )
-NUMBER_NOTE = (
+_NUMBER_NOTE = (
     "Points are the variance explained out of fold (R²), hollow for references; lines are 95 % "
     "intervals, cut off at \N{MINUS SIGN}1. At 0 a model is as good as the mean of the training "
     "patients, left of it worse."
 )
-ARITHMETIC_NOTE = (
+_ARITHMETIC_NOTE = (
     " The arrow marks what arithmetic alone gives: chance lies there for an outcome that is "
     "computed from the baseline score."
 )
-FORESTS: dict[str, Section] = {
+_FORESTS: dict[str, Section] = {
     "class": {
         "figure": "auc",
-        "caption": CHANCE_NOTE,
+        "caption": _CHANCE_NOTE,
         "scale": "AUC",
         "limits": (0.0, 1.0),
         "ticks": (0.0, 0.25, 0.5, 0.75, 1.0),
     },
     "number": {
         "figure": "r2",
-        "caption": NUMBER_NOTE,
+        "caption": _NUMBER_NOTE,
         "scale": "R²",
         "limits": (-1.0, 1.0),
         "ticks": (-1.0, -0.5, 0.0, 0.5, 1.0),
     },
 }
-MODEL_COLUMNS = {
+_MODEL_COLUMNS = {
     "class": "Model | AUC# | 95 % interval#{} | Brier# | Brier skill# | Chosen in#",
     "number": "Model | R²# | 95 % interval#{} | Mean absolute error# | Spearman# | Chosen in#",
 }
-MAXIMUM_NOTE = (
+_MAXIMUM_NOTE = (
     "The highest number of this table is not an estimate: it was found by looking. The estimate "
     "is the headline, whose model is chosen inside the folds, before its patients are seen."
 )
@@ -108,18 +106,18 @@ def build_headline(places: Sequence[Place]) -> Section:
             "has not seen."
         ),
         "note": " ".join(words),
-        "cards": [headline_card(place) for place in places],
+        "cards": [_headline_card(place) for place in places],
     }
 
 
-def headline_card(place: Place) -> Section:
+def _headline_card(place: Place) -> Section:
     """Return one headline, or why there is none."""
     facts, cell = place.facts, place.headline
     card: Section = {
         "title": place.title,
         "detail": place.detail,
         "primary": "primary" if facts.primary else None,
-        "sample": sample(place),
+        "sample": _sample(place),
         "reason": facts.reason,
         "auc": None,
         "facts": [],
@@ -129,8 +127,8 @@ def headline_card(place: Place) -> Section:
     tests = [["p", as_p(cell.p)], ["p, adjusted", as_p(cell.p_adjusted)]]
     evidence = has_evidence(place, cell)
     card |= {
-        "above_chance": above_chance(cell) if evidence is None else evidence,
-        "chance": chance_words(cell),
+        "above_chance": _above_chance(cell) if evidence is None else evidence,
+        "chance": _chance_words(cell),
     }
     if cell.kind == "number":
         return card | {
@@ -162,12 +160,12 @@ def headline_card(place: Place) -> Section:
     }
 
 
-def above_chance(cell: Cell) -> bool:
+def _above_chance(cell: Cell) -> bool:
     """Return whether a cell's interval lies above chance, and above what arithmetic gives."""
     return cell.margin_low > 0
 
 
-def chance_words(cell: Cell) -> str | None:
+def _chance_words(cell: Cell) -> str | None:
     """Return where chance lies beside a cell's interval; None where it lies below .50 or 0."""
     number, known = cell.kind == "number", cell.arithmetic
     high = cell.r2_high if number else cell.auc_high
@@ -176,14 +174,14 @@ def chance_words(cell: Cell) -> str | None:
         name = f"arithmetic alone ({as_estimate(known, cell.kind)})"
     elif number:
         name = "0, the mean alone"
-    if above_chance(cell):
+    if _above_chance(cell):
         return None if known is None else f"above {name}"
     if high is not None and high < (cell.chance if known is None else known):
         return f"below {name}"
     return f"{name}, lies inside" if number and known is None else f"{name} lies inside"
 
 
-def sample(place: Place) -> str:
+def _sample(place: Place) -> str:
     """Return how many patients, and events, an outcome has."""
     patients = counted(place.facts.n, "patient")
     if place.facts.kind == "number":
@@ -207,57 +205,60 @@ def build_forests(places: Sequence[Place]) -> Section:
     return {
         "heading": "Every model beside chance",
         "figures": [
-            FORESTS[kind]
-            | {"caption": forest_caption(kind, of_kind), "groups": list(map(forest_group, of_kind))}
+            _FORESTS[kind]
+            | {
+                "caption": _forest_caption(kind, of_kind),
+                "groups": list(map(_forest_group, of_kind)),
+            }
             for kind, of_kind in by_kind(places).items()
         ],
     }
 
 
-def forest_caption(kind: str, places: Sequence[Place]) -> str:
+def _forest_caption(kind: str, places: Sequence[Place]) -> str:
     """Return what a figure of all models shows."""
     coupled = any(place.headline.arithmetic is not None for place in places)
-    return str(FORESTS[kind]["caption"]) + (ARITHMETIC_NOTE if coupled else "")
+    return str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else "")
 
 
-def forest_group(place: Place) -> Section:
+def _forest_group(place: Place) -> Section:
     """Return the rows of one outcome at one follow-up, or why there are none."""
     facts = place.facts
     group: Section = {
         "title": f"{place.title} · {place.visit}" if place.visit else place.title,
-        "sample": sample(place),
+        "sample": _sample(place),
         "reason": facts.reason,
         "chance": None,
         "line": place.headline.chance,
         "arithmetic": place.headline.arithmetic,
-        "arithmetic_words": arithmetic_words(place.headline),
+        "arithmetic_words": _arithmetic_words(place.headline),
         "rows": [],
     }
     if facts.status != "evaluated":
         return group
-    rows = [forest_row(CHOSEN, place.headline, "headline")]
+    rows = [_forest_row(_CHOSEN, place.headline, "headline")]
     for cell in place.cells:
         kind = "reference" if place.models[cell.model].reference else "model"
-        rows.append(forest_row(label_of(place, cell), cell, kind))
+        rows.append(_forest_row(_label_of(place, cell), cell, kind))
     group["rows"] = rows
     if facts.kind == "class":
         group["chance"] = list(chance_range(facts.events, facts.n - facts.events))
     return group
 
 
-def arithmetic_words(cell: Cell) -> str | None:
+def _arithmetic_words(cell: Cell) -> str | None:
     """Return what arithmetic alone gives of a cell's outcome, as it stands beside the figure."""
     if cell.arithmetic is None:
         return None
     return f"arithmetic alone {as_estimate(cell.arithmetic, cell.kind)}"
 
 
-def label_of(place: Place, cell: Cell) -> str:
+def _label_of(place: Place, cell: Cell) -> str:
     """Return what a cell's model is called where it predicts this kind of outcome."""
     return place.models[cell.model].for_kind(cell.kind).label
 
 
-def forest_row(label: str, cell: Cell, kind: str) -> Section:
+def _forest_row(label: str, cell: Cell, kind: str) -> Section:
     """Return one point with its interval, and the words beside it."""
     number = cell.kind == "number"
     low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
@@ -286,23 +287,23 @@ def build_models(record: RunRecord, places: Sequence[Place]) -> Section:
     more = " | p# | p, adjusted#" if tested else ""
     return {
         "heading": "All models",
-        "lead": MAXIMUM_NOTE,
+        "lead": _MAXIMUM_NOTE,
         "tables": [
             table(
-                MODEL_COLUMNS[kind].format(more),
-                [model_group(record, place, tested) for place in of_kind],
+                _MODEL_COLUMNS[kind].format(more),
+                [_model_group(record, place, tested) for place in of_kind],
             )
             for kind, of_kind in by_kind(places).items()
         ],
     }
 
 
-def model_group(record: RunRecord, place: Place, tested: bool) -> Section:
+def _model_group(record: RunRecord, place: Place, tested: bool) -> Section:
     """Return the rows of one outcome at one follow-up, or why there are none."""
     group: Section = {"title": place.title, "detail": place.detail, "note": place.facts.reason}
     if place.facts.status != "evaluated":
         return group
-    rows = [model_row(CHOSEN, place.headline, "headline", tested)]
+    rows = [_model_row(_CHOSEN, place.headline, "headline", tested)]
     if (known := place.headline.arithmetic) is not None:
         empty = [""] * (5 if tested else 3)
         rows.append(
@@ -311,11 +312,11 @@ def model_group(record: RunRecord, place: Place, tested: bool) -> Section:
     for cell in place.cells:
         reference = place.models[cell.model].reference
         share = "reference" if reference else chosen_share(record, place, cell.model)
-        rows.append(model_row(label_of(place, cell), cell, share, tested))
+        rows.append(_model_row(_label_of(place, cell), cell, share, tested))
     return group | {"rows": rows}
 
 
-def model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
+def _model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
     """Return one model's figures."""
     if cell.kind == "number":
         figures = [as_signed(cell.r2, 2), as_signed_interval(cell.r2_low, cell.r2_high)]
@@ -344,7 +345,7 @@ def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None
         over repeats) and observation, sorted, so that they do not follow the patients' order.
     """
     items = [
-        scatter(record, place)
+        _scatter(record, place)
         for place in places
         if place.facts.kind == "number" and place.facts.status == "evaluated"
     ]
@@ -360,7 +361,7 @@ def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None
     }
 
 
-def scatter(record: RunRecord, place: Place) -> Section:
+def _scatter(record: RunRecord, place: Place) -> Section:
     """Return the points of one number."""
     rows = part_of(record.predictions, place, place.headline.model)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["ABSENT", "Section", "row", "table"]
-
 Section = dict[str, Any]
 ABSENT = "\N{EN DASH}"
 

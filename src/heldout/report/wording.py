@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from heldout.inference import area, probability
 
-__all__ = [
-    "as_area",
-    "as_duration",
-    "as_estimate",
-    "as_interval",
-    "as_number",
-    "as_p",
-    "as_share",
-    "as_signed",
-    "as_signed_interval",
-    "counted",
-    "shortened",
-]
-
-NOT_EVALUATED = "not evaluated"
+_NOT_EVALUATED = "not evaluated"
 
 
 def as_area(value: float | None) -> str:
@@ -29,7 +15,7 @@ def as_area(value: float | None) -> str:
     >>> as_area(0.685), as_area(None)
     ('.69', 'not evaluated')
     """
-    return NOT_EVALUATED if value is None else area(value)
+    return _NOT_EVALUATED if value is None else area(value)
 
 
 def as_interval(low: float | None, high: float | None) -> str:
@@ -40,7 +26,7 @@ def as_interval(low: float | None, high: float | None) -> str:
     >>> as_interval(0.336, 0.897)
     '.34 to .90'
     """
-    return NOT_EVALUATED if low is None or high is None else f"{area(low)} to {area(high)}"
+    return _NOT_EVALUATED if low is None or high is None else f"{area(low)} to {area(high)}"
 
 
 def as_signed(value: float | None, digits: int) -> str:
@@ -52,7 +38,7 @@ def as_signed(value: float | None, digits: int) -> str:
     ('.11', '.00', 'not evaluated')
     """
     if value is None:
-        return NOT_EVALUATED
+        return _NOT_EVALUATED
     text = f"{abs(value):.{digits}f}"
     minus = "\N{MINUS SIGN}" if value < 0 and float(text) > 0 else ""
     return minus + text.removeprefix("0")
@@ -140,7 +126,7 @@ def as_signed_interval(low: float | None, high: float | None) -> str:
     '.18 to .38'
     """
     if low is None or high is None:
-        return NOT_EVALUATED
+        return _NOT_EVALUATED
     return f"{as_signed(low, 2)} to {as_signed(high, 2)}"
 
 

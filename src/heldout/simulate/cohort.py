@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.errors import SpecError, raise_faults, unknown_name
 from heldout.simulate.course import (
     BASELINE,
@@ -36,13 +37,10 @@ from heldout.simulate.questionnaires import (
     shipped_key,
 )
 
-__all__ = ["Course", "Simulation", "draw_course", "simulate_table", "weights_of"]
-
-Floats = NDArray[np.float64]
 STREAMS = ("traits", "people", "answers", "gaps", "course", "departure", "items", "population")
-FEWEST_PATIENTS = 10
+_FEWEST_PATIENTS = 10
 # Beyond this share of improvement, explained by constructs, nothing is left to chance.
-MOST_EXPLAINED = 0.9
+_MOST_EXPLAINED = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ class Simulation:
     response_rate: float = 0.6
 
     def __post_init__(self) -> None:
-        raise_faults(SpecError, faults_of(self))
+        raise_faults(SpecError, _faults_of(self))
 
     def rng(self, stream: str) -> np.random.Generator:
         """Return the source of chance for one part of the cohort."""
@@ -92,7 +90,7 @@ class Simulation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class _Course:
     """Depression of patients over all visits, before anybody is lost.
 
     Attributes
@@ -107,10 +105,10 @@ class Course:
     improvement: Mapping[str, Floats]
 
 
-def faults_of(spec: Simulation) -> list[str]:
+def _faults_of(spec: Simulation) -> list[str]:
     """Return what cannot be simulated."""
     rules = (
-        (spec.n_patients < FEWEST_PATIENTS, "n_patients", f"at least {FEWEST_PATIENTS}"),
+        (spec.n_patients < _FEWEST_PATIENTS, "n_patients", f"at least {_FEWEST_PATIENTS}"),
         (not 1 <= spec.n_sites <= spec.n_patients, "n_sites", "1 up to the number of patients"),
         (not 0 <= spec.seed < 2**32, "seed", "0 or more and below 2**32"),
         (not np.isfinite([*spec.effects.values()]).all(), "effects", "finite numbers"),
@@ -144,18 +142,18 @@ def faults_of(spec: Simulation) -> list[str]:
         for name in spec.effects_at or ()
         if name not in FOLLOW_UPS
     ]
-    return faults or overdone(spec)
+    return faults or _overdone(spec)
 
 
-def overdone(spec: Simulation) -> list[str]:
+def _overdone(spec: Simulation) -> list[str]:
     """Return the fault of effects that would explain more than nearly all of the improvement."""
-    explained = {visit: explained_by(weights) for visit, weights in weights_of(spec).items()}
+    explained = {visit: _explained_by(weights) for visit, weights in weights_of(spec).items()}
     worst = max(explained, key=lambda visit: explained[visit])
-    if explained[worst] <= MOST_EXPLAINED:
+    if explained[worst] <= _MOST_EXPLAINED:
         return []
     return [
         f"effects: together they would explain {explained[worst]:.0%} of the improvement at "
-        f"{worst}; required: {MOST_EXPLAINED:.0%} or less. Take smaller or fewer effects."
+        f"{worst}; required: {_MOST_EXPLAINED:.0%} or less. Take smaller or fewer effects."
     ]
 
 
@@ -183,7 +181,7 @@ def weights_of(spec: Simulation) -> dict[str, Floats]:
     return weights
 
 
-def explained_by(weights: Floats) -> float:
+def _explained_by(weights: Floats) -> float:
     """Return the share of the improvement that constructs explain."""
     count = len(CONSTRUCTS)
     return float(weights @ CORRELATIONS[:count, :count] @ weights)
@@ -194,7 +192,7 @@ def draw_course(
     traits: Mapping[str, Floats],
     site: NDArray[np.int64],
     rng: np.random.Generator,
-) -> Course:
+) -> _Course:
     """Return how depression goes in patients with these traits.
 
     Parameters
@@ -219,7 +217,7 @@ def draw_course(
     constructs = np.column_stack([traits[name] for name in CONSTRUCTS])
     rates, totals, improvement = response_rates(spec.response_rate), {BASELINE: baseline}, {}
     for name, weights in weights_of(spec).items():
-        rest = np.sqrt(1 - explained_by(weights))
+        rest = np.sqrt(1 - _explained_by(weights))
         improvement[name] = constructs @ weights + rest * residuals[name]
         totals[name] = follow_up_scores(
             baseline,
@@ -228,7 +226,7 @@ def draw_course(
             spread=FOLLOW_UPS[name].spread,
             rate=rates[name],
         )
-    return Course(totals=totals, improvement=improvement)
+    return _Course(totals=totals, improvement=improvement)
 
 
 def simulate_table(spec: Simulation) -> pd.DataFrame:
@@ -253,7 +251,7 @@ def simulate_table(spec: Simulation) -> pd.DataFrame:
     (12, 171)
     """
     traits = draw_traits(spec.n_patients, spec.rng("traits"))
-    columns = people(spec)
+    columns = _people(spec)
     gaps, answering = spec.rng("gaps"), spec.rng("answers")
     for name, questionnaire in QUESTIONNAIRES.items():
         key, trait = shipped_key(name), traits[questionnaire.construct]
@@ -276,7 +274,7 @@ def simulate_table(spec: Simulation) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(patients, name="patient")).astype("Int64")
 
 
-def people(spec: Simulation) -> dict[str, Floats]:
+def _people(spec: Simulation) -> dict[str, Floats]:
     """Return site, age, sex and previous trials, of which none bears on the outcome."""
     rng, count = spec.rng("people"), spec.n_patients
     # A site that recruits twice as fast as another is common, an empty one is not a site.

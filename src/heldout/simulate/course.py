@@ -25,42 +25,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "BASELINE",
-    "FOLLOW_UPS",
-    "INFORMATIVENESS",
-    "NOISE",
-    "FollowUp",
-    "baseline_scores",
-    "draw_departure",
-    "draw_residuals",
-    "follow_up_scores",
-    "items_of_totals",
-    "needed_correlation",
-    "response_rates",
-]
+from heldout.arrays import Floats
 
-Floats = NDArray[np.float64]
 BASELINE = "baseline"
 MEAN, SD, LOWEST, HIGHEST = 34.0, 6.0, 20.0, 55.0
 # What days and raters add to a score, as SD. Retest correlations of .91 to .96 are published
 # over the whole range, SD about 12; among patients picked for being severe that is only .73.
-ERROR = 3.1
+_ERROR = 3.1
 # What errors add to the share that seems to be taken away, as SD: a whole one at the follow-up
 # and half of the one at baseline, of which a 50 % reduction leaves half.
-NOISE = ERROR * np.sqrt(1.25) / MEAN
+NOISE = _ERROR * np.sqrt(1.25) / MEAN
 # Improvement of neighbouring visits, and the part of it that patients of a site share.
 NEXT_VISIT, OF_SITE = 0.85, 0.03
 # Correlation of leaving with not improving, where drop-out is informative.
-INFORMATIVENESS = 0.6
+_INFORMATIVENESS = 0.6
 # How early each MADRS item rises with the total: apparent and reported sadness first, suicidal
 # thoughts last; the width of an item's seven steps; noise of a person, and of a visit.
-RISE = np.array([-6.0, -8.0, -2.0, -3.0, 4.0, -2.0, -4.0, -4.0, 2.0, 9.0])
+_RISE = np.array([-6.0, -8.0, -2.0, -3.0, 4.0, -2.0, -4.0, -4.0, 2.0, 9.0])
 STEP, OF_PERSON, OF_VISIT = 9.0, 7.0, 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FollowUp:
+class _FollowUp:
     """One visit after baseline.
 
     Attributes
@@ -86,12 +72,12 @@ class FollowUp:
 
 # Lost to follow-up: about a tenth within the first month (TRANSFORM; a Viennese registry); what
 # comes later is planning practice for ordinary clinics.
-FOLLOW_UPS: Mapping[str, FollowUp] = {
-    "week1": FollowUp(label="Week 1", day=7, later=-1.2, spread=0.26, lost=0.03),
-    "month1": FollowUp(label="Month 1", day=30, later=-0.65, spread=0.36, lost=0.10),
-    "month2": FollowUp(label="Month 2", day=60, later=-0.2, spread=0.39, lost=0.14),
-    "month3": FollowUp(label="Month 3", day=90, later=0.0, spread=0.41, lost=0.18),
-    "month6": FollowUp(label="Month 6", day=180, later=0.15, spread=0.44, lost=0.35),
+FOLLOW_UPS: Mapping[str, _FollowUp] = {
+    "week1": _FollowUp(label="Week 1", day=7, later=-1.2, spread=0.26, lost=0.03),
+    "month1": _FollowUp(label="Month 1", day=30, later=-0.65, spread=0.36, lost=0.10),
+    "month2": _FollowUp(label="Month 2", day=60, later=-0.2, spread=0.39, lost=0.14),
+    "month3": _FollowUp(label="Month 3", day=90, later=0.0, spread=0.41, lost=0.18),
+    "month6": _FollowUp(label="Month 6", day=180, later=0.15, spread=0.44, lost=0.35),
 }
 
 
@@ -123,7 +109,7 @@ def needed_correlation(difference: float, rate: float, spread: float) -> float:
     rate : float
         Share of responders.
     spread : float
-        As in `FollowUp`.
+        As in `_FollowUp`.
 
     Returns
     -------
@@ -160,7 +146,7 @@ def baseline_scores(severity: Floats, error: Floats) -> Floats:
     """
     from scipy.special import ndtr, ndtri
 
-    both = np.sqrt(1 - (ERROR / SD) ** 2) * severity + ERROR / SD * error
+    both = np.sqrt(1 - (_ERROR / SD) ** 2) * severity + _ERROR / SD * error
     low, high = ndtr((LOWEST - MEAN) / SD), ndtr((HIGHEST - MEAN) / SD)
     return np.asarray(np.rint(MEAN + SD * ndtri(low + (high - low) * ndtr(both))), dtype=np.float64)
 
@@ -208,7 +194,7 @@ def follow_up_scores(
     noise : array of shape (n_patients,)
         Half of the error of the day at baseline, less that at this visit, in SD of an error.
     spread : float
-        As in `FollowUp`.
+        As in `_FollowUp`.
     rate : float
         Share of patients whose score falls by half or more.
 
@@ -221,7 +207,7 @@ def follow_up_scores(
 
     # Rounding to whole points lets a quarter of a point more through on average.
     typical = 0.5 - 0.25 / MEAN + ndtri(rate) * np.hypot(spread, NOISE)
-    share = typical + spread * improvement + ERROR / MEAN * noise
+    share = typical + spread * improvement + _ERROR / MEAN * noise
     return np.asarray(np.clip(np.rint(baseline * (1 - share)), 0.0, 60.0), dtype=np.float64)
 
 
@@ -246,7 +232,7 @@ def draw_departure(improvement: Floats, *, informative: bool, rng: np.random.Gen
 
     chance = rng.standard_normal(len(improvement))
     if informative:
-        chance = INFORMATIVENESS * improvement + np.sqrt(1 - INFORMATIVENESS**2) * chance
+        chance = _INFORMATIVENESS * improvement + np.sqrt(1 - _INFORMATIVENESS**2) * chance
     return np.asarray(ndtr(chance), dtype=np.float64)
 
 
@@ -271,12 +257,12 @@ def items_of_totals(totals: Mapping[str, Floats], rng: np.random.Generator) -> d
     scale, rising within an item, and a total of t takes the t lowest.
     """
     items, n_patients = {}, len(next(iter(totals.values())))
-    person = OF_PERSON * rng.standard_normal((n_patients, len(RISE)))
+    person = OF_PERSON * rng.standard_normal((n_patients, len(_RISE)))
     steps = STEP * np.arange(6)
     for visit, total in totals.items():
         noise = person + OF_VISIT * rng.standard_normal(person.shape)
-        places = ((RISE + noise)[:, :, None] + steps).reshape(n_patients, -1)
+        places = ((_RISE + noise)[:, :, None] + steps).reshape(n_patients, -1)
         order = places.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
-        taken = (order < total[:, None]).reshape(n_patients, len(RISE), -1)
+        taken = (order < total[:, None]).reshape(n_patients, len(_RISE), -1)
         items[visit] = taken.sum(axis=2).astype(np.float64)
     return items

@@ -20,24 +20,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.instruments import load_key
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
-__all__ = [
-    "CONSTRUCTS",
-    "QUESTIONNAIRES",
-    "SEVERITY",
-    "Questionnaire",
-    "draw_answers",
-    "draw_traits",
-    "score_names",
-    "shipped_key",
-]
-
-Floats = NDArray[np.float64]
 SEVERITY = "severity"
 # Higher means more of what the name says: better mentalization, more psychache, more rigidity.
 CONSTRUCTS = {
@@ -48,7 +36,7 @@ CONSTRUCTS = {
     "rigidity": "cognitive and emotional rigidity",
     "depression": "self-rated depression",
 }
-TRAITS = (*CONSTRUCTS, SEVERITY)
+_TRAITS = (*CONSTRUCTS, SEVERITY)
 # Plausible, not estimated: what studies of depressed patients find, freed of measurement error.
 # The last row is the severity that clinicians rate, where trials' entry criteria cut the range.
 CORRELATIONS = np.array(
@@ -65,7 +53,7 @@ CORRELATIONS = np.array(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Questionnaire:
+class _Questionnaire:
     """How patients answer one instrument.
 
     Attributes
@@ -93,8 +81,8 @@ class Questionnaire:
     scores: tuple[str, ...] = ("total",)
 
 
-QUESTIONNAIRES: Mapping[str, Questionnaire] = {
-    "rfq8": Questionnaire(
+QUESTIONNAIRES: Mapping[str, _Questionnaire] = {
+    "rfq8": _Questionnaire(
         construct="mentalization",
         loading=-0.618,
         centre=0.0,
@@ -102,18 +90,20 @@ QUESTIONNAIRES: Mapping[str, Questionnaire] = {
         spread=0.4,
         scores=("certainty", "uncertainty"),
     ),
-    "pas13": Questionnaire(
+    "pas13": _Questionnaire(
         construct="psychache", loading=0.922, centre=0.25, width=1.2, spread=0.3
     ),
-    "rmet36": Questionnaire(
+    "rmet36": _Questionnaire(
         construct="social_cognition", loading=0.271, centre=0.45, width=0.0, spread=0.8
     ),
-    "sidas": Questionnaire(
+    "sidas": _Questionnaire(
         construct="suicidality", loading=0.743, centre=-0.55, width=1.3, spread=0.2
     ),
-    "cfi20": Questionnaire(construct="rigidity", loading=-0.57, centre=0.1, width=1.6, spread=0.4),
-    "ders16": Questionnaire(construct="rigidity", loading=0.676, centre=0.0, width=1.3, spread=0.4),
-    "phq9": Questionnaire(
+    "cfi20": _Questionnaire(construct="rigidity", loading=-0.57, centre=0.1, width=1.6, spread=0.4),
+    "ders16": _Questionnaire(
+        construct="rigidity", loading=0.676, centre=0.0, width=1.3, spread=0.4
+    ),
+    "phq9": _Questionnaire(
         construct="depression", loading=0.708, centre=0.75, width=1.15, spread=0.4
     ),
 }
@@ -153,13 +143,13 @@ def draw_traits(n_patients: int, rng: np.random.Generator) -> dict[str, Floats]:
     dict of str to array of shape (n_patients,)
         Each with mean 0 and SD 1 in the population.
     """
-    independent = rng.standard_normal((n_patients, len(TRAITS)))
+    independent = rng.standard_normal((n_patients, len(_TRAITS)))
     correlated = independent @ np.linalg.cholesky(CORRELATIONS).T
-    return {name: correlated[:, number] for number, name in enumerate(TRAITS)}
+    return {name: correlated[:, number] for number, name in enumerate(_TRAITS)}
 
 
 def draw_answers(
-    questionnaire: Questionnaire, key: InstrumentKey, trait: Floats, rng: np.random.Generator
+    questionnaire: _Questionnaire, key: InstrumentKey, trait: Floats, rng: np.random.Generator
 ) -> Floats:
     """Return the answers to one questionnaire, as its form has them.
 

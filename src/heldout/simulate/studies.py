@@ -17,8 +17,6 @@ from heldout.simulate.tables import FILES, write_table
 from heldout.simulate.truth import Truth, find_truth
 from heldout.simulate.words import study_texts
 
-__all__ = ["SimulatedCohort", "simulate_cohort", "write_cohort"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedCohort:
@@ -89,12 +87,12 @@ def write_cohort(
     SpecError
         If the folder holds anything, or form or name are none.
     """
-    check_place(folder, form, name)
+    _check_place(folder, form, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     data = f"experiments/data/{name}"
     texts = study_texts(simulated.spec, simulated.truth, simulated.table, form=form, name=name)
-    texts = {**texts, f"{data}/truth.json": truth_json(simulated)}
+    texts = {**texts, f"{data}/truth.json": _truth_json(simulated)}
     try:
         for path, text in texts.items():
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
@@ -108,7 +106,7 @@ def write_cohort(
     return folder / "experiments" / f"{name}.yaml"
 
 
-def check_place(folder: Path, form: str, name: str) -> None:
+def _check_place(folder: Path, form: str, name: str) -> None:
     """Raise all faults of where and how a study shall be written."""
     faults = []
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -123,16 +121,16 @@ def check_place(folder: Path, form: str, name: str) -> None:
     raise_faults(SpecError, faults)
 
 
-def truth_json(simulated: SimulatedCohort) -> str:
+def _truth_json(simulated: SimulatedCohort) -> str:
     """Return what was asked for and what is true, for machines."""
     content = {"simulation": asdict(simulated.spec), "truth": asdict(simulated.truth)}
-    return json.dumps(rounded(content), indent=2) + "\n"
+    return json.dumps(_rounded(content), indent=2) + "\n"
 
 
-def rounded(value: object) -> object:
+def _rounded(value: object) -> object:
     """Return values with four decimals at most: what the Monte Carlo error leaves standing."""
     if isinstance(value, dict):
-        return {key: rounded(one) for key, one in value.items()}
+        return {key: _rounded(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [rounded(one) for one in value]
+        return [_rounded(one) for one in value]
     return round(value, 4) if isinstance(value, float) else value

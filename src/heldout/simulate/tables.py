@@ -13,19 +13,17 @@ import pandas as pd
 
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
 
-__all__ = ["EVENT", "FILES", "LABELS", "RECORD", "VALUE_LABELS", "event_name", "write_table"]
-
 FILES = {"csv": "data.csv", "redcap": "data.csv", "sav": "data.sav", "xlsx": "data.xlsx"}
 # What REDCap calls patients and visits.
 RECORD, EVENT = "record_id", "redcap_event_name"
-LABELS = {
+_LABELS = {
     "patient": "Pseudonym",
     "site": "Site",
     "age": "Age",
     "sex": "Sex",
     "previous_trials": "Antidepressants tried before",
 }
-VALUE_LABELS = {"sex": {1: "female", 2: "male"}}
+_VALUE_LABELS = {"sex": {1: "female", 2: "male"}}
 
 
 def event_name(visit: str) -> str:
@@ -45,15 +43,15 @@ def write_table(table: pd.DataFrame, path: Path, form: str) -> None:
     form : {'csv', 'redcap', 'sav', 'xlsx'}
         What the file shall be.
     """
-    WRITERS[form](table, path)
+    _WRITERS[form](table, path)
 
 
-def write_csv(table: pd.DataFrame, path: Path) -> None:
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a row a patient, blanks where not observed."""
     table.to_csv(path, lineterminator="\n")
 
 
-def write_redcap(table: pd.DataFrame, path: Path) -> None:
+def _write_redcap(table: pd.DataFrame, path: Path) -> None:
     """Write a row a patient and event that took place; each form stands in its own events."""
     scored = {visit: f"madrs_{visit}_" for visit in (BASELINE, *FOLLOW_UPS)}
     columns = [str(name) for name in table]
@@ -67,22 +65,22 @@ def write_redcap(table: pd.DataFrame, path: Path) -> None:
         place = pd.Series(number, index=table.index, name="place")
         seen = items.notna().any(axis=1) | (visit == BASELINE)
         events.append(pd.concat([named, here, event, place], axis=1)[seen].rename_axis(RECORD))
-    write_csv(pd.concat(events).sort_values([RECORD, "place"]).drop(columns="place"), path)
+    _write_csv(pd.concat(events).sort_values([RECORD, "place"]).drop(columns="place"), path)
 
 
-def write_sav(table: pd.DataFrame, path: Path) -> None:
+def _write_sav(table: pd.DataFrame, path: Path) -> None:
     """Write an SPSS file with labels of columns and values."""
     import pyreadstat
 
     patients = pd.Series(table.index, index=table.index, dtype="object", name="patient")
     numbers = pd.concat([patients, table.astype("float64")], axis=1)
-    values: Mapping[str, dict[int, str]] = VALUE_LABELS | {
+    values: Mapping[str, dict[int, str]] = _VALUE_LABELS | {
         "site": {number: f"Site {number}" for number in sorted(table["site"].unique())}
     }
     pyreadstat.write_sav(
         numbers,
         str(path),
-        column_labels={name: LABELS[name] for name in numbers if name in LABELS},
+        column_labels={name: _LABELS[name] for name in numbers if name in _LABELS},
         variable_value_labels={
             name: {float(code): label for code, label in labels.items()}
             for name, labels in values.items()
@@ -91,7 +89,7 @@ def write_sav(table: pd.DataFrame, path: Path) -> None:
     )
 
 
-def write_xlsx(table: pd.DataFrame, path: Path) -> None:
+def _write_xlsx(table: pd.DataFrame, path: Path) -> None:
     """Write a workbook of one sheet, numbers as numbers and blanks as empty cells."""
     from openpyxl import Workbook
 
@@ -103,9 +101,9 @@ def write_xlsx(table: pd.DataFrame, path: Path) -> None:
     book.save(path)
 
 
-WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
-    "csv": write_csv,
-    "redcap": write_redcap,
-    "sav": write_sav,
-    "xlsx": write_xlsx,
+_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    "csv": _write_csv,
+    "redcap": _write_redcap,
+    "sav": _write_sav,
+    "xlsx": _write_xlsx,
 }

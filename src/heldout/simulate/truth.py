@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.instruments import score_array
 from heldout.simulate.cohort import Simulation, draw_course, weights_of
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
@@ -25,14 +26,11 @@ from heldout.simulate.questionnaires import (
     shipped_key,
 )
 
-__all__ = ["FollowUpTruth", "Truth", "find_truth", "rank_auc"]
-
-Floats = NDArray[np.float64]
 # The standard error of an AUC is .002 with so many patients, half of them responders, and .003
 # where questionnaires must be answered too.
 POPULATION, ANSWERING = 100_000, 40_000
 # Sites of the population: so many that none weighs anything.
-SITES = 1_000
+_SITES = 1_000
 REDUCTION, REMISSION = 0.5, 10
 
 
@@ -124,24 +122,24 @@ def find_truth(spec: Simulation) -> Truth:
             if questionnaire.construct in effects
             for score in score_names(name)
         ),
-        follow_ups=follow_up_truths(
+        follow_ups=_follow_up_truths(
             tuple(sorted(effects.items())), spec.effects_at, spec.response_rate
         ),
     )
 
 
 @cache
-def follow_up_truths(
+def _follow_up_truths(
     effects: tuple[tuple[str, float], ...], effects_at: tuple[str, ...] | None, rate: float
 ) -> tuple[FollowUpTruth, ...]:
     """Return the truth of every follow-up; kept, as benchmarks ask for the same many times."""
     spec = replace(Simulation(), effects=dict(effects), effects_at=effects_at, response_rate=rate)
     rng = spec.rng("population")
     traits = draw_traits(POPULATION, rng)
-    course = draw_course(spec, traits, rng.integers(SITES, size=POPULATION), rng)
+    course = draw_course(spec, traits, rng.integers(_SITES, size=POPULATION), rng)
     baseline = course.totals[BASELINE]
     constructs = np.column_stack([traits[name] for name in CONSTRUCTS])
-    scores = np.column_stack([*observed_scores(traits, rng), baseline[:ANSWERING]])
+    scores = np.column_stack([*_observed_scores(traits, rng), baseline[:ANSWERING]])
     weights = weights_of(spec)
     truths = []
     for name in FOLLOW_UPS:
@@ -154,16 +152,16 @@ def follow_up_truths(
                 remission=float((total <= REMISSION).mean()),
                 madrs_mean=float(total.mean()),
                 madrs_sd=float(total.std()),
-                differences=differences_of(constructs, response),
+                differences=_differences_of(constructs, response),
                 auc_constructs=rank_auc(constructs @ weights[name], response),
-                auc_scores=best_auc(scores, response[:ANSWERING]),
+                auc_scores=_best_auc(scores, response[:ANSWERING]),
                 auc_severity=rank_auc(baseline, response),
             )
         )
     return tuple(truths)
 
 
-def differences_of(constructs: Floats, response: NDArray[np.bool_]) -> dict[str, float]:
+def _differences_of(constructs: Floats, response: NDArray[np.bool_]) -> dict[str, float]:
     """Return responders minus non-responders in each construct, in SD within these groups."""
     yes, no = constructs[response], constructs[~response]
     within = np.sqrt((len(yes) * yes.var(axis=0) + len(no) * no.var(axis=0)) / len(constructs))
@@ -171,7 +169,7 @@ def differences_of(constructs: Floats, response: NDArray[np.bool_]) -> dict[str,
     return dict(zip(CONSTRUCTS, differences.tolist(), strict=True))
 
 
-def best_auc(scores: Floats, response: NDArray[np.bool_]) -> float:
+def _best_auc(scores: Floats, response: NDArray[np.bool_]) -> float:
     """Return the AUC of Fisher's rule, learnt on one half and judged on the other, both ways."""
     known, half = np.column_stack([np.ones(len(scores)), scores]), len(scores) // 2
     areas = []
@@ -181,7 +179,7 @@ def best_auc(scores: Floats, response: NDArray[np.bool_]) -> float:
     return float(np.mean(areas))
 
 
-def observed_scores(traits: Mapping[str, Floats], rng: np.random.Generator) -> list[Floats]:
+def _observed_scores(traits: Mapping[str, Floats], rng: np.random.Generator) -> list[Floats]:
     """Return every score of the questionnaires that a study uses, of the first patients."""
     scores = []
     for name, questionnaire in QUESTIONNAIRES.items():

@@ -19,24 +19,22 @@ from heldout.simulate.questionnaires import CONSTRUCTS
 from heldout.simulate.tables import EVENT, FILES, RECORD, event_name
 from heldout.simulate.truth import Truth
 
-__all__ = ["command_of", "study_texts", "truth_sentences", "truth_table"]
-
-PRIMARY = "month3"
-DROPOUT = {
+_PRIMARY = "month3"
+_DROPOUT = {
     "none": "Nobody is lost.",
     "random": "Patients are lost at random.",
     "informative": "Drop-out is informative: who improves less by month 6 is lost earlier.",
 }
 # What the command can say; anything else was said in Python.
-OPTIONS = ("n_patients", "n_sites", "seed", "effects", "dropout")
+_OPTIONS = ("n_patients", "n_sites", "seed", "effects", "dropout")
 
 
-def area(value: float) -> str:
+def _area(value: float) -> str:
     """Return an area under the curve as it is printed.
 
     Examples
     --------
-    >>> area(0.643)
+    >>> _area(0.643)
     '.64'
     """
     return f"{value:.2f}".removeprefix("0")
@@ -58,8 +56,8 @@ def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
         Sentences; the first says what matters.
     """
     follow_ups = {one.follow_up: one for one in truth.follow_ups}
-    at = follow_ups[PRIMARY if PRIMARY in truth.effects_at else (*truth.effects_at, PRIMARY)[0]]
-    severity = f"Baseline MADRS alone has an AUC of {area(at.auc_severity)} for response"
+    at = follow_ups[_PRIMARY if _PRIMARY in truth.effects_at else (*truth.effects_at, _PRIMARY)[0]]
+    severity = f"Baseline MADRS alone has an AUC of {_area(at.auc_severity)} for response"
     rest = "Remission and later scores hang on baseline severity, and on whatever goes with it."
     if not truth.effects:
         return [
@@ -91,8 +89,8 @@ def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
         *([come_to] if together and len(named) > 1 else []),
         f"What else differs between them goes along with it: {', '.join(others)} SD.",
         f"For response at {at.follow_up} the best rule on the study's scores has an AUC of "
-        f"{area(at.auc_scores)}; a rule that saw the constructs without error, "
-        f"{area(at.auc_constructs)}.",
+        f"{_area(at.auc_scores)}; a rule that saw the constructs without error, "
+        f"{_area(at.auc_constructs)}.",
         f"{severity}, part of it by arithmetic: a 50 % reduction is counted from it.",
         rest,
     ]
@@ -117,7 +115,7 @@ def truth_table(spec: Simulation, truth: Truth) -> list[list[str]]:
     for one in truth.follow_ups:
         seen = 1.0 if spec.dropout == "none" else 1 - spec.lost[one.follow_up]
         shares = [f"{share:.0%}" for share in (seen, one.response, one.remission)]
-        areas = [area(value) for value in (one.auc_constructs, one.auc_scores, one.auc_severity)]
+        areas = [_area(value) for value in (one.auc_constructs, one.auc_scores, one.auc_severity)]
         rows.append([one.follow_up, *shares, f"{one.madrs_mean:.1f} ({one.madrs_sd:.1f})", *areas])
     return rows
 
@@ -139,7 +137,7 @@ def command_of(spec: Simulation, *, form: str, name: str) -> str:
     str
         On one line.
     """
-    standard, said = Simulation(), [one.name for one in fields(spec) if one.name not in OPTIONS]
+    standard, said = Simulation(), [one.name for one in fields(spec) if one.name not in _OPTIONS]
     if any(getattr(spec, one) != getattr(standard, one) for one in said):
         return f'write_cohort(simulate_cohort({spec}), DIR, form="{form}", name="{name}")'
     effects = "".join(f" --effect {effect}={size:g}" for effect, size in spec.effects.items())
@@ -188,7 +186,7 @@ def study_texts(
         "command": command_of(spec, form=form, name=name),
         "truth": fill(" ".join(truth_sentences(truth)), 98),
         "table": "\n".join(f"| {' | '.join(row)} |" for row in cells),
-        "dropout": DROPOUT[spec.dropout],
+        "dropout": _DROPOUT[spec.dropout],
         "rows": "A row a patient and event" if long else "A row a patient",
         "lost": ", ".join(str(table[f"madrs_{visit}_1"].isna().sum()) for visit in FOLLOW_UPS),
         "gaps": f"{spec.missing_items:.1%}",
@@ -200,14 +198,14 @@ def study_texts(
     pattern = "madrs_{item}" if long else "madrs_{visit}_{item}"
     shown = pattern.replace("{visit}", "V").replace("{item}", "K")
     return {
-        f"configs/cohort/{name}.yaml": filled("cohort.yaml", known | {"madrs": pattern}),
-        f"configs/features/{name}.yaml": filled("features.yaml", known),
-        f"experiments/{name}.yaml": filled("experiment.yaml", known),
-        f"{data}/README.md": filled("README.md", known | {"madrs": shown}),
+        f"configs/cohort/{name}.yaml": _filled("cohort.yaml", known | {"madrs": pattern}),
+        f"configs/features/{name}.yaml": _filled("features.yaml", known),
+        f"experiments/{name}.yaml": _filled("experiment.yaml", known),
+        f"{data}/README.md": _filled("README.md", known | {"madrs": shown}),
     }
 
 
-def filled(file: str, known: Mapping[str, object]) -> str:
+def _filled(file: str, known: Mapping[str, object]) -> str:
     """Return a text of ``files/`` with what is known in its places."""
     text = files("heldout.simulate").joinpath("files", file).read_text(encoding="utf-8")
     return Template(text).substitute(known)

@@ -12,15 +12,6 @@ from heldout.spec.faults import refuse_misfits
 from heldout.spec.parts import Code, Name, Part, Score, undeclared
 from heldout.spec.places import KeyPath
 
-__all__ = [
-    "NOT_OBSERVED",
-    "CohortSpec",
-    "ColumnSpec",
-    "InclusionSpec",
-    "TableSpec",
-    "VisitSpec",
-]
-
 # What tables usually write where nothing was observed.
 NOT_OBSERVED = ("", "NA", "n/a", "NaN")
 
@@ -95,7 +86,7 @@ class TableSpec(Part):
                 "the same mark separates cells and decimals; the table cannot be read",
             ),
             (
-                not tells_dates(self.date_format),
+                not _tells_dates(self.date_format),
                 "'date_format' does not tell a day, month and year; write it as %d/%m/%Y",
             ),
         )
@@ -103,7 +94,7 @@ class TableSpec(Part):
         return self
 
 
-def tells_dates(date_format: str) -> bool:
+def _tells_dates(date_format: str) -> bool:
     """Return whether a date written in a format is the same date when read."""
     day = date(2024, 11, 23)
     try:

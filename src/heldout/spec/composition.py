@@ -21,13 +21,11 @@ from heldout.spec.faults import short
 from heldout.spec.places import KeyPath, Places, dotted, place_of
 from heldout.spec.yaml_file import read_value, read_yaml
 
-__all__ = ["load_experiment", "study_folder"]
-
-COMMAND_LINE = "command line"
+_COMMAND_LINE = "command line"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class _Override:
     """One ``key.sub=value`` of the command line."""
 
     steps: tuple[str, ...]
@@ -78,27 +76,27 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     """
     path = Path(path)
     folder = study_folder(path)
-    changes, faults = read_overrides(overrides)
+    changes, faults = _read_overrides(overrides)
     own = read_yaml(path, str(path))
     raise_faults(SpecError, [*own.faults, *(faults if own.faults else ())])
     data, places = own.content, own.places
     if not isinstance(data, dict):
         raise SpecError(f"{path}: found {short(data)}; required: 'key: value' lines. Write keys.")
-    faults += apply_overrides(data, (c for c in changes if c.steps[0] == "use"), places)
+    faults += _apply_overrides(data, (c for c in changes if c.steps[0] == "use"), places)
     use = data.pop("use", None)
-    pieces, piece_places = read_pieces(use, folder, places, faults)
+    pieces, piece_places = _read_pieces(use, folder, places, faults)
     data = laid_over(pieces, data, (), piece_places, places)
     if "name" not in data:
         data["name"] = path.stem
         piece_places[("name",)] = f"{path} (without 'name', the file's name is used)"
-    faults += apply_overrides(data, (c for c in changes if c.steps[0] != "use"), piece_places)
-    faults += read_entries(data, folder, piece_places)
+    faults += _apply_overrides(data, (c for c in changes if c.steps[0] != "use"), piece_places)
+    faults += _read_entries(data, folder, piece_places)
     wanted = use if isinstance(use, dict) else Experiment.model_fields if use else ()
     unread = set(wanted) - set(pieces)
     return experiment_from(data, places=piece_places, folder=folder, found=faults, unread=unread)
 
 
-def read_pieces(
+def _read_pieces(
     use: object, folder: Path, places: Places, faults: list[str]
 ) -> tuple[dict[str, Any], dict[KeyPath, str]]:
     """Return the content of all used pieces and the places of their keys; note the faults."""
@@ -111,7 +109,7 @@ def read_pieces(
         faults.append(f"{where}: found {short(use)}; required: 'kind: name' pairs. Write them.")
         return merged, merged_places
     for kind, name in use.items():
-        fault = piece_fault(place_of(("use", kind), places), folder, kind, name)
+        fault = _piece_fault(place_of(("use", kind), places), folder, kind, name)
         if fault:
             faults.append(fault)
             continue
@@ -124,7 +122,7 @@ def read_pieces(
     return merged, merged_places
 
 
-def piece_fault(where: str, folder: Path, kind: str, name: object) -> str:
+def _piece_fault(where: str, folder: Path, kind: str, name: object) -> str:
     """Return what is wrong with one ``use``, or nothing.
 
     Names are compared with the folder's listing and never made into a path before, so no
@@ -146,7 +144,7 @@ def piece_fault(where: str, folder: Path, kind: str, name: object) -> str:
     return ""
 
 
-def read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str]) -> list[str]:
+def _read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str]) -> list[str]:
     """Put the entries of models that have one in ``configs/models/`` under ``own_models``.
 
     What the experiment writes there itself is laid over the entry. Names are compared with the
@@ -169,7 +167,7 @@ def read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str])
         key: KeyPath = ("own_models", name)
         found = {(*key, *path): place for path, place in entry.places.items()}
         entries[name] = laid_over(entry.content, written.get(name, {}), key, found, places)
-        forget_places(places, key)
+        _forget_places(places, key)
         places |= found
     if entries:
         data["own_models"] = {**written, **entries}
@@ -189,43 +187,43 @@ def laid_over(
             inner = (*path, key)
             merged[key] = laid_over(base.get(key), value, inner, base_places, top_places)
         return merged
-    forget_places(base_places, path)
+    _forget_places(base_places, path)
     base_places |= {key: place for key, place in top_places.items() if key[: len(path)] == path}
     return top
 
 
-def forget_places(places: dict[KeyPath, str], path: KeyPath) -> None:
+def _forget_places(places: dict[KeyPath, str], path: KeyPath) -> None:
     """Drop the place of a key and of everything below it."""
     for stale in [key for key in places if key[: len(path)] == path]:
         del places[stale]
 
 
-def read_overrides(overrides: Iterable[str]) -> tuple[list[Override], list[str]]:
+def _read_overrides(overrides: Iterable[str]) -> tuple[list[_Override], list[str]]:
     """Return the overrides of the command line, and the faults of those that are none."""
-    changes: list[Override] = []
+    changes: list[_Override] = []
     faults: list[str] = []
     for text in overrides:
         key, equals, value = text.partition("=")
         # Messages write outcomes[0].at, so that may be typed as well as outcomes.0.at.
         steps = tuple(re.sub(r"\[(\d+)\]", r".\1", key.strip()).split("."))
         if not equals or not all(steps):
-            faults.append(f"{COMMAND_LINE}: found '{text}'; required: key.sub=value. Rewrite it.")
+            faults.append(f"{_COMMAND_LINE}: found '{text}'; required: key.sub=value. Rewrite it.")
             continue
-        reading = read_value(value, f"{COMMAND_LINE}, {key.strip()}")
+        reading = read_value(value, f"{_COMMAND_LINE}, {key.strip()}")
         faults += reading.faults
         if not reading.faults:
-            changes.append(Override(steps=steps, value=reading.content))
+            changes.append(_Override(steps=steps, value=reading.content))
     return changes, faults
 
 
-def apply_overrides(
-    data: dict[str, Any], changes: Iterable[Override], places: dict[KeyPath, str]
+def _apply_overrides(
+    data: dict[str, Any], changes: Iterable[_Override], places: dict[KeyPath, str]
 ) -> list[str]:
     """Set every override in the composed experiment; return the faults."""
-    return [fault for change in changes if (fault := apply_override(data, change, places))]
+    return [fault for change in changes if (fault := _apply_override(data, change, places))]
 
 
-def apply_override(data: dict[str, Any], change: Override, places: dict[KeyPath, str]) -> str:
+def _apply_override(data: dict[str, Any], change: _Override, places: dict[KeyPath, str]) -> str:
     """Set one override; return what is wrong if its path leads nowhere."""
     target: Any = data
     path: KeyPath = ()
@@ -236,16 +234,16 @@ def apply_override(data: dict[str, Any], change: Override, places: dict[KeyPath,
             slot = int(step)
         else:
             return (
-                f"{COMMAND_LINE}, {'.'.join(change.steps)}: found no '{dotted((*path, step))}' to "
+                f"{_COMMAND_LINE}, {'.'.join(change.steps)}: found no '{dotted((*path, step))}' to "
                 f"set; '{dotted(path)}' is {short(target)}. Check the path; entries count from 0."
             )
         path = (*path, slot)
         if len(path) == len(change.steps):
             target[slot] = change.value
-            forget_places(places, path)
-            places[path] = COMMAND_LINE
+            _forget_places(places, path)
+            places[path] = _COMMAND_LINE
         elif isinstance(target, dict) and target.get(step) is None:
             target[step] = {}
-            places[path] = COMMAND_LINE
+            places[path] = _COMMAND_LINE
         target = target[slot]
     return ""

@@ -23,17 +23,6 @@ from heldout.spec.outcomes import OutcomeSpec
 from heldout.spec.parts import Name, Part, repeated, undeclared
 from heldout.spec.places import Places, place_of
 
-__all__ = [
-    "DEFAULT_MODELS",
-    "Experiment",
-    "InferenceSpec",
-    "TuningSpec",
-    "ValidationSpec",
-    "composed",
-    "experiment_from",
-    "fingerprint",
-]
-
 DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost")
 
 

@@ -20,12 +20,10 @@ from pydantic_core import ErrorDetails
 from heldout.errors import a_few, did_you_mean
 from heldout.spec.places import KeyPath, Places, place_of
 
-__all__ = ["Misfit", "refuse_misfits", "validated"]
-
 Model = TypeVar("Model", bound=BaseModel)
 
 # What each kind of value is called for a reader who does not write Python.
-EXPECTED = {
+_EXPECTED = {
     "int_type": "a whole number",
     "float_type": "a number",
     "finite_number": "a finite number",
@@ -35,12 +33,12 @@ EXPECTED = {
     "model_type": "keys and values",
     "tuple_type": "a list",
 }
-BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 # What may be untrue of a part whose piece could not be read.
-UNCERTAIN = ("missing", "misfit", "value_error")
+_UNCERTAIN = ("missing", "misfit", "value_error")
 
 
-class Misfit(ValueError):
+class _Misfit(ValueError):
     """Keys of one part that are fine alone and wrong together.
 
     Attributes
@@ -68,11 +66,11 @@ def refuse_misfits(faults: Sequence[tuple[KeyPath, str]]) -> None:
         If there is any.
     """
     if faults:
-        raise Misfit(faults)
+        raise _Misfit(faults)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class _Fault:
     """One of pydantic's findings, with its path as the author wrote it."""
 
     path: KeyPath
@@ -111,44 +109,44 @@ def validated(
         faults = [
             fault
             for details in error.errors(include_url=False)
-            for fault in written_faults(details, model)
-            if not (fault.path[:1] and fault.path[0] in unread and fault.kind in UNCERTAIN)
+            for fault in _written_faults(details, model)
+            if not (fault.path[:1] and fault.path[0] in unread and fault.kind in _UNCERTAIN)
         ]
     lines = [
-        f"{place_of(fault.path, places)}: {words(fault, faults)}"
+        f"{place_of(fault.path, places)}: {_words(fault, faults)}"
         for fault in faults
-        if not is_echo(fault, faults)
+        if not _is_echo(fault, faults)
     ]
     return None, list(dict.fromkeys(lines))
 
 
-def written_faults(details: ErrorDetails, model: type[BaseModel]) -> Iterator[Fault]:
+def _written_faults(details: ErrorDetails, model: type[BaseModel]) -> Iterator[_Fault]:
     """Yield the faults in one of pydantic's findings: one, or each of a misfit."""
     kind, context, loc = details["type"], details.get("ctx", {}), details["loc"]
     if kind != "extra_forbidden" and loc[-1:] == ("[key]",):
         loc = loc[:-1]
-    path, holder = walk(model, loc)
+    path, holder = _walk(model, loc)
     misfit = context.get("error")
-    if isinstance(misfit, Misfit):
+    if isinstance(misfit, _Misfit):
         for inner, text in misfit.faults:
-            yield Fault(path=path + inner, kind="misfit", context={"text": text})
+            yield _Fault(path=path + inner, kind="misfit", context={"text": text})
         return
-    yield Fault(path=path, kind=kind, found=details["input"], context=context, holder=holder)
+    yield _Fault(path=path, kind=kind, found=details["input"], context=context, holder=holder)
 
 
-def is_echo(fault: Fault, faults: list[Fault]) -> bool:
+def _is_echo(fault: _Fault, faults: list[_Fault]) -> bool:
     """Return whether a fault only repeats that something below it is wrong.
 
     pydantic says so of a list without a valid entry, and of the alternative that the
     author did not choose.
     """
     depth = len(fault.path)
-    return (fault.kind in EXPECTED or fault.kind == "too_short") and any(
+    return (fault.kind in _EXPECTED or fault.kind == "too_short") and any(
         len(other.path) > depth and other.path[:depth] == fault.path for other in faults
     )
 
 
-def walk(model: Any, loc: Sequence[str | int]) -> tuple[KeyPath, Any]:
+def _walk(model: Any, loc: Sequence[str | int]) -> tuple[KeyPath, Any]:
     """Return the path as the author wrote it, and the type of what holds its last step.
 
     Where a value may be one of several types, pydantic names the one it tried, as if that
@@ -157,39 +155,39 @@ def walk(model: Any, loc: Sequence[str | int]) -> tuple[KeyPath, Any]:
     path: list[str | int] = []
     part = holder = model
     for step in loc:
-        choices = alternatives(part)
+        choices = _alternatives(part)
         if len(choices) > 1:
-            part = next((c for c in choices if str(step).startswith(container_name(c))), None)
+            part = next((c for c in choices if str(step).startswith(_container_name(c))), None)
             continue
         holder = choices[0]
-        part = type_inside(holder, step)
+        part = _type_inside(holder, step)
         path.append(step)
     return tuple(path), holder
 
 
-def alternatives(annotation: Any) -> list[Any]:
+def _alternatives(annotation: Any) -> list[Any]:
     """Return the types a value may have, without None and without annotations."""
     if get_origin(annotation) is Annotated:
-        return alternatives(get_args(annotation)[0])
+        return _alternatives(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         return [
             choice
             for argument in get_args(annotation)
             if argument is not types.NoneType
-            for choice in alternatives(argument)
+            for choice in _alternatives(argument)
         ]
     return [annotation]
 
 
-def container_name(annotation: Any) -> str:
+def _container_name(annotation: Any) -> str:
     """Return what pydantic's name of an alternative begins with."""
     return str(getattr(get_origin(annotation) or annotation, "__name__", annotation))
 
 
-def type_inside(annotation: Any, step: str | int) -> Any:
+def _type_inside(annotation: Any, step: str | int) -> Any:
     """Return the type of a key or an entry of a type, or None if it has none."""
-    if is_model(annotation):
-        info = fields(annotation).get(str(step))
+    if _is_model(annotation):
+        info = _fields(annotation).get(str(step))
         return info.annotation if info else None
     arguments = get_args(annotation)
     if not arguments:
@@ -197,34 +195,34 @@ def type_inside(annotation: Any, step: str | int) -> Any:
     return arguments[1] if get_origin(annotation) is dict else arguments[0]
 
 
-def is_model(annotation: Any) -> bool:
+def _is_model(annotation: Any) -> bool:
     """Return whether a type is one of our models."""
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def fields(model: Any) -> dict[str, FieldInfo]:
+def _fields(model: Any) -> dict[str, FieldInfo]:
     """Return the fields of a model under the keys an author writes; none for another type."""
-    if not is_model(model):
+    if not _is_model(model):
         return {}
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def words(fault: Fault, faults: list[Fault]) -> str:
+def _words(fault: _Fault, faults: list[_Fault]) -> str:
     """Return found, required and remedy for one fault."""
-    if fault.kind in EXPECTED:
-        here = [o.kind for o in faults if o.path == fault.path and o.kind in EXPECTED]
-        required = " or ".join(dict.fromkeys(EXPECTED[kind] for kind in here))
-        return f"found {short(fault.found)}; required: {required}.{type_remedy(fault.found, here)}"
-    special = SPECIAL.get(fault.kind)
+    if fault.kind in _EXPECTED:
+        here = [o.kind for o in faults if o.path == fault.path and o.kind in _EXPECTED]
+        required = " or ".join(dict.fromkeys(_EXPECTED[kind] for kind in here))
+        return f"found {short(fault.found)}; required: {required}.{_type_remedy(fault.found, here)}"
+    special = _SPECIAL.get(fault.kind)
     if special is not None:
         return special(fault)
-    for bound, phrase in BOUNDS.items():
+    for bound, phrase in _BOUNDS.items():
         if bound in fault.context:
             return f"found {short(fault.found)}; required: {phrase} {fault.context[bound]}."
     return f"found {short(fault.found)}; this is not allowed here ({fault.kind}). Correct it."
 
 
-def type_remedy(found: object, kinds: list[str]) -> str:
+def _type_remedy(found: object, kinds: list[str]) -> str:
     """Return what to do about a value that is of none of the types it may have."""
     if found is None:
         return " Fill it in, or remove the key."
@@ -235,31 +233,31 @@ def type_remedy(found: object, kinds: list[str]) -> str:
     return " Change it."
 
 
-def unknown_key_words(fault: Fault) -> str:
+def _unknown_key_words(fault: _Fault) -> str:
     """Return the words for a key that the model does not have."""
-    key, allowed = str(fault.path[-1]), list(fields(fault.holder))
+    key, allowed = str(fault.path[-1]), list(_fields(fault.holder))
     guess = did_you_mean(key, allowed) or " Remove it, or correct it."
     return f"found unknown key '{key}'; allowed: {', '.join(allowed)}.{guess}"
 
 
-def missing_words(fault: Fault) -> str:
+def _missing_words(fault: _Fault) -> str:
     """Return the words for a key, or an entry of a pair, that is not there."""
     step = fault.path[-1]
     if isinstance(step, int):
         return f"found {short(fault.found)}; required: one entry more. Add it."
-    info = fields(fault.holder).get(step)
+    info = _fields(fault.holder).get(step)
     meaning = f": {info.description.rstrip('.')}" if info and info.description else ""
     return f"found no key '{step}', which is required{meaning}. Add it."
 
 
-def choice_words(fault: Fault) -> str:
+def _choice_words(fault: _Fault) -> str:
     """Return the words for a value that is not one of a few."""
     expected = fault.context["expected"]
     guess = did_you_mean(str(fault.found), re.findall(r"'([^']*)'", expected))
     return f"found {short(fault.found)}; required: {expected}.{guess}"
 
 
-def name_words(fault: Fault) -> str:
+def _name_words(fault: _Fault) -> str:
     """Return the words for a text that is not a name."""
     better = re.sub(r"[^A-Za-z0-9_]+", "_", str(fault.found)).strip("_")
     guess = f" Write {better}." if better[:1].isalpha() else ""
@@ -269,7 +267,7 @@ def name_words(fault: Fault) -> str:
     )
 
 
-def length_words(fault: Fault) -> str:
+def _length_words(fault: _Fault) -> str:
     """Return the words for too few or too many entries or characters."""
     unit = "characters" if fault.kind.startswith("string") else "entries"
     least, most = fault.context.get("min_length"), fault.context.get("max_length")
@@ -277,16 +275,16 @@ def length_words(fault: Fault) -> str:
     return f"found {short(fault.found)}; required: {required}."
 
 
-SPECIAL: dict[str, Callable[[Fault], str]] = {
-    "extra_forbidden": unknown_key_words,
-    "missing": missing_words,
+_SPECIAL: dict[str, Callable[[_Fault], str]] = {
+    "extra_forbidden": _unknown_key_words,
+    "missing": _missing_words,
     "misfit": lambda fault: str(fault.context["text"]),
     "value_error": lambda fault: f"{fault.context['error']}.",
-    "literal_error": choice_words,
-    "string_pattern_mismatch": name_words,
-    "too_short": length_words,
-    "too_long": length_words,
-    "string_too_long": length_words,
+    "literal_error": _choice_words,
+    "string_pattern_mismatch": _name_words,
+    "too_short": _length_words,
+    "too_long": _length_words,
+    "string_too_long": _length_words,
 }
 
 

@@ -8,8 +8,6 @@ from pydantic import Field
 
 from heldout.spec.parts import Name, Part
 
-__all__ = ["FeatureSpec"]
-
 
 class FeatureSpec(Part):
     """One feature builder with its columns; which keys it takes is the builder's to say."""

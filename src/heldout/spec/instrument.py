@@ -24,12 +24,10 @@ from heldout.spec.parts import Name, Part
 from heldout.spec.places import KeyPath, place_of
 from heldout.spec.yaml_file import read_yaml
 
-__all__ = ["TOTAL_SCORE", "InstrumentKey", "ScoreKey", "SkipRule", "read_instrument_key"]
-
 TOTAL_SCORE = "total"
 # No questionnaire is larger; a slip of the keyboard may be, and would be worked through.
 MOST_ITEMS, MOST_POINTS = 1000, 10_000
-Faults = Iterator[tuple[KeyPath, str]]
+_Faults = Iterator[tuple[KeyPath, str]]
 
 
 class SkipRule(Part):
@@ -197,7 +195,7 @@ class InstrumentKey(Part):
         refuse_misfits(faults or list(self.range_faults()))
         return self
 
-    def item_faults(self) -> Faults:
+    def item_faults(self) -> _Faults:
         """Yield the faults in lists of items and their answers."""
         if isinstance(self.item_max, tuple) and len(self.item_max) != self.items:
             found = len(self.item_max)
@@ -225,7 +223,7 @@ class InstrumentKey(Part):
                 text = f"required: answers within the item's bounds, {low:g} to {high:g}."
                 yield ("allowed", str(item)), text
 
-    def empty_faults(self) -> Faults:
+    def empty_faults(self) -> _Faults:
         """Yield the faults of scores and domains without an item."""
         for name, score in self.scores.items():
             if score.items == ():
@@ -249,7 +247,7 @@ class InstrumentKey(Part):
             yield ("scores", name, "domains"), tuple(chain.from_iterable(score.domains or ()))
             yield ("scores", name, "recode"), tuple(chain.from_iterable(score.recode.values()))
 
-    def score_faults(self) -> Faults:
+    def score_faults(self) -> _Faults:
         """Yield the faults of scores that do not fit the items, recodes and rules."""
         for name, score in self.scores.items():
             path, items = ("scores", name), set(self.items_of(name))
@@ -272,7 +270,7 @@ class InstrumentKey(Part):
             if score.method == "max" and self.prorate:
                 yield path, "'method: max' needs 'prorate: false' in the key: a maximum of some."
 
-    def rule_faults(self) -> Faults:
+    def rule_faults(self) -> _Faults:
         """Yield the faults of skip rules and recodes that answers cannot meet."""
         for number, rule in enumerate(self.skip):
             deaf = [item for item in rule.items if rule.equal not in self.answers_of(item)]
@@ -292,7 +290,7 @@ class InstrumentKey(Part):
         flip = item in self.reverse
         return [int(low + high) - x if flip else x for x in self.answers_of(item)]
 
-    def range_faults(self) -> Faults:
+    def range_faults(self) -> _Faults:
         """Yield the faults of ranges that the arithmetic does not give, and of cut-offs."""
         for name, score in self.scores.items():
             low, high = self.attainable(name)
@@ -304,7 +302,7 @@ class InstrumentKey(Part):
                 )
         yield from self.cutoff_faults()
 
-    def cutoff_faults(self) -> Faults:
+    def cutoff_faults(self) -> _Faults:
         """Yield the faults of cut-offs: exchanged, outside the total, overlapping."""
         cuts = dict(self.cutoffs)
         if self.remission_at_most is not None:

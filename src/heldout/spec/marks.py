@@ -8,11 +8,9 @@ from pathlib import Path
 from heldout.errors import a_few
 from heldout.spec.experiment import Experiment
 
-__all__ = ["standing_marks"]
-
 # Of a comment, at its beginning: a mark that is only spoken of is none.
-MARK = re.compile(r"(^|\s)#\s*DECIDE\b")
-MOST_LINES = 12
+_MARK = re.compile(r"(^|\s)#\s*DECIDE\b")
+_MOST_LINES = 12
 
 
 def standing_marks(path: Path | str, experiment: Experiment) -> list[str]:
@@ -35,18 +33,18 @@ def standing_marks(path: Path | str, experiment: Experiment) -> list[str]:
         found = re.match(r"(.+):\d+(, |$)", experiment.where(kind))
         if found:
             files.setdefault(found[1], experiment.folder / found[1])
-    return [message for shown, file in files.items() if (message := marks_in(file, shown))]
+    return [message for shown, file in files.items() if (message := _marks_in(file, shown))]
 
 
-def marks_in(file: Path, shown: str) -> str:
+def _marks_in(file: Path, shown: str) -> str:
     """Return how many marks stand in a file and where, or nothing."""
     lines = file.read_text(encoding="utf-8").splitlines()
-    marked = [number for number, line in enumerate(lines, start=1) if MARK.search(line)]
+    marked = [number for number, line in enumerate(lines, start=1) if _MARK.search(line)]
     if not marked:
         return ""
     many = len(marked) > 1
     return (
         f"{shown}: {len(marked)} mark{'s' if many else ''} DECIDE still stand{'' if many else 's'} "
-        f"(line{'s' if many else ''} {a_few(marked, MOST_LINES)}). Decide "
+        f"(line{'s' if many else ''} {a_few(marked, _MOST_LINES)}). Decide "
         f"{'each and delete its' if many else 'it and delete the'} mark."
     )

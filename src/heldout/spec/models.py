@@ -14,9 +14,7 @@ from heldout.spec.faults import refuse_misfits
 from heldout.spec.parts import Name, Part
 from heldout.spec.places import KeyPath
 
-__all__ = ["ModelSpec", "RegressorSpec", "SpaceSpec"]
-
-Value = bool | int | float | str
+_Value = bool | int | float | str
 
 
 class SpaceSpec(Part):
@@ -28,7 +26,7 @@ class SpaceSpec(Part):
     whole: tuple[int, int] | None = Field(
         default=None, description="A whole number between two bounds, both included."
     )
-    choice: tuple[Value, ...] | None = Field(default=None, description="One of several values.")
+    choice: tuple[_Value, ...] | None = Field(default=None, description="One of several values.")
     log: bool = Field(default=False, description="Whether the scale is logarithmic.")
 
     @model_validator(mode="after")
@@ -79,7 +77,7 @@ class RegressorSpec(Part):
         min_length=1,
         description="module.Class of a scikit-learn estimator, such as sklearn.svm.LinearSVC.",
     )
-    settings: dict[Name, Value | tuple[Value, ...]] = Field(
+    settings: dict[Name, _Value | tuple[_Value, ...]] = Field(
         default_factory=dict, description="What it is told; the same for every candidate."
     )
     space: dict[Name, SpaceSpec] = Field(

@@ -10,10 +10,8 @@ from heldout.spec.faults import refuse_misfits
 from heldout.spec.parts import Name, Part, Score, repeated
 from heldout.spec.places import KeyPath
 
-__all__ = ["EarlierRule", "OutcomeSpec", "ReliableSpec", "RuleSpec"]
-
-CLASS_RULES = ("reduction", "at_most", "at_least", "reliable_change")
-EARLIER_RULES = ("reduction", "at_most", "at_least")
+_CLASS_RULES = ("reduction", "at_most", "at_least", "reliable_change")
+_EARLIER_RULES = ("reduction", "at_most", "at_least")
 
 
 class EarlierRule(Part):
@@ -31,11 +29,11 @@ class EarlierRule(Part):
     @model_validator(mode="after")
     def check_one(self) -> Self:
         """Require exactly one rule."""
-        given = [name for name in EARLIER_RULES if getattr(self, name) is not None]
+        given = [name for name in _EARLIER_RULES if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(
                 f"found {' and '.join(given) or 'no rule'}; "
-                f"required: exactly one of {', '.join(EARLIER_RULES)}"
+                f"required: exactly one of {', '.join(_EARLIER_RULES)}"
             )
         return self
 
@@ -87,7 +85,7 @@ class RuleSpec(Part):
     @model_validator(mode="after")
     def check_one(self) -> Self:
         """Require exactly one rule, and what goes with it only."""
-        rules = (*CLASS_RULES, "value")
+        rules = (*_CLASS_RULES, "value")
         given = [name for name in rules if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(

@@ -10,8 +10,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from heldout.errors import did_you_mean
 from heldout.spec.places import KeyPath
 
-__all__ = ["Code", "Name", "Part", "Score", "as_text", "repeated", "undeclared"]
-
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)]
 # A declared column, or one score of its instrument: rfq8, rfq8.certainty.
 Score = Annotated[
@@ -19,7 +17,7 @@ Score = Annotated[
 ]
 
 
-def as_text(value: object) -> object:
+def _as_text(value: object) -> object:
     """Return whole numbers as text, so that a code such as 1 may be written bare.
 
     Other numbers are left, and refused: 1.50 would come back as another text, 1.5.
@@ -27,7 +25,7 @@ def as_text(value: object) -> object:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-Code = Annotated[str, BeforeValidator(as_text)]
+Code = Annotated[str, BeforeValidator(_as_text)]
 
 
 class Part(BaseModel):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["KeyPath", "Places", "dotted", "place_of"]
-
 KeyPath = tuple[str | int, ...]
 Places = Mapping[KeyPath, str]
 

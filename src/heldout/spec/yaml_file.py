@@ -20,26 +20,24 @@ import yaml
 from heldout.errors import did_you_mean
 from heldout.spec.places import KeyPath
 
-__all__ = ["Reading", "read_value", "read_yaml"]
-
-DEEPEST = 50
-NO_TEXT = r"found a character that is no text, such as half of one (\ud800). Write the whole one."
-FLOAT = r"(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+|(?:0|[1-9][0-9]*)(?=[eE]))(?:[eE][-+]?[0-9]+)?"
+_DEEPEST = 50
+_NO_TEXT = r"found a character that is no text, such as half of one (\ud800). Write the whole one."
+_FLOAT = r"(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+|(?:0|[1-9][0-9]*)(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 
 
-class PlainLoader(yaml.SafeLoader):
+class _PlainLoader(yaml.SafeLoader):
     """A safe loader with the YAML 1.2 reading of plain words."""
 
 
-PlainLoader.yaml_implicit_resolvers = {}
+_PlainLoader.yaml_implicit_resolvers = {}
 for _tag, _pattern, _first in (
     ("null", r"(?:~|null|)", ["~", "n", ""]),
     ("bool", r"(?:true|false)", list("tf")),
     # Longer runs of digits are identifiers, not quantities.
     ("int", r"[-+]?(?:0|[1-9][0-9]{0,17})", list("-+0123456789")),
-    ("float", rf"[-+]?{FLOAT}", list("-+.0123456789")),
+    ("float", rf"[-+]?{_FLOAT}", list("-+.0123456789")),
 ):
-    PlainLoader.add_implicit_resolver(
+    _PlainLoader.add_implicit_resolver(
         f"tag:yaml.org,2002:{_tag}", re.compile(rf"^{_pattern}$"), _first
     )
 
@@ -82,14 +80,14 @@ def read_yaml(path: Path, shown: str) -> Reading:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         guess = did_you_mean(path.name, (near.name for near in path.parent.glob("*.yaml")))
-        return faulty(f"{shown}: found no such file. Check the path.{guess}")
+        return _faulty(f"{shown}: found no such file. Check the path.{guess}")
     except UnicodeDecodeError:
-        return faulty(f"{shown}: found bytes that are not UTF-8 text. Save the file as UTF-8.")
+        return _faulty(f"{shown}: found bytes that are not UTF-8 text. Save the file as UTF-8.")
     except OSError as error:
-        return faulty(f"{shown}: cannot be read ({error.strerror}). Give a YAML file.")
-    reading = read_text(text, lambda line: f"{shown}:{line}")
+        return _faulty(f"{shown}: cannot be read ({error.strerror}). Give a YAML file.")
+    reading = _read_text(text, lambda line: f"{shown}:{line}")
     if not reading.places and not reading.faults:
-        return faulty(
+        return _faulty(
             f"{shown}: found nothing in the file; required: 'key: value' lines. Add them."
         )
     return reading
@@ -105,53 +103,53 @@ def read_value(text: str, shown: str = "command line") -> Reading:
     >>> read_value("006").content
     '006'
     """
-    return read_text(text, lambda _: shown)
+    return _read_text(text, lambda _: shown)
 
 
-def faulty(*faults: str) -> Reading:
+def _faulty(*faults: str) -> Reading:
     """Return a reading that holds faults only."""
     return Reading(places={}, faults=faults)
 
 
-def read_text(text: str, at: Callable[[int], str]) -> Reading:
+def _read_text(text: str, at: Callable[[int], str]) -> Reading:
     """Return the content of a YAML text; `at` tells the place of a line."""
     try:
-        refused = refusals(text, at)
-        node = None if refused else yaml.compose(text, Loader=PlainLoader)
+        refused = _refusals(text, at)
+        node = None if refused else yaml.compose(text, Loader=_PlainLoader)
     except yaml.YAMLError as error:
-        return faulty(yaml_fault(error, text, at))
+        return _faulty(_yaml_fault(error, text, at))
     except (ValueError, OverflowError):
         # An escape beyond the last character; PyYAML lets Python's own error pass.
-        return faulty(f"{at(line_beyond(text))}: {NO_TEXT}")
+        return _faulty(f"{at(_line_beyond(text))}: {_NO_TEXT}")
     if node is None:
-        return faulty(*refused)
+        return _faulty(*refused)
     places: dict[KeyPath, str] = {}
     faults: list[str] = []
-    content = build(node, (), at, places, faults)
+    content = _build(node, (), at, places, faults)
     return Reading(content=content, places=places, faults=tuple(faults))
 
 
-def refusals(text: str, at: Callable[[int], str]) -> list[str]:
+def _refusals(text: str, at: Callable[[int], str]) -> list[str]:
     """Return a message for everything that is YAML but is not read here."""
     faults: list[str] = []
     depth = documents = 0
     # Events come one by one, so that neither depth nor aliases can exhaust anything.
-    for event in yaml.parse(text, Loader=PlainLoader):
+    for event in yaml.parse(text, Loader=_PlainLoader):
         place = at(event.start_mark.line + 1 if event.start_mark else 1)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         documents += isinstance(event, yaml.DocumentStartEvent)
-        if depth > DEEPEST:
-            faults.append(f"{place}: found more than {DEEPEST} levels. Close the brackets.")
+        if depth > _DEEPEST:
+            faults.append(f"{place}: found more than {_DEEPEST} levels. Close the brackets.")
             break
         if documents > 1:
             faults.append(f"{place}: found a second document after '---'. Use a file for each.")
             break
-        faults += [f"{place}: {words}" for words in oddities(event)]
+        faults += [f"{place}: {words}" for words in _oddities(event)]
     return faults
 
 
-def oddities(event: yaml.Event) -> list[str]:
+def _oddities(event: yaml.Event) -> list[str]:
     """Return what an event carries that is not read: an alias, an anchor, a tag."""
     anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
     if isinstance(event, yaml.AliasEvent):
@@ -167,12 +165,12 @@ def oddities(event: yaml.Event) -> list[str]:
     return found
 
 
-def yaml_fault(error: yaml.YAMLError, text: str, at: Callable[[int], str]) -> str:
+def _yaml_fault(error: yaml.YAMLError, text: str, at: Callable[[int], str]) -> str:
     """Return the message for a text that is not YAML."""
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        if is_broken(chr(error.character) if isinstance(error.character, int) else ""):
-            return f"{at(line)}: {NO_TEXT}"
+        if _is_broken(chr(error.character) if isinstance(error.character, int) else ""):
+            return f"{at(line)}: {_NO_TEXT}"
         return f"{at(line)}: found a control character. Delete it."
     mark = getattr(error, "problem_mark", None)
     place = at(mark.line + 1 if mark is not None else 1)
@@ -185,7 +183,7 @@ def yaml_fault(error: yaml.YAMLError, text: str, at: Callable[[int], str]) -> st
     )
 
 
-def build(
+def _build(
     node: yaml.Node,
     path: KeyPath,
     at: Callable[[int], str],
@@ -198,12 +196,12 @@ def build(
         mapping: dict[str, Any] = {}
         for key_node, value_node in node.value:
             place = at(key_node.start_mark.line + 1)
-            key = key_text(key_node)
+            key = _key_text(key_node)
             if key is None:
                 faults.append(f"{place}: found a key that is not a text. Put it in quotes.")
                 continue
-            if is_broken(key):
-                faults.append(f"{place}: {NO_TEXT}")
+            if _is_broken(key):
+                faults.append(f"{place}: {_NO_TEXT}")
                 continue
             if key in mapping:
                 first = places[(*path, key)]
@@ -211,24 +209,24 @@ def build(
                 faults.append(f"{place}: found key '{key}' twice{also}. Keep one.")
                 continue
             places[(*path, key)] = place
-            mapping[key] = build(value_node, (*path, key), at, places, faults)
+            mapping[key] = _build(value_node, (*path, key), at, places, faults)
         return mapping
     if isinstance(node, yaml.SequenceNode):
-        return [build(item, (*path, n), at, places, faults) for n, item in enumerate(node.value)]
-    value = scalar(node)
-    if isinstance(value, str) and is_broken(value):
-        faults.append(f"{at(node.start_mark.line + 1)}: {NO_TEXT}")
+        return [_build(item, (*path, n), at, places, faults) for n, item in enumerate(node.value)]
+    value = _scalar(node)
+    if isinstance(value, str) and _is_broken(value):
+        faults.append(f"{at(node.start_mark.line + 1)}: {_NO_TEXT}")
     return value
 
 
-def key_text(node: yaml.Node) -> str | None:
+def _key_text(node: yaml.Node) -> str | None:
     """Return a key as written (a code such as 006 stays one), or None if it is no text."""
     if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
         return None
-    return whole(str(node.value).strip()) or None
+    return _whole(str(node.value).strip()) or None
 
 
-def whole(text: str) -> str:
+def _whole(text: str) -> str:
     """Return a text in which two escapes that are halves of one character are that character.
 
     JSON writes such characters so, and JSON is YAML.
@@ -236,12 +234,12 @@ def whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
-def is_broken(text: str) -> bool:
+def _is_broken(text: str) -> bool:
     """Return whether a text holds half of a character, which no file can hold."""
     return any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def line_beyond(text: str) -> int:
+def _line_beyond(text: str) -> int:
     """Return the line of the first escape beyond the last character there is."""
     for match in re.finditer(r"\\U([0-9A-Fa-f]{8})", text):
         if int(match[1], 16) > sys.maxunicode:
@@ -249,10 +247,10 @@ def line_beyond(text: str) -> int:
     return 1
 
 
-def scalar(node: yaml.Node) -> str | int | float | bool | None:
+def _scalar(node: yaml.Node) -> str | int | float | bool | None:
     """Return a scalar's value by its resolved tag."""
     kind = node.tag.rsplit(":", 1)[-1]
-    text = whole(str(node.value))
+    text = _whole(str(node.value))
     if kind == "null":
         return None
     if kind == "bool":

@@ -29,13 +29,11 @@ from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
 from heldout.validation import HEADLINE
 
-__all__ = ["assemble_record"]
-
-Row = dict[str, Any]
+_Row = dict[str, Any]
 # What of the predictions each kind of outcome is scored by.
-CLASS_COLUMNS = ("margin", "probability", "prevalence")
-EXPLANATION_COLUMNS = ["outcome", "follow_up", "model", "patient", "feature", "value", "shap"]
-NUMBER_COLUMNS = ("prediction", "training_mean")
+_CLASS_COLUMNS = ("margin", "probability", "prevalence")
+_EXPLANATION_COLUMNS = ["outcome", "follow_up", "model", "patient", "feature", "value", "shap"]
+_NUMBER_COLUMNS = ("prediction", "training_mean")
 
 
 def assemble_record(
@@ -67,11 +65,11 @@ def assemble_record(
         With its findings.
     """
     units = list(zip(units_of(plan), results, strict=True))
-    predictions = prediction_table(plan, units)
-    cells, headline = score_cells(plan, predictions)
-    known = known_by_arithmetic(plan)
+    predictions = _prediction_table(plan, units)
+    cells, headline = _score_cells(plan, predictions)
+    known = _known_by_arithmetic(plan)
     cells, headline = (
-        tuple(tested(cell, known, permuted) for cell in one) for one in (cells, headline)
+        tuple(_tested(cell, known, permuted) for cell in one) for one in (cells, headline)
     )
     primary = next(
         (
@@ -91,18 +89,18 @@ def assemble_record(
         sites=tuple(sorted({site for site in plan.site or () if site})),
         flow=plan.flow,
         visits=plan.visits,
-        outcomes=tuple(map(outcome_facts, plan.outcomes, plan.declined)),
+        outcomes=tuple(map(_outcome_facts, plan.outcomes, plan.declined)),
         features=plan.matrix.features,
         cells=cells,
         headline=headline,
         verdict=derive_verdict(headline, primary, None if permuted is None else permuted.test),
         findings=plan.findings,
         predictions=predictions,
-        choices=choice_table(plan, units),
-        trials=trial_table(plan, units),
-        explanations=explanation_table(plan, units),
+        choices=_choice_table(plan, units),
+        trials=_trial_table(plan, units),
+        explanations=_explanation_table(plan, units),
         environment=environment,
-        permutations=permutation_table(permuted),
+        permutations=_permutation_table(permuted),
         permutation=None if permuted is None else permuted.test,
         characteristics=plan.characteristics,
         reliability=plan.reliability,
@@ -111,7 +109,7 @@ def assemble_record(
     return run_checks(record)
 
 
-def outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
+def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     """Return an outcome counted."""
     no_score, values = np.isnan(outcome.score), outcome.values[outcome.observed]
     described = outcome.kind == "number" and len(values) > 1
@@ -135,7 +133,7 @@ def outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     )
 
 
-def place(plan: StudyPlan, unit: Unit) -> Row:
+def _place(plan: StudyPlan, unit: Unit) -> _Row:
     """Return the columns that say which unit a row comes from."""
     outcome = plan.outcomes[unit.outcome]
     return {
@@ -146,21 +144,21 @@ def place(plan: StudyPlan, unit: Unit) -> Row:
     }
 
 
-def prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
     """Return one row per held-out patient, model and repeat; the headline's rows too."""
-    rows: list[Row] = []
+    rows: list[_Row] = []
     for unit, result in units:
         outcome, mean = plan.outcomes[unit.outcome], result["training_mean"]
         values = outcome.values
         for one in result["models"]:
             names = [one["model"], *([HEADLINE] if one["model"] == result["chosen"] else [])]
             rows += [
-                place(plan, unit)
+                _place(plan, unit)
                 | {
                     "model": name,
                     "patient": plan.patients[patient],
                 }
-                | answered(outcome.kind, values[patient], margin, prediction, mean)
+                | _answered(outcome.kind, values[patient], margin, prediction, mean)
                 for name in names
                 for patient, margin, prediction in zip(
                     result["test"], one["margin"], one["prediction"], strict=True
@@ -169,7 +167,7 @@ def prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) 
     return pd.DataFrame(rows)
 
 
-def answered(kind: str, answer: float, margin: float, prediction: float, mean: float) -> Row:
+def _answered(kind: str, answer: float, margin: float, prediction: float, mean: float) -> _Row:
     """Return an answer and what was predicted, in columns named for the outcome's kind."""
     if kind == "number":
         return {"observed": answer, "prediction": prediction, "training_mean": mean}
@@ -181,14 +179,14 @@ def answered(kind: str, answer: float, margin: float, prediction: float, mean: f
     }
 
 
-def choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
     """Return one row per fold and model: its best candidate and whether it was chosen."""
     return pd.DataFrame(
         [
-            place(plan, unit)
+            _place(plan, unit)
             | {
                 "model": one["model"],
-                "candidate": as_text(one["candidate"]),
+                "candidate": _as_text(one["candidate"]),
                 "criterion": one["criterion"],
                 "converged": one["converged"],
                 "chosen": one["model"] == result["chosen"],
@@ -199,15 +197,15 @@ def choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> p
     )
 
 
-def trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
     """Return one row per candidate tried."""
     return pd.DataFrame(
         [
-            place(plan, unit)
+            _place(plan, unit)
             | {
                 "model": one["model"],
                 "trial": number,
-                "candidate": as_text(candidate),
+                "candidate": _as_text(candidate),
                 "criterion": criterion,
                 "pruned": pruned,
             }
@@ -218,12 +216,12 @@ def trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd
     )
 
 
-def as_text(candidate: Mapping[str, Any]) -> str:
+def _as_text(candidate: Mapping[str, Any]) -> str:
     """Return a candidate as one text in a fixed form."""
     return json.dumps(candidate, sort_keys=True)
 
 
-def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
     tables = []
     for number, outcome in enumerate(plan.outcomes):
@@ -241,7 +239,7 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
                 total[result["test"]] += np.asarray(one["contributions"])
             rows = np.flatnonzero(outcome.observed)
             shap = (total / plan.validation.repeats)[rows]
-            values = seen_values(plan, matrix, units, number)[rows]
+            values = _seen_values(plan, matrix, units, number)[rows]
             tables.append(
                 pd.DataFrame(
                     {
@@ -256,11 +254,11 @@ def explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]])
                 )
             )
     if not tables:
-        return pd.DataFrame(columns=EXPLANATION_COLUMNS)
+        return pd.DataFrame(columns=_EXPLANATION_COLUMNS)
     return pd.concat(tables, ignore_index=True)
 
 
-def seen_values(
+def _seen_values(
     plan: StudyPlan, matrix: FeatureMatrix, units: Sequence[tuple[Unit, UnitResult]], number: int
 ) -> NDArray[np.float64]:
     """Return what models saw of each patient; composites are the mean over the repeats' folds."""
@@ -279,7 +277,7 @@ def seen_values(
     return seen
 
 
-def score_cells(
+def _score_cells(
     plan: StudyPlan, predictions: pd.DataFrame
 ) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
     """Return the cells of all models, and the headline of each outcome."""
@@ -288,13 +286,13 @@ def score_cells(
     for number in range(len(plan.outcomes)):
         models = models_for(plan.models, plan.outcomes[number].kind)
         for model in (*(one.name for one in models), HEADLINE):
-            cell = cell_of(plan, predictions, number, model)
+            cell = _cell_of(plan, predictions, number, model)
             if cell is not None:
                 (headline if model == HEADLINE else cells).append(cell)
     return tuple(cells), tuple(headline)
 
 
-def known_by_arithmetic(plan: StudyPlan) -> dict[tuple[str, str], float | None]:
+def _known_by_arithmetic(plan: StudyPlan) -> dict[tuple[str, str], float | None]:
     """Return what the baseline score alone predicts of each outcome that was evaluated."""
     return {
         (one.name, one.follow_up): arithmetic_of(one, plan.site, plan.seed)
@@ -303,7 +301,7 @@ def known_by_arithmetic(plan: StudyPlan) -> dict[tuple[str, str], float | None]:
     }
 
 
-def tested(
+def _tested(
     cell: Cell, known: Mapping[tuple[str, str], float | None], permuted: Permuted | None
 ) -> Cell:
     """Return a cell with what arithmetic predicts of its outcome, and with its p."""
@@ -316,7 +314,7 @@ def tested(
     return replace(cell, p=float(alone[place]), p_adjusted=float(adjusted[place]))
 
 
-def permutation_table(permuted: Permuted | None) -> pd.DataFrame:
+def _permutation_table(permuted: Permuted | None) -> pd.DataFrame:
     """Return one row a permutation and one column a cell; nothing if there was no test."""
     if permuted is None:
         return no_permutations()
@@ -325,7 +323,7 @@ def permutation_table(permuted: Permuted | None) -> pd.DataFrame:
     return table
 
 
-def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str) -> Cell | None:
+def _cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str) -> Cell | None:
     """Return one cell, or None for a model whose columns this outcome does not have."""
     outcome, reason = plan.outcomes[number], plan.declined[number]
     observed = outcome.observed
@@ -346,7 +344,7 @@ def cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str)
     rows = predictions[predictions["model"] == model]
     rows = rows[(rows["outcome"] == outcome.name) & (rows["follow_up"] == outcome.follow_up)]
     number = outcome.kind == "number"
-    columns = ["fold", *(NUMBER_COLUMNS if number else CLASS_COLUMNS)]
+    columns = ["fold", *(_NUMBER_COLUMNS if number else _CLASS_COLUMNS)]
     table = rows.pivot(index="repeat", columns="patient", values=columns)
     patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
     arrays = {column: table[column][patients].to_numpy() for column in columns}

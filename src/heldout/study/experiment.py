@@ -25,10 +25,8 @@ from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import Progress, evaluate_units, silent
 
-__all__ = ["run_experiment"]
-
 # Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
-AFRESH = "afresh"
+_AFRESH = "afresh"
 
 
 def run_experiment(
@@ -80,22 +78,22 @@ def run_experiment(
     plan = plan_study(experiment)
     run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models))
     folder = record_folder(experiment.folder, experiment.name, run_id)
-    with held(folder) as units:
+    with _held(folder) as units:
         if folder.is_dir() and not fresh:
             say(f"Run {run_id} was finished before; its record is opened. --fresh runs it again.")
             record = read_record(folder)
         else:
             if fresh:
-                begin_afresh(units)
-            compile_kernels(say)
-            record = evaluated(plan, units, folder, engine=engine, progress=progress)
+                _begin_afresh(units)
+            _compile_kernels(say)
+            record = _evaluated(plan, units, folder, engine=engine, progress=progress)
             note_run(record, experiment.folder, str(record.environment["started"]))
     say("Drawing the report ...")
     publish(record, track=track, say=say)
     return record
 
 
-def compile_kernels(say: Callable[[str], None]) -> None:
+def _compile_kernels(say: Callable[[str], None]) -> None:
     """Compile what permutations and searches run in, if that was not done before; say so.
 
     Workers that compiled the same at once would each take that time.
@@ -109,44 +107,44 @@ def compile_kernels(say: Callable[[str], None]) -> None:
     import_module("heldout.kernels.nested")
 
 
-def units_folder(folder: Path) -> Path:
+def _units_folder(folder: Path) -> Path:
     """Return where a run keeps its finished units until its record is complete."""
     return folder.with_name(f".{folder.name}.units")
 
 
-def begin_afresh(units: Path) -> None:
+def _begin_afresh(units: Path) -> None:
     """Remove the units that an earlier run finished, unless it was begun afresh and stopped."""
-    if (units / AFRESH).exists():
+    if (units / _AFRESH).exists():
         return
     for file in units.iterdir():
         file.unlink()
-    write_atomically(units / AFRESH, "")
+    write_atomically(units / _AFRESH, "")
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[Path]:
+def _held(folder: Path) -> Iterator[Path]:
     """Hold a run against other processes and give its folder of finished units, cleared at the end.
 
     The system lets go of it when a process dies, however it dies; the units stay then.
     """
-    units = units_folder(folder)
-    handle = lock(units)
+    units = _units_folder(folder)
+    handle = _lock(units)
     try:
-        sweep(folder)
+        _sweep(folder)
         yield units
         shutil.rmtree(units, ignore_errors=True)
     finally:
         os.close(handle)
 
 
-def lock(units: Path) -> int:
+def _lock(units: Path) -> int:
     """Return the handle of a folder that is made, and locked; raise RecordError if it cannot be."""
     try:
         units.mkdir(parents=True, exist_ok=True)
         handle = os.open(units, os.O_RDONLY)
     except FileNotFoundError:
         # Whoever held it has just ended and removed it.
-        return lock(units)
+        return _lock(units)
     except OSError as error:
         raise RecordError(
             f"{units.parent}: cannot be written ({error.strerror}). Free space, or allow writing "
@@ -170,10 +168,10 @@ def lock(units: Path) -> int:
         ) from None
     # What is locked was removed by whoever held it.
     os.close(handle)
-    return lock(units)
+    return _lock(units)
 
 
-def sweep(folder: Path) -> None:
+def _sweep(folder: Path) -> None:
     """Remove the half-written records of processes that were killed; by whoever holds the run."""
     unfinished = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}")
     for path in folder.parent.iterdir():
@@ -181,7 +179,7 @@ def sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def evaluated(
+def _evaluated(
     plan: StudyPlan, units: Path, folder: Path, *, engine: Engine, progress: Progress
 ) -> RunRecord:
     """Return the record of a plan after evaluating its units and writing it down."""

@@ -12,9 +12,7 @@ from heldout.spec import Experiment, composed
 from heldout.study.plan import StudyPlan
 from heldout.study.work import work_lines
 
-__all__ = ["render_plan"]
-
-WIDTH = 80
+_WIDTH = 80
 
 
 def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
@@ -34,28 +32,28 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     """
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
     for step in plan.flow:
-        lines += textwrap.wrap(f"{step.n:>6}  {step.label}", WIDTH, subsequent_indent=" " * 8)
+        lines += textwrap.wrap(f"{step.n:>6}  {step.label}", _WIDTH, subsequent_indent=" " * 8)
     if plan.site is not None:
-        lines += site_lines(plan.site)
+        lines += _site_lines(plan.site)
     lines += ["", f"{'outcome':<26}{'observed':>9}{'events':>8}{'folds':>7}"]
     for outcome, reason in zip(plan.outcomes, plan.declined, strict=True):
         folds = "none" if reason else str(plan.folds.n_folds)
         name = f"{outcome.name} {outcome.follow_up}"
         events = outcome.events if outcome.kind == "class" else "number"
         lines.append(f"{name:<26}{outcome.observed.sum():>9}{events:>8}{folds:>7}")
-    lines += ["", *(textwrap.fill(reason, WIDTH) for reason in plan.declined if reason)]
+    lines += ["", *(textwrap.fill(reason, _WIDTH) for reason in plan.declined if reason)]
     features = plan.matrix.features
     lines += [
         textwrap.fill(
-            f"{len(features)} features: {', '.join(one.name for one in features)}", WIDTH
+            f"{len(features)} features: {', '.join(one.name for one in features)}", _WIDTH
         ),
-        *(textwrap.fill(one.describe, WIDTH) for one in features if one.made_of),
-        *(textwrap.fill(line, WIDTH) for line in work_lines(plan)),
+        *(textwrap.fill(one.describe, _WIDTH) for one in features if one.made_of),
+        *(textwrap.fill(line, _WIDTH) for line in work_lines(plan)),
     ]
     return "\n".join(lines)
 
 
-def site_lines(site: Sequence[str]) -> list[str]:
+def _site_lines(site: Sequence[str]) -> list[str]:
     """Return the sites with their patients, so that a misspelt or missing one is seen."""
     counts = Counter(site)
     unknown = counts.pop("", 0)
@@ -63,7 +61,7 @@ def site_lines(site: Sequence[str]) -> list[str]:
     if unknown:
         listed += f", unknown {unknown}"
     text = f"{len(counts):>6}  sites, balanced over the folds: {listed}"
-    return textwrap.wrap(text, WIDTH, initial_indent="", subsequent_indent=" " * 8)
+    return textwrap.wrap(text, _WIDTH, initial_indent="", subsequent_indent=" " * 8)
 
 
 def yaml_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
@@ -72,27 +70,27 @@ def yaml_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         if item is None or item in ([], {}):
             continue
         if isinstance(item, dict):
-            yield f"{indent}{scalar(key)}:"
+            yield f"{indent}{_scalar(key)}:"
             yield from yaml_lines(item, f"{indent}  ")
         elif isinstance(item, list) and any(isinstance(one, dict) for one in item):
-            yield f"{indent}{scalar(key)}:"
+            yield f"{indent}{_scalar(key)}:"
             for one in item:
                 first, *rest = yaml_lines(one, f"{indent}    ")
                 yield f"{indent}  - {first.strip()}"
                 yield from rest
         elif isinstance(item, list):
-            yield from flow_lines(f"{indent}{scalar(key)}: [", list(map(scalar, item)))
+            yield from _flow_lines(f"{indent}{_scalar(key)}: [", list(map(_scalar, item)))
         else:
-            yield from text_lines(f"{indent}{scalar(key)}: ", item, f"{indent}  ")
+            yield from _text_lines(f"{indent}{_scalar(key)}: ", item, f"{indent}  ")
 
 
-def flow_lines(start: str, items: Sequence[str]) -> Iterator[str]:
+def _flow_lines(start: str, items: Sequence[str]) -> Iterator[str]:
     """Yield a list in brackets, broken between its items where it is too wide."""
     line, indent = start, " " * (len(start) - len(start.lstrip()) + 2)
     for number, item in enumerate(items, start=1):
         piece = item + ("]" if number == len(items) else ",")
         if line.endswith(","):
-            if len(line) + 1 + len(piece) <= WIDTH:
+            if len(line) + 1 + len(piece) <= _WIDTH:
                 piece = f" {piece}"
             else:
                 yield line
@@ -101,16 +99,16 @@ def flow_lines(start: str, items: Sequence[str]) -> Iterator[str]:
     yield line
 
 
-def text_lines(start: str, value: object, indent: str) -> Iterator[str]:
+def _text_lines(start: str, value: object, indent: str) -> Iterator[str]:
     """Yield a plain value, as a folded block where that is the only way to make it narrow.
 
     Folding puts one space for each end of a line, so only texts that are words with one space
     between them come back as they were.
     """
-    line = f"{start}{scalar(value)}"
+    line = f"{start}{_scalar(value)}"
     if (
         isinstance(value, str)
-        and len(line) > WIDTH
+        and len(line) > _WIDTH
         and len(value.split(" ")) > 1
         and value == " ".join(value.split())
         and value.isprintable()
@@ -118,7 +116,7 @@ def text_lines(start: str, value: object, indent: str) -> Iterator[str]:
         yield f"{start}>-"
         yield from textwrap.wrap(
             value,
-            WIDTH,
+            _WIDTH,
             initial_indent=indent,
             subsequent_indent=indent,
             break_long_words=False,
@@ -128,7 +126,7 @@ def text_lines(start: str, value: object, indent: str) -> Iterator[str]:
         yield line
 
 
-def scalar(value: object) -> str:
+def _scalar(value: object) -> str:
     """Return a plain value as YAML: JSON is YAML, and plain names need no quotes."""
     text = json.dumps(value, ensure_ascii=False)
     words = ("true", "false", "null")

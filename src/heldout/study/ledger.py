@@ -13,10 +13,8 @@ from typing import Any
 from heldout.record import RunRecord, append_line
 from heldout.study.places import mlruns
 
-__all__ = ["count_analyses", "note_run", "read_ledger"]
 
-
-def ledger_of(folder: Path) -> Path:
+def _ledger_of(folder: Path) -> Path:
     """Return the file of a study's ledger."""
     return mlruns(folder) / "ledger.jsonl"
 
@@ -35,7 +33,7 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
         ``run``, ``experiment``, ``fingerprint``, ``data``, ``ended``; a broken line is left out.
     """
     try:
-        lines = ledger_of(folder).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = _ledger_of(folder).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
     found = []
@@ -70,7 +68,7 @@ def note_run(record: RunRecord, folder: Path, ended: str) -> None:
         "data": record.data_fingerprint,
         "ended": ended,
     }
-    append_line(ledger_of(folder), json.dumps(entry))
+    append_line(_ledger_of(folder), json.dumps(entry))
 
 
 def count_analyses(record: RunRecord, folder: Path) -> int:

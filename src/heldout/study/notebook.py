@@ -28,9 +28,7 @@ from heldout.study.plan import StudyPlan, with_folds
 from heldout.study.units import evaluate_units, silent, training_set
 from heldout.validation import fit_models
 
-__all__ = ["evaluate"]
-
-BASELINE = "baseline"
+_BASELINE = "baseline"
 
 
 def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file says in keys
@@ -116,16 +114,16 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
-    check_call(table, outcomes, {"features": features, "models": models}, [site, severity], seed)
+    _check_call(table, outcomes, {"features": features, "models": models}, [site, severity], seed)
     names = {"outcomes": [*outcomes.values()], "features": features, "models": models}
-    check_settings(names, severity, kind)
-    check_reduction(reduction, severity, kind)
+    _check_settings(names, severity, kind)
+    _check_reduction(reduction, severity, kind)
     settings = {"outer": outer, "inner": inner, "repeats": repeats}
     asked = {"permutations": permutations, "stop_early": stop_early}
     asked |= {"repeats": test_repeats}
-    validation, tuning, inference = check_design(settings, trials, asked)
-    ordered = sorted_by_patient(table)
-    check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
+    validation, tuning, inference = _check_design(settings, trials, asked)
+    ordered = _sorted_by_patient(table)
+    _check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
     rule = RuleSpec(value="score") if kind == "number" else None
     rule = rule if reduction is None else RuleSpec(reduction=reduction)
     ruled = {} if rule is None else {"rule": rule.model_dump(exclude_defaults=True)}
@@ -143,11 +141,11 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     plan = plan_table(
         ordered, experiment, outcomes=outcomes, severity=severity, site=site, rule=rule
     )
-    record = evaluated(replace(plan, explain=explain), Engine(workers=workers))
-    return replace(record, pipelines=refitted(plan)) if refit else record
+    record = _evaluated(replace(plan, explain=explain), Engine(workers=workers))
+    return replace(record, pipelines=_refitted(plan)) if refit else record
 
 
-def evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
+def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
     """Return the record of a plan that is carried out in memory."""
     started = datetime.now(UTC)
     results = evaluate_units(plan, folder=None, engine=engine, progress=silent)
@@ -161,7 +159,7 @@ def evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
     )
 
 
-def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
+def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     """Return every model fitted on all observed patients, by (follow-up, model)."""
     pipelines: dict[tuple[str, str], Any] = {}
     for number, outcome in enumerate(plan.outcomes):
@@ -175,7 +173,7 @@ def refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def check_call(
+def _check_call(
     table: object,
     outcomes: object,
     lists: Mapping[str, object],
@@ -186,11 +184,11 @@ def check_call(
     faults = []
     if not isinstance(table, pd.DataFrame):
         faults.append(
-            f"table: found {called(table)}; required: a pandas DataFrame of a row a patient."
+            f"table: found {_called(table)}; required: a pandas DataFrame of a row a patient."
         )
     if not isinstance(outcomes, Mapping):
         faults.append(
-            f"outcomes: found {called(outcomes)}; required: follow-up -> column, such as "
+            f"outcomes: found {_called(outcomes)}; required: follow-up -> column, such as "
             "{'month1': 'response'}."
         )
     else:
@@ -202,7 +200,7 @@ def check_call(
     for what, given in lists.items():
         if isinstance(given, str) or not isinstance(given, Iterable):
             example = f"['{given}']" if isinstance(given, str) else "a list of names"
-            faults.append(f"{what}: found {called(given)}; required: a list. Write {example}.")
+            faults.append(f"{what}: found {_called(given)}; required: a list. Write {example}.")
         elif not all(isinstance(one, str) for one in given):
             faults.append(f"{what}: names are texts. Put them in quotes.")
     if not all(one is None or isinstance(one, str) for one in columns):
@@ -213,12 +211,12 @@ def check_call(
     raise_faults(SpecError, faults)
 
 
-def called(value: object) -> str:
+def _called(value: object) -> str:
     """Return what a value of a wrong kind is, without what it holds."""
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
-def check_settings(names: Mapping[str, Sequence[str]], severity: str | None, kind: str) -> None:
+def _check_settings(names: Mapping[str, Sequence[str]], severity: str | None, kind: str) -> None:
     """Raise all faults of the names and of the settings at once."""
     faults = [f"{what}: none is given. Name at least one." for what in names if not names[what]]
     for what, given in names.items():
@@ -240,7 +238,7 @@ def check_settings(names: Mapping[str, Sequence[str]], severity: str | None, kin
     raise_faults(SpecError, faults)
 
 
-def check_reduction(reduction: float | None, severity: str | None, kind: str) -> None:
+def _check_reduction(reduction: float | None, severity: str | None, kind: str) -> None:
     """Raise all faults of a reduction."""
     faults = []
     if reduction is not None and not 0 < reduction < 1:
@@ -254,7 +252,7 @@ def check_reduction(reduction: float | None, severity: str | None, kind: str) ->
     raise_faults(SpecError, faults)
 
 
-def check_design(
+def _check_design(
     settings: Mapping[str, int], trials: int, asked: Mapping[str, int]
 ) -> tuple[ValidationSpec, TuningSpec, InferenceSpec]:
     """Return the validated design, or raise what an experiment file would."""
@@ -268,7 +266,7 @@ def check_design(
     return validation, tuning, inference
 
 
-def check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
+def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
     """Raise the faults of columns that are lacking, double or no numbers, and of patients."""
     columns = [str(column) for column in table.columns]
     faults = []
@@ -282,12 +280,12 @@ def check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
             faults.append(
                 f"table: has {len(places)} columns '{name}'. Rename or remove all but one."
             )
-        elif (kind := strange_kind(table.iloc[:, places[0]])) is not None:
+        elif (kind := _strange_kind(table.iloc[:, places[0]])) is not None:
             faults.append(f"table: column '{name}' holds {kind}. Make it plain numbers.")
-    raise_faults(CohortError, faults + patient_faults(table.index))
+    raise_faults(CohortError, faults + _patient_faults(table.index))
 
 
-def strange_kind(column: pd.Series) -> str | None:
+def _strange_kind(column: pd.Series) -> str | None:
     """Return what a column holds that would pass for numbers and is none."""
     if pd.api.types.is_complex_dtype(column.dtype):
         return "complex numbers"
@@ -298,7 +296,7 @@ def strange_kind(column: pd.Series) -> str | None:
     return None
 
 
-def patient_faults(names: pd.Index) -> list[str]:
+def _patient_faults(names: pd.Index) -> list[str]:
     """Return the faults of the patients' names: none, twice, or with a line break."""
     faults = []
     lacking = int((names == "").sum())
@@ -323,7 +321,7 @@ def patient_faults(names: pd.Index) -> list[str]:
     return faults
 
 
-def sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
+def _sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
     """Return the table with its patients named by text and sorted, as a cohort is.
 
     Who has no name is called by an empty text.
@@ -348,12 +346,12 @@ def plan_table(
 ) -> StudyPlan:
     """Return the plan of a study on a table."""
     features = experiment["features"][0]["columns"]
-    targets = outcomes_of(table, outcomes, severity, rule)
+    targets = _outcomes_of(table, outcomes, severity, rule)
     validation = ValidationSpec(**experiment["validation"])
     seed = int(experiment["seed"])
     places = None if site is None else tuple(table[site].astype("str").fillna(""))
     declined, folds = with_folds(targets, validation, seed=seed, site=places)
-    known = None if severity is None else matrix_of(table, [severity])
+    known = None if severity is None else _matrix_of(table, [severity])
     used = table[[*dict.fromkeys([*outcomes.values(), *features, *filter(None, [site, severity])])]]
     return StudyPlan(
         experiment=experiment,
@@ -368,7 +366,7 @@ def plan_table(
         site=places,
         outcomes=targets,
         declined=declined,
-        matrix=matrix_of(table, features),
+        matrix=_matrix_of(table, features),
         severity=(known,) * len(targets),
         folds=folds,
         flow=(FlowStep(label="In the table", n=len(table)),),
@@ -377,7 +375,7 @@ def plan_table(
     )
 
 
-def outcomes_of(
+def _outcomes_of(
     table: pd.DataFrame, outcomes: Mapping[str, str], severity: str | None, rule: RuleSpec | None
 ) -> tuple[Outcome, ...]:
     """Return outcomes that are given as 0, 1 and missing, as numbers, or as scores to reduce."""
@@ -419,17 +417,17 @@ def outcomes_of(
     return tuple(targets)
 
 
-def matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
+def _matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
     """Return columns of a table as a feature matrix."""
     built: dict[str, tuple[FeatureColumn, NDArray[np.float64]]] = {}
     faults = []
     for name in features:
         column = table[name]
         if isinstance(column.dtype, pd.CategoricalDtype):
-            built |= levels_of(column, name)
+            built |= _levels_of(column, name)
         elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
             feature = FeatureColumn(
-                name=name, label=name, inputs=(name,), visit=BASELINE, builder="table"
+                name=name, label=name, inputs=(name,), visit=_BASELINE, builder="table"
             )
             built[name] = (feature, column.to_numpy(np.float64, na_value=np.nan, copy=True))
         else:
@@ -449,7 +447,9 @@ def matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
     )
 
 
-def levels_of(column: pd.Series, name: str) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
+def _levels_of(
+    column: pd.Series, name: str
+) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
     """Return a category's columns of 0 and 1, the first declared category being left out."""
     levels = tuple(str(level) for level in column.cat.categories)
     codes = column.astype("str")
@@ -459,7 +459,7 @@ def levels_of(column: pd.Series, name: str) -> dict[str, tuple[FeatureColumn, ND
                 name=f"{name}={level}",
                 label=f"{name}: {level}",
                 inputs=(name,),
-                visit=BASELINE,
+                visit=_BASELINE,
                 builder="table",
                 level=level,
                 levels=levels,

@@ -21,8 +21,8 @@ from math import factorial, prod
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats, Integers
 from heldout.errors import DesignError
 from heldout.features import Piece
 from heldout.inference import PermutationTest, stop_after
@@ -38,26 +38,12 @@ from heldout.study.units import Progress
 from heldout.tuning import runs_compiled
 from heldout.validation import HEADLINE, HeldOutRepeat, Patients, hold_out_in_turn
 
-__all__ = [
-    "Permuted",
-    "Permuting",
-    "arithmetic_of",
-    "cells_of",
-    "permute",
-    "permute_outcomes",
-    "permuting_of",
-    "run_permutations",
-    "statistics",
-]
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 # Draws of one permutation before the test is given up.
-ATTEMPTS = 1000
+_ATTEMPTS = 1000
 # Permutations below which one in twenty of them is none.
-FEWEST = 20
+_FEWEST = 20
 # Permutations that only cost arithmetic, for what a baseline score alone predicts.
-ARITHMETIC_DRAWS = 2000
+_ARITHMETIC_DRAWS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +79,7 @@ class Permuting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class _Row:
     """One permutation, done: its statistics, and how often it was drawn again."""
 
     number: int
@@ -135,7 +121,7 @@ def cells_of(study: Permuting) -> tuple[tuple[int, str], ...]:
     )
 
 
-def statistics(study: Permuting, number: int) -> Row:
+def statistics(study: Permuting, number: int) -> _Row:
     """Return one permutation's statistic of every cell, and how often it was drawn again.
 
     Parameters
@@ -163,7 +149,7 @@ def statistics(study: Permuting, number: int) -> Row:
 
     orders = orders_of(study, number)
     redrawn = 0
-    for redrawn, order in enumerate(islice(orders, ATTEMPTS)):
+    for redrawn, order in enumerate(islice(orders, _ATTEMPTS)):
         outcomes = permute_outcomes(study.outcomes, order)
         n_folds = study.validation.outer
         if number and any(reason_to_decline(one, n_folds) for one in outcomes):
@@ -180,27 +166,27 @@ def statistics(study: Permuting, number: int) -> Row:
             values = tuple(
                 value
                 for place, outcome in enumerate(outcomes)
-                for value in outcome_statistics(study, place, outcome, folds.folds, number)
+                for value in _outcome_statistics(study, place, outcome, folds.folds, number)
             )
-            return Row(number=number, values=values, redrawn=redrawn)
+            return _Row(number=number, values=values, redrawn=redrawn)
     if number and enumerable(study):
-        return Row(number=number, values=(), redrawn=0)
+        return _Row(number=number, values=(), redrawn=0)
     raise DesignError(
-        f"inference.permutations: {ATTEMPTS} permutations in a row left an outcome with too few "
+        f"inference.permutations: {_ATTEMPTS} permutations in a row left an outcome with too few "
         "events for the folds. Use fewer folds (validation.outer), leave that outcome out, or set "
         "inference.permutations to 0."
     )
 
 
-def orders_of(study: Permuting, number: int) -> Iterator[Ints]:
+def orders_of(study: Permuting, number: int) -> Iterator[Integers]:
     """Yield who gets whose scores: for one permutation, again and again if it is no good."""
     n_patients = len(study.features)
     if number == 0:
         yield np.arange(n_patients)
         return
-    groups = groups_of(study.site, n_patients)
+    groups = _groups_of(study.site, n_patients)
     if enumerable(study):
-        yield nth_order(groups, n_patients, number)
+        yield _nth_order(groups, n_patients, number)
         return
     rng = np.random.default_rng(derive_seed(study.seed, "order", number))
     while True:
@@ -210,7 +196,7 @@ def orders_of(study: Permuting, number: int) -> Iterator[Ints]:
         yield order
 
 
-def groups_of(site: Sequence[str] | None, n_patients: int) -> list[Ints]:
+def _groups_of(site: Sequence[str] | None, n_patients: int) -> list[Integers]:
     """Return the rows of patients who may exchange their scores: those of one site."""
     if site is None:
         return [np.arange(n_patients)]
@@ -220,11 +206,11 @@ def groups_of(site: Sequence[str] | None, n_patients: int) -> list[Ints]:
 
 def enumerable(study: Permuting) -> bool:
     """Return whether there are no more permutations than were asked for."""
-    groups = groups_of(study.site, len(study.features))
+    groups = _groups_of(study.site, len(study.features))
     return prod(factorial(len(rows)) for rows in groups) - 1 <= study.inference.permutations
 
 
-def nth_order(groups: Sequence[Ints], n_patients: int, number: int) -> Ints:
+def _nth_order(groups: Sequence[Integers], n_patients: int, number: int) -> Integers:
     """Return one of all permutations by its number; 0 moves nobody."""
     order = np.arange(n_patients)
     chosen = next(islice(product(*(permutations(rows) for rows in groups)), number, None))
@@ -233,7 +219,7 @@ def nth_order(groups: Sequence[Ints], n_patients: int, number: int) -> Ints:
     return order
 
 
-def permute_outcomes(outcomes: Sequence[Outcome], order: Ints) -> tuple[Outcome, ...]:
+def permute_outcomes(outcomes: Sequence[Outcome], order: Integers) -> tuple[Outcome, ...]:
     """Return outcomes whose follow-up scores, missed visits and weights went to other patients.
 
     Parameters
@@ -253,8 +239,8 @@ def permute_outcomes(outcomes: Sequence[Outcome], order: Ints) -> tuple[Outcome,
     )
 
 
-def outcome_statistics(
-    study: Permuting, place: int, outcome: Outcome, folds: Ints, number: int
+def _outcome_statistics(
+    study: Permuting, place: int, outcome: Outcome, folds: Integers, number: int
 ) -> list[float]:
     """Return the statistic of every model and of the headline at one outcome."""
     values, severity = outcome.values, study.severity[place]
@@ -285,11 +271,11 @@ def outcome_statistics(
         )
         for repeat, one in enumerate(folds)
     ]
-    return [statistic(patients, folds[:, rows], repeats, name) for name in repeats[0].margins]
+    return [_statistic(patients, folds[:, rows], repeats, name) for name in repeats[0].margins]
 
 
-def statistic(
-    patients: Patients, folds: Ints, repeats: Sequence[HeldOutRepeat], name: str
+def _statistic(
+    patients: Patients, folds: Integers, repeats: Sequence[HeldOutRepeat], name: str
 ) -> float:
     """Return the figure that decides of one model's held-out predictions."""
     if patients.kind == "class":
@@ -326,16 +312,16 @@ def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> fl
     if not outcome.from_baseline:
         return None
     guess = guess_of(outcome)
-    groups = groups_of(site, len(outcome.baseline))
+    groups = _groups_of(site, len(outcome.baseline))
     rng = np.random.default_rng(derive_seed(seed, "arithmetic", outcome.name, outcome.follow_up))
     found = []
-    for _ in range(ARITHMETIC_DRAWS):
+    for _ in range(_ARITHMETIC_DRAWS):
         order = np.arange(len(outcome.baseline))
         for rows in groups:
             order[rows] = rng.permutation(rows)
         values = replace(outcome, scores=outcome.scores[order]).values
         known = ~np.isnan(values) & ~np.isnan(outcome.baseline)
-        value = association(guess[known], values[known], outcome.kind)
+        value = _association(guess[known], values[known], outcome.kind)
         if value is not None:
             found.append(value)
     if not found:
@@ -369,7 +355,7 @@ def guess_of(outcome: Outcome) -> Floats:
     return guess
 
 
-def association(guess: Floats, values: Floats, kind: str) -> float | None:
+def _association(guess: Floats, values: Floats, kind: str) -> float | None:
     """Return the AUC, or the squared correlation, of a guess; None if there is none."""
     if kind == "number":
         if min(np.ptp(guess), np.ptp(values)) == 0:
@@ -456,11 +442,11 @@ def run_permutations(
     done = (
         {}
         if store is None
-        else stored_rows(store, len(cells_of(study)), enumerated=enumerable(study))
+        else _stored_rows(store, len(cells_of(study)), enumerated=enumerable(study))
     )
     total = number_of_permutations(study)
     missing = (number for number in range(total + 1) if number not in done)
-    made = as_ended(statistics, study, missing, engine, threads=compiled_only(study))
+    made = as_ended(statistics, study, missing, engine, threads=_compiled_only(study))
     counted: list[tuple[float, ...]] = []
     redrawn, stop = 0, None
     progress(0, total, "permutations")
@@ -476,7 +462,7 @@ def run_permutations(
             counted.append(row.values)
             if study.inference.stop_early and not enumerable(study):
                 stop = stop_after(
-                    np.array(counted), named=named_cells(study), first=len(counted) - 2
+                    np.array(counted), named=_named_cells(study), first=len(counted) - 2
                 )
         progress(number, total, "permutations")
         if stop is not None:
@@ -485,7 +471,7 @@ def run_permutations(
             break
     made.close()
     rows = np.array(counted)
-    best = best_of_noise(study, rows)
+    best = _best_of_noise(study, rows)
     return rows, PermutationTest(
         permutations=len(rows) - 1,
         asked=study.inference.permutations,
@@ -500,11 +486,11 @@ def run_permutations(
 
 def number_of_permutations(study: Permuting) -> int:
     """Return how many permutations may be made: as many as asked for, or all there are."""
-    groups = groups_of(study.site, len(study.features))
+    groups = _groups_of(study.site, len(study.features))
     return min(study.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
 
 
-def stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, Row]:
+def _stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, _Row]:
     """Return the permutations that an earlier run finished; a broken line counts for nothing."""
     try:
         lines = store.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -514,7 +500,7 @@ def stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, Row
     for line in lines:
         try:
             number, redrawn, values = json.loads(line)
-            row = Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
+            row = _Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
         except (TypeError, ValueError, OverflowError):
             continue
         # Without values is one of all there are that could not be evaluated.
@@ -524,7 +510,7 @@ def stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, Row
     return found
 
 
-def named_cells(study: Permuting) -> list[int]:
+def _named_cells(study: Permuting) -> list[int]:
     """Return the place of the primary headline, which was named beforehand, if there is one."""
     return [
         place
@@ -533,7 +519,7 @@ def named_cells(study: Permuting) -> list[int]:
     ]
 
 
-def compiled_only(study: Permuting) -> bool:
+def _compiled_only(study: Permuting) -> bool:
     """Return whether every model of every outcome goes through a compiled kernel."""
     n_patients, n_columns = study.features.shape
     width = sum(piece.n for piece in study.composition) or n_columns
@@ -544,14 +530,14 @@ def compiled_only(study: Permuting) -> bool:
     )
 
 
-def best_of_noise(study: Permuting, rows: Floats) -> tuple[float | None, float | None]:
+def _best_of_noise(study: Permuting, rows: Floats) -> tuple[float | None, float | None]:
     """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
     areas = [
         place
         for place, (number, _) in enumerate(cells_of(study))
         if study.outcomes[number].kind == "class"
     ]
-    if not areas or len(rows) - 1 < FEWEST:
+    if not areas or len(rows) - 1 < _FEWEST:
         return None, None
     highest = rows[1:, areas].max(axis=1)
     highest = highest[np.isfinite(highest)]

@@ -19,16 +19,6 @@ from typing import Any
 from heldout.errors import RecordError
 from heldout.parallel import Engine, code_digest, versions, workers_of
 
-__all__ = [
-    "code_digest",
-    "environment_of",
-    "find_record",
-    "mlruns",
-    "name_run",
-    "record_folder",
-    "versions",
-]
-
 
 def mlruns(folder: Path) -> Path:
     """Return the folder of everything runs leave behind.

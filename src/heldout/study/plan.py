@@ -12,6 +12,7 @@ import numpy as np
 from heldout.characteristics import (
     AuditCounts,
     Characteristic,
+    VisitFacts,
     baseline_variables,
     count_scores,
     observe_visits,
@@ -26,7 +27,6 @@ from heldout.instruments.reliability import Reliability, scale_reliability
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
 from heldout.quality import check_data
-from heldout.record import VisitFacts
 from heldout.spec import (
     Experiment,
     InferenceSpec,
@@ -37,9 +37,7 @@ from heldout.spec import (
 )
 from heldout.splits import FoldPlan, cannot_fill, plan_folds, strata_of
 
-__all__ = ["StudyPlan", "plan_study", "reason_to_decline", "with_folds"]
-
-FEWEST_PATIENTS = 10
+_FEWEST_PATIENTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,13 +155,15 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         visits=observe_visits(cohort, outcomes),
         data_fingerprint=cohort.data_fingerprint,
         findings=check_data(experiment, cohort, keys, outcomes, matrix),
-        characteristics=table_one(baseline_variables(experiment, cohort, keys), grouping(outcomes)),
+        characteristics=table_one(
+            baseline_variables(experiment, cohort, keys), _grouping(outcomes)
+        ),
         reliability=scale_reliability(cohort, keys),
         score_audit=count_scores(cohort, keys),
     )
 
 
-def grouping(outcomes: Sequence[Outcome]) -> Outcome:
+def _grouping(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the outcome by which Table 1 groups: the primary one, or the first."""
     return next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
 
@@ -201,9 +201,9 @@ def with_folds(
         If there are fewer than ten patients, or no outcome can be evaluated.
     """
     n_patients = len(outcomes[0].score)
-    if n_patients < FEWEST_PATIENTS:
+    if n_patients < _FEWEST_PATIENTS:
         raise DesignError(
-            f"{n_patients} patients are included; at least {FEWEST_PATIENTS} are required. With "
+            f"{n_patients} patients are included; at least {_FEWEST_PATIENTS} are required. With "
             "so few nothing can be held out. Check the inclusion rules and the table."
         )
     declined = [reason_to_decline(outcome, validation.outer) for outcome in outcomes]
@@ -218,9 +218,9 @@ def with_folds(
         )
         if folds is not None:
             return tuple(declined), folds
-        scarcest = min(kept, key=rarer_answers)
+        scarcest = min(kept, key=_rarer_answers)
         declined[list(outcomes).index(scarcest)] = (
-            f"{opening(scarcest)}: no division of the patients into {validation.outer} folds "
+            f"{_opening(scarcest)}: no division of the patients into {validation.outer} folds "
             "serves it together with the other outcomes."
         )
     reasons = "\n".join(f"  {reason}" for reason in declined)
@@ -230,7 +230,7 @@ def with_folds(
     )
 
 
-def opening(outcome: Outcome) -> str:
+def _opening(outcome: Outcome) -> str:
     """Return how every reason to decline begins."""
     return f"{outcome.name.replace('_', ' ').capitalize()} at {outcome.follow_up} was not evaluated"
 
@@ -238,40 +238,40 @@ def opening(outcome: Outcome) -> str:
 def reason_to_decline(outcome: Outcome, n_folds: int) -> str | None:
     """Return why an outcome cannot be evaluated with nested folds, or None."""
     n_observed = int(outcome.observed.sum())
-    if n_observed < FEWEST_PATIENTS:
+    if n_observed < _FEWEST_PATIENTS:
         return (
-            f"{opening(outcome)}: {n_observed} patients were observed, and {FEWEST_PATIENTS} are "
+            f"{_opening(outcome)}: {n_observed} patients were observed, and {_FEWEST_PATIENTS} are "
             "the fewest of whom some can be held out."
         )
     if outcome.kind == "number":
-        return reason_to_decline_number(outcome, n_folds)
+        return _reason_to_decline_number(outcome, n_folds)
     if outcome.smaller_class == 0:
         answer = "the event" if outcome.events else "no event"
-        return f"{opening(outcome)}: all {n_observed} patients observed had {answer}."
+        return f"{_opening(outcome)}: all {n_observed} patients observed had {answer}."
     if cannot_fill(outcome.smaller_class, n_folds):
         with_event, without = outcome.event_words
         who = with_event if outcome.events == outcome.smaller_class else without
         return (
-            f"{opening(outcome)}: {outcome.smaller_class} {who} among {n_observed} patients "
+            f"{_opening(outcome)}: {outcome.smaller_class} {who} among {n_observed} patients "
             f"cannot fill {n_folds} stratified folds."
         )
     return None
 
 
-def reason_to_decline_number(outcome: Outcome, n_folds: int) -> str | None:
+def _reason_to_decline_number(outcome: Outcome, n_folds: int) -> str | None:
     """Return why a number observed in enough patients cannot be evaluated, or None."""
     n_observed = int(outcome.observed.sum())
     if np.ptp(outcome.values[outcome.observed]) == 0:
-        return f"{opening(outcome)}: all {n_observed} patients observed had the same number."
-    if cannot_fill(rarer_answers(outcome), n_folds):
+        return f"{_opening(outcome)}: all {n_observed} patients observed had the same number."
+    if cannot_fill(_rarer_answers(outcome), n_folds):
         return (
-            f"{opening(outcome)}: the numbers of {n_observed} patients cannot fill {n_folds} "
+            f"{_opening(outcome)}: the numbers of {n_observed} patients cannot fill {n_folds} "
             "folds that each hold lower and higher ones."
         )
     return None
 
 
-def rarer_answers(outcome: Outcome) -> int:
+def _rarer_answers(outcome: Outcome) -> int:
     """Return how many patients are outside the largest group that the folds are balanced by."""
     strata = strata_of(outcome.values, outcome.kind)[outcome.observed]
     return len(strata) - int(np.bincount(strata.astype(np.int64)).max(initial=0))

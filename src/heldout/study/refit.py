@@ -8,14 +8,13 @@ import numpy as np
 
 from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
+from heldout.parallel import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
-from heldout.study.places import code_digest, record_folder, versions
+from heldout.study.places import record_folder
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import training_set
 from heldout.validation import choose_model, fit_models
-
-__all__ = ["export_model"]
 
 
 def export_model(
@@ -50,20 +49,20 @@ def export_model(
         If the outcome was not evaluated, the model is not in the study, or the data have
         changed since the run.
     """
-    facts = wanted_outcome(record, outcome, follow_up)
+    facts = _wanted_outcome(record, outcome, follow_up)
     names = [name for name in record.experiment["models"] if name != "prevalence"]
     if model is not None and model not in names:
         raise ExportError(unknown_name("--model", "model of this study", model, names))
-    plan = plan_study(experiment_from(record.experiment, folder=study_of(record)))
+    plan = plan_study(experiment_from(record.experiment, folder=_study_of(record)))
     if plan.data_fingerprint != record.data_fingerprint:
         raise ExportError(
             f"The table of run {record.run_id} has changed since the run. Restore it, or run the "
             "experiment again and export that run."
         )
-    return refitted_bundle(plan, record, facts, model, folder)
+    return _refitted_bundle(plan, record, facts, model, folder)
 
 
-def study_of(record: RunRecord) -> Path:
+def _study_of(record: RunRecord) -> Path:
     """Return the study folder of a record, where its data are."""
     folder = record.folder
     assert folder is not None
@@ -76,7 +75,7 @@ def study_of(record: RunRecord) -> Path:
     return folder.parents[len(expected) - 1]
 
 
-def refitted_bundle(
+def _refitted_bundle(
     plan: StudyPlan, record: RunRecord, facts: OutcomeFacts, model: str | None, folder: Path
 ) -> Path:
     """Tune, choose and fit on all observed patients, and write the bundle."""
@@ -101,7 +100,7 @@ def refitted_bundle(
     return write_bundle(record, chosen, matrix, facts, folder, today=today)
 
 
-def wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:
+def _wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:
     """Return the outcome a user means, or say why it cannot be exported."""
     known = {one.name: None for one in record.outcomes}
     visits = {one.follow_up: None for one in record.outcomes}

@@ -10,14 +10,12 @@ from pathlib import Path
 from heldout.errors import SpecError, raise_faults
 from heldout.spec import Experiment, load_experiment
 
-__all__ = ["Fork", "read_sweeps", "sweep_experiment"]
-
 # More runs than this are a mistake on the command line, not a plan.
-MOST_FORKS = 200
+_MOST_FORKS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fork:
+class _Fork:
     """One form of an experiment: what was laid over it, and what came of that."""
 
     overrides: tuple[str, ...]
@@ -51,7 +49,7 @@ def read_sweeps(texts: Sequence[str]) -> list[tuple[str, ...]]:
     faults, axes, keys = [], [], []
     for text in texts:
         key, equals, values = text.partition("=")
-        parts = split_values(values)
+        parts = _split_values(values)
         if not key or not equals or len(parts) < 2 or not all(parts):
             faults.append(
                 f"--sweep: found '{text}'; required: key.sub=value,value, at least two values. "
@@ -67,15 +65,15 @@ def read_sweeps(texts: Sequence[str]) -> list[tuple[str, ...]]:
         axes.append([f"{key}={one}" for one in parts])
     raise_faults(SpecError, faults)
     forks = list(product(*axes))
-    if len(forks) > MOST_FORKS:
+    if len(forks) > _MOST_FORKS:
         raise SpecError(
-            f"--sweep: {len(forks)} forks; at most {MOST_FORKS}. Name fewer values: each is a look "
-            "at the same patients."
+            f"--sweep: {len(forks)} forks; at most {_MOST_FORKS}. Name fewer values: each is a "
+            "look at the same patients."
         )
     return forks
 
 
-def split_values(text: str) -> list[str]:
+def _split_values(text: str) -> list[str]:
     """Return values parted by commas that stand in no bracket."""
     parts, depth = [""], 0
     for mark in text:
@@ -89,7 +87,7 @@ def split_values(text: str) -> list[str]:
 
 def sweep_experiment(
     path: Path, overrides: Sequence[str], forks: Sequence[tuple[str, ...]]
-) -> list[Fork]:
+) -> list[_Fork]:
     """Return every fork as a validated experiment, or all their faults, before anything runs.
 
     Parameters
@@ -110,12 +108,12 @@ def sweep_experiment(
     SpecError
         With the faults of all forks, each once.
     """
-    made: list[Fork] = []
+    made: list[_Fork] = []
     faults: dict[str, None] = {}
     for fork in forks:
         try:
             experiment = load_experiment(path, [*overrides, *fork])
-            made.append(Fork(overrides=fork, experiment=experiment))
+            made.append(_Fork(overrides=fork, experiment=experiment))
         except SpecError as error:
             faults |= dict.fromkeys(error.faults or (str(error),))
     raise_faults(SpecError, list(faults))

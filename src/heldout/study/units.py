@@ -23,18 +23,8 @@ from heldout.record import write_atomically
 from heldout.study.plan import StudyPlan
 from heldout.validation import ModelFold, TrainingSet, evaluate_fold
 
-__all__ = [
-    "Progress",
-    "Unit",
-    "evaluate_unit",
-    "evaluate_units",
-    "silent",
-    "training_set",
-    "units_of",
-]
-
 UnitResult = Mapping[str, Any]
-RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
+_RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
 # Called with the units done so far, all that there may be, and what they are.
 Progress = Callable[[int, int, str], None]
 
@@ -147,17 +137,17 @@ def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
         n_inner=plan.validation.inner,
         seed=plan.seed,
     )
-    models = [model_values(one, training, features, explain=plan.explain) for one in result.models]
+    models = [_model_values(one, training, features, explain=plan.explain) for one in result.models]
     return {
         "test": test.tolist(),
         "training_mean": result.training_mean,
         "chosen": result.chosen,
         "models": models,
-        "composed": composed_values(training, features["all"]),
+        "composed": _composed_values(training, features["all"]),
     }
 
 
-def composed_values(
+def _composed_values(
     training: TrainingSet, features: NDArray[np.float64]
 ) -> list[list[float | None]]:
     """Return what models see of patients held out; None where no input was observed.
@@ -176,7 +166,7 @@ def composed_values(
     ]
 
 
-def model_values(
+def _model_values(
     one: ModelFold,
     training: TrainingSet,
     features: Mapping[str, NDArray[np.float64]],
@@ -228,7 +218,7 @@ def evaluate_units(
         In the order of `units_of`.
     """
     units = units_of(plan)
-    done = {} if folder is None else stored_units(folder, units)
+    done = {} if folder is None else _stored_units(folder, units)
     missing = [unit for unit in units if unit not in done]
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -241,7 +231,7 @@ def evaluate_units(
     return [done[unit] for unit in units]
 
 
-def stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
+def _stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
     """Return the results of units that an earlier run finished."""
     found: dict[Unit, UnitResult] = {}
     for unit in units:
@@ -250,6 +240,6 @@ def stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
         except (FileNotFoundError, ValueError):
             # Not finished, or damaged: it is done again.
             continue
-        if isinstance(result, dict) and set(result) == RESULT_KEYS:
+        if isinstance(result, dict) and set(result) == _RESULT_KEYS:
             found[unit] = result
     return found

@@ -14,10 +14,8 @@ from heldout.study.permutations import enumerable, number_of_permutations, permu
 from heldout.study.plan import StudyPlan
 from heldout.tuning import runs_compiled
 
-__all__ = ["Work", "work_lines", "work_of"]
-
 # Microseconds of one core for one candidate on one inner fold, 36 patients and 30 columns.
-KERNELS = {
+_KERNELS = {
     "constant": 1.0,
     "ridge_logistic": 18.0,
     "ridge_linear": 1.0,
@@ -27,16 +25,16 @@ KERNELS = {
     "rbf_svc": 15.0,
     "forest": 60.0,
 }
-LIBRARIES = {"random_forest": 100_000.0, "xgboost": 2_500.0}
-LIBRARY = 3_000.0
+_LIBRARIES = {"random_forest": 100_000.0, "xgboost": 2_500.0}
+_LIBRARY = 3_000.0
 # The last fit of an outer fold, its predictions and their explanation, by the library.
-LAST_FIT = 60_000.0
+_LAST_FIT = 60_000.0
 # Where nothing is to be found, the test stops after so many permutations on average.
-USUAL_PERMUTATIONS = 60
+_USUAL_PERMUTATIONS = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class _Work:
     """The fits of one model at one outcome.
 
     `fits` are those of one repeat of the outer folds; `seconds` is what they take on one core.
@@ -49,7 +47,7 @@ class Work:
     seconds: float
 
 
-def work_of(plan: StudyPlan) -> tuple[Work, ...]:
+def work_of(plan: StudyPlan) -> tuple[_Work, ...]:
     """Return what every model of every outcome that is evaluated has to fit.
 
     Parameters
@@ -62,7 +60,7 @@ def work_of(plan: StudyPlan) -> tuple[Work, ...]:
     tuple of Work
     """
     return tuple(
-        made(plan, number, model)
+        _made(plan, number, model)
         for number, reason in enumerate(plan.declined)
         if reason is None
         for model in models_for(plan.models, plan.outcomes[number].kind)
@@ -70,7 +68,7 @@ def work_of(plan: StudyPlan) -> tuple[Work, ...]:
     )
 
 
-def made(plan: StudyPlan, number: int, model: Model) -> Work:
+def _made(plan: StudyPlan, number: int, model: Model) -> _Work:
     """Return what one model has to fit at one outcome."""
     n = int(plan.outcomes[number].observed.sum())
     p = 1 if model.columns == "severity" else len(plan.matrix.features)
@@ -78,10 +76,10 @@ def made(plan: StudyPlan, number: int, model: Model) -> Work:
     candidates = plan.tuning.trials if model.space else 1
     fits = plan.validation.outer * (plan.validation.inner * candidates + 1)
     if compiled and model.kernel is not None:
-        each = KERNELS[model.kernel.name] * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
+        each = _KERNELS[model.kernel.name] * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
     else:
-        each = LIBRARIES.get(model.name, LIBRARY) * max(1.0, n * p / 5000)
-    return Work(
+        each = _LIBRARIES.get(model.name, _LIBRARY) * max(1.0, n * p / 5000)
+    return _Work(
         outcome=number, model=model.name, compiled=compiled, fits=fits, seconds=fits * each / 1e6
     )
 
@@ -114,17 +112,17 @@ def work_lines(plan: StudyPlan) -> Iterator[str]:
         if named:
             yield f"{words}: {', '.join(named)}."
     once = sum(one.seconds for one in work)
-    observed = repeats * once + folds * len(plan.models) * LAST_FIT / 1e6
+    observed = repeats * once + folds * len(plan.models) * _LAST_FIT / 1e6
     study = permuting_of(plan)
     most = number_of_permutations(study)
     if not most:
-        yield f"{spoken(observed).capitalize()} on one core; no permutation test."
+        yield f"{_spoken(observed).capitalize()} on one core; no permutation test."
         return
     each = once * plan.inference.repeats
     # All that there are would not be stopped early.
     early = plan.inference.stop_early and not enumerable(study)
-    usual = spoken(observed + (min(most, USUAL_PERMUTATIONS) if early else most) * each)
-    longest = spoken(observed + most * each)
+    usual = _spoken(observed + (min(most, _USUAL_PERMUTATIONS) if early else most) * each)
+    longest = _spoken(observed + most * each)
     last = f" if nothing is to be found, and up to {longest} if not" if usual != longest else ""
     yield (
         f"Up to {most} permutations of {fits // repeats * plan.inference.repeats:,} fits each. "
@@ -132,12 +130,12 @@ def work_lines(plan: StudyPlan) -> Iterator[str]:
     )
 
 
-def spoken(seconds: float) -> str:
+def _spoken(seconds: float) -> str:
     """Return a duration as it is spoken of.
 
     Examples
     --------
-    >>> spoken(3), spoken(200), spoken(20_000)
+    >>> _spoken(3), _spoken(200), _spoken(20_000)
     ('less than a minute', 'about 4 min', 'about 6 h')
     """
     if seconds < 60:

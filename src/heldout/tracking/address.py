@@ -14,26 +14,17 @@ from urllib.parse import unquote, urlsplit
 
 from heldout.errors import TrackingError
 
-__all__ = [
-    "VARIABLE",
-    "check_answers",
-    "is_server",
-    "redacted",
-    "shared_uri",
-    "shown_uri",
-]
-
 VARIABLE = "HELDOUT_TRACKING_URI"
 # Seconds in which a database or a server must answer.
-ANSWER = 10
-DATABASE = re.compile(r"postgresql(\+\w+)?")
-SECRETS = re.compile(r"(?i)\b(password|passwd|pwd|token|secret)=[^&\s]+")
+_ANSWER = 10
+_DATABASE = re.compile(r"postgresql(\+\w+)?")
+_SECRETS = re.compile(r"(?i)\b(password|passwd|pwd|token|secret)=[^&\s]+")
 # Library -> package, where they are not called alike.
-PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
+_PACKAGES = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg2-binary"}
 # MLflow itself would ask again and again for minutes.
-IMPATIENT = {
+_IMPATIENT = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(ANSWER),
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": str(_ANSWER),
 }
 
 
@@ -53,8 +44,8 @@ def shared_uri() -> str | None:
     if not uri:
         return None
     scheme = uri.partition("://")[0]
-    known = DATABASE.fullmatch(scheme) or scheme in ("http", "https")
-    if "://" not in uri or not known or not is_whole(uri):
+    known = _DATABASE.fullmatch(scheme) or scheme in ("http", "https")
+    if "://" not in uri or not known or not _is_whole(uri):
         raise TrackingError(
             f"{VARIABLE}: {shown_uri(uri)} is no store. Give postgresql://USER@HOST/DATABASE or "
             f"http://HOST:PORT of an MLflow server, or unset {VARIABLE}: runs are then kept with "
@@ -63,7 +54,7 @@ def shared_uri() -> str | None:
     return uri
 
 
-def is_whole(uri: str) -> bool:
+def _is_whole(uri: str) -> bool:
     """Return whether an address can be taken apart: its port is a number, its brackets close."""
     if is_server(uri):
         try:
@@ -125,7 +116,7 @@ def redacted(text: str) -> str:
         password = user.partition(":")[2]
         for secret in {password, unquote(password)} - {""}:
             text = text.replace(secret, "***")
-    return SECRETS.sub(r"\1=***", text)
+    return _SECRETS.sub(r"\1=***", text)
 
 
 def check_answers(uri: str) -> None:
@@ -144,14 +135,14 @@ def check_answers(uri: str) -> None:
     if is_server(uri):
         from mlflow import MlflowClient
 
-        with settings(IMPATIENT):
+        with _settings(_IMPATIENT):
             MlflowClient(uri).search_experiments(max_results=1)
         return
     import sqlalchemy
 
     # As for MLflow: which library an address without one means depends on SQLAlchemy's version.
     driver = sqlalchemy.make_url(uri).get_driver_name()
-    patience = {"connect_timeout": ANSWER} if driver.startswith("psycopg") else {}
+    patience = {"connect_timeout": _ANSWER} if driver.startswith("psycopg") else {}
     try:
         engine = sqlalchemy.create_engine(
             uri, poolclass=sqlalchemy.pool.NullPool, connect_args=patience
@@ -159,14 +150,14 @@ def check_answers(uri: str) -> None:
     except ImportError:
         raise TrackingError(
             f"{shown_uri(uri)}: MLflow needs the library {driver} to use a PostgreSQL database. "
-            f"Install it: pip install '{PACKAGES.get(driver, driver)}'."
+            f"Install it: pip install '{_PACKAGES.get(driver, driver)}'."
         ) from None
     with engine.connect():
         pass
 
 
 @contextmanager
-def settings(values: Mapping[str, str]) -> Iterator[None]:
+def _settings(values: Mapping[str, str]) -> Iterator[None]:
     """Set variables of the environment for a while; what a user has set stays."""
     mine = {name: value for name, value in values.items() if name not in os.environ}
     os.environ.update(mine)

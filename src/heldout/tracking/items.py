@@ -18,25 +18,12 @@ from heldout.models import models_of
 from heldout.record import RunRecord, figure_name
 from heldout.validation import HEADLINE
 
-__all__ = [
-    "Artifact",
-    "Item",
-    "Metrics",
-    "Params",
-    "RunPlan",
-    "Series",
-    "Tags",
-    "items_of",
-    "key_of",
-    "plan_runs",
-]
-
 # Short enough to read in a column; the record has the whole digests.
-DIGEST_DIGITS = 12
+_DIGEST_DIGITS = 12
 # A model has one colour in all charts; black is the headline's. Told apart by colour-blind eyes.
-HEADLINE_COLOUR = "#1a1a1a"
-COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
-METRICS = {
+_HEADLINE_COLOUR = "#1a1a1a"
+_COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
+_METRICS = {
     "cv.roc_auc": "auc",
     "cv.roc_auc_lo": "auc_low",
     "cv.roc_auc_hi": "auc_high",
@@ -132,7 +119,7 @@ def plan_runs(record: RunRecord) -> tuple[RunPlan, ...]:
     end = start + math.ceil(1000 * float(record.environment["seconds"]))
     return tuple(
         # The list shows the latest first, so a millisecond apart keeps it in this order.
-        RunPlan(name=run_name(cell), cell=cell, start=start + len(cells) - place, end=end)
+        RunPlan(name=_run_name(cell), cell=cell, start=start + len(cells) - place, end=end)
         for place, cell in enumerate(cells, start=1)
     )
 
@@ -142,7 +129,7 @@ def key_of(cell: Cell) -> tuple[str, str]:
     return cell.outcome, cell.follow_up
 
 
-def run_name(cell: Cell) -> str:
+def _run_name(cell: Cell) -> str:
     """Return what a run is called, such as ``response d2 · ridge``."""
     what = cell.model if cell.status == "evaluated" else cell.status
     return f"{cell.outcome} {cell.follow_up} · {what}"
@@ -166,26 +153,26 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
     Item
         Tags first.
     """
-    yield Tags(values=tags_of(record, cell))
-    yield Params(values=params_of(record, cell))
+    yield Tags(values=_tags_of(record, cell))
+    yield Params(values=_params_of(record, cell))
     if cell.status == "evaluated":
-        values = {name: getattr(cell, attribute) for name, attribute in METRICS.items()}
+        values = {name: getattr(cell, attribute) for name, attribute in _METRICS.items()}
         yield Metrics(values={name: one for name, one in values.items() if one is not None})
         if cell.kind == "class":
             yield Series(name="fold.roc_auc", values=cell.fold_auc)
-        yield from trial_items(record, cell)
-        yield Artifact(path="predictions.csv", text=as_csv(held_out(record, cell)))
+        yield from _trial_items(record, cell)
+        yield Artifact(path="predictions.csv", text=_as_csv(_held_out(record, cell)))
     if cell.model == HEADLINE:
         yield Artifact(path="verdict.txt", text=render_verdict(record.verdict) + "\n")
-        table = permutations_of(record, cell)
+        table = _permutations_of(record, cell)
         if table is not None:
-            yield Artifact(path="permutations.csv", text=as_csv(table))
+            yield Artifact(path="permutations.csv", text=_as_csv(table))
     for name, svg in figures.items():
-        if belongs(name, cell):
+        if _belongs(name, cell):
             yield Artifact(path=f"{name}.svg", text=svg)
 
 
-def tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
+def _tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
     """Return a run's tags."""
     return {
         "study": record.name,
@@ -194,24 +181,24 @@ def tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
         "kind": "headline" if cell.model == HEADLINE else "model",
         "status": cell.status,
         "heldout.run": record.run_id,
-        "config_sha": record.fingerprint[:DIGEST_DIGITS],
-        "data_digest": record.data_fingerprint[:DIGEST_DIGITS],
-        "folds_digest": record.folds_digest[:DIGEST_DIGITS],
-        "mlflow.note.content": description(record, cell),
-        "mlflow.runColor": colour(record, cell),
+        "config_sha": record.fingerprint[:_DIGEST_DIGITS],
+        "data_digest": record.data_fingerprint[:_DIGEST_DIGITS],
+        "folds_digest": record.folds_digest[:_DIGEST_DIGITS],
+        "mlflow.note.content": _description(record, cell),
+        "mlflow.runColor": _colour(record, cell),
         "mlflow.source.name": "heldout",
         "mlflow.source.type": "LOCAL",
     }
 
 
-def colour(record: RunRecord, cell: Cell) -> str:
+def _colour(record: RunRecord, cell: Cell) -> str:
     """Return the colour of a cell's model in charts."""
     if cell.model == HEADLINE:
-        return HEADLINE_COLOUR
-    return COLOURS[list(record.experiment["models"]).index(cell.model) % len(COLOURS)]
+        return _HEADLINE_COLOUR
+    return _COLOURS[list(record.experiment["models"]).index(cell.model) % len(_COLOURS)]
 
 
-def description(record: RunRecord, cell: Cell) -> str:
+def _description(record: RunRecord, cell: Cell) -> str:
     """Return what a run's page says first: the verdict, why it was declined, or how to read it."""
     if cell.reason is not None:
         return cell.reason
@@ -227,12 +214,12 @@ def description(record: RunRecord, cell: Cell) -> str:
         figure = f"AUC {area(cell.auc or 0.0)}"
     return (
         f"{label}: {figure} for patients held out (95 % interval {interval}"
-        f"{arithmetic_words(cell)}){p_words(record, cell)}. "
+        f"{_arithmetic_words(cell)}){_p_words(record, cell)}. "
         "The best of several models is not an estimate; the headline is one."
     )
 
 
-def arithmetic_words(cell: Cell) -> str:
+def _arithmetic_words(cell: Cell) -> str:
     """Return what the baseline score alone gives where the outcome is computed from it."""
     if cell.arithmetic is None:
         return ""
@@ -241,7 +228,7 @@ def arithmetic_words(cell: Cell) -> str:
     return f"; arithmetic alone gives {area(cell.arithmetic)}"
 
 
-def p_words(record: RunRecord, cell: Cell) -> str:
+def _p_words(record: RunRecord, cell: Cell) -> str:
     """Return a cell's p, and of how many permutations it is."""
     if cell.p is None or record.permutation is None:
         return ""
@@ -251,7 +238,7 @@ def p_words(record: RunRecord, cell: Cell) -> str:
     )
 
 
-def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
+def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
     """Return the few parameters by which runs differ."""
     validation, tuning = record.experiment["validation"], record.experiment["tuning"]
     return {
@@ -260,7 +247,7 @@ def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
         "follow_up": cell.follow_up,
         "n": cell.n,
         **({"events": cell.events} if cell.kind == "class" else {}),
-        "features": n_features(record, cell),
+        "features": _n_features(record, cell),
         "outer": validation["outer"],
         "inner": validation["inner"],
         "repeats": validation["repeats"],
@@ -270,7 +257,7 @@ def params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
     }
 
 
-def n_features(record: RunRecord, cell: Cell) -> int:
+def _n_features(record: RunRecord, cell: Cell) -> int:
     """Return how many features a model reads: 1 for a severity alone, none for a prevalence."""
     model = models_of(record.experiment).get(cell.model)
     if model is not None and model.columns == "severity":
@@ -280,17 +267,17 @@ def n_features(record: RunRecord, cell: Cell) -> int:
     return len(record.features)
 
 
-def trial_items(record: RunRecord, cell: Cell) -> Iterator[Item]:
+def _trial_items(record: RunRecord, cell: Cell) -> Iterator[Item]:
     """Yield the search of a model as one series and one table; a headline has none of its own."""
-    trials = of_cell(record.trials, cell)
+    trials = _of_cell(record.trials, cell)
     if trials.empty:
         return
     yield Series(name="trial.value", values=tuple(map(float, trials["criterion"])))
     columns = ["repeat", "fold", "trial", "candidate", "criterion"]
-    yield Artifact(path="trials.csv", text=as_csv(trials[columns]))
+    yield Artifact(path="trials.csv", text=_as_csv(trials[columns]))
 
 
-def held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
+def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
     table = record.predictions
     numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
@@ -299,28 +286,28 @@ def held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
         "number": ("observed", "prediction", "training_mean"),
     }
     columns = ["patient", "repeat", "fold", *answers[cell.kind]]
-    return of_cell(numbered, cell)[columns]
+    return _of_cell(numbered, cell)[columns]
 
 
-def permutations_of(record: RunRecord, cell: Cell) -> pd.DataFrame | None:
+def _permutations_of(record: RunRecord, cell: Cell) -> pd.DataFrame | None:
     """Return the permutations of one outcome at one follow-up; None if there are none of it."""
     start = f"{cell.outcome}.{cell.follow_up}."
     columns = [name for name in record.permutations.columns if name.startswith(start)]
     return record.permutations[["permutation", *columns]] if columns else None
 
 
-def of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+def _of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """Return the rows of one of the record's tables that belong to a cell."""
     place = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
     return table[place & (table["model"] == cell.model)]
 
 
-def as_csv(table: pd.DataFrame) -> str:
+def _as_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV."""
     return str(table.to_csv(index=False))
 
 
-def belongs(figure: str, cell: Cell) -> bool:
+def _belongs(figure: str, cell: Cell) -> bool:
     """Return whether a figure is shown with a cell; its kind alone names one of no one cell."""
     kind = figure.partition(".")[0]
     return figure == figure_name(kind, cell) or (figure == kind and cell.model == HEADLINE)

@@ -38,12 +38,10 @@ from heldout.tracking.store import (
 )
 from heldout.tracking.ui import comparison_path
 
-__all__ = ["TrackedRun", "log_record"]
-
 # What MLflow takes in one call.
-BATCH_METRICS = 900
+_BATCH_METRICS = 900
 # MLflow's own tag for what an experiment is about: it then opens on the runs' page.
-EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
+_EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +96,18 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
             "this right and run the experiment again: nothing is fitted twice.",
         ):
             end_dead_runs(client)
-            experiment_id = experiment_of(client, record, mlruns)
-            return log_runs(client, record, figures, experiment_id)
+            experiment_id = _experiment_of(client, record, mlruns)
+            return _log_runs(client, record, figures, experiment_id)
 
 
-def experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
+def _experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
     """Return MLflow's experiment of a record's name, made or brought back where it must be."""
     name, shared = record.name, shared_uri()
     # A server keeps artifacts where it wants.
     place = None
     if shared is None or not is_server(shared):
         place = (mlruns.resolve() / "artifacts" / name).as_uri()
-    found = restored(client, name)
+    found = _restored(client, name)
     if found is not None and place is not None and found.artifact_location != place:
         if shared is None:
             # The store was copied or moved here, or the name is that of MLflow's own experiment.
@@ -119,14 +117,14 @@ def experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
         else:
             # Another study has this name in a database that both use; it keeps it.
             name = f"{name} ({socket.gethostname()}:{mlruns.resolve().parent})"
-            found = restored(client, name)
+            found = _restored(client, name)
     if found is not None:
         return str(found.experiment_id)
     note = {"mlflow.note.content": str(record.experiment["question"])}
-    return str(client.create_experiment(name, place, tags=EXPERIMENT_KIND | note))
+    return str(client.create_experiment(name, place, tags=_EXPERIMENT_KIND | note))
 
 
-def restored(client: Any, name: str) -> Any:
+def _restored(client: Any, name: str) -> Any:
     """Return MLflow's experiment of a name, brought back if it was deleted; None if none is."""
     found = client.get_experiment_by_name(name)
     if found is not None and found.lifecycle_stage == "deleted":
@@ -134,27 +132,27 @@ def restored(client: Any, name: str) -> Any:
     return found
 
 
-def log_runs(
+def _log_runs(
     client: Any, record: RunRecord, figures: Mapping[str, str], experiment_id: str
 ) -> TrackedRun:
     """Return the complete runs of a record, logged anew unless all of them are there."""
     plans = plan_runs(record)
-    found = {run.info.run_name: run for run in runs_of(client, record, experiment_id)}
+    found = {run.info.run_name: run for run in _runs_of(client, record, experiment_id)}
     complete = all(run.info.status == "FINISHED" for run in found.values())
     if complete and found.keys() == {plan.name for plan in plans}:
         run_ids = [found[plan.name].info.run_id for plan in plans]
     else:
-        for run in runs_of(client, record, experiment_id):
+        for run in _runs_of(client, record, experiment_id):
             client.delete_run(run.info.run_id)
         try:
             run_ids = [
-                log_run(client, plan, items_of(record, plan.cell, figures), experiment_id)
+                _log_run(client, plan, items_of(record, plan.cell, figures), experiment_id)
                 for plan in plans
             ]
         except BaseException as error:
             # Whatever ends the process here, a stop signal included, leaves nothing RUNNING.
             status = "FAILED" if isinstance(error, Exception) else "KILLED"
-            for run in runs_of(client, record, experiment_id, "attributes.status = 'RUNNING'"):
+            for run in _runs_of(client, record, experiment_id, "attributes.status = 'RUNNING'"):
                 client.set_terminated(run.info.run_id, status)
             raise
     lead = next(plan for plan in plans if plan.cell.status == "evaluated")
@@ -170,13 +168,13 @@ def log_runs(
     )
 
 
-def runs_of(client: Any, record: RunRecord, experiment_id: str, *also: str) -> list[Any]:
+def _runs_of(client: Any, record: RunRecord, experiment_id: str, *also: str) -> list[Any]:
     """Return the MLflow runs of a record."""
     wanted = " and ".join([f"tags.`heldout.run` = '{record.run_id}'", *also])
     return list(client.search_runs([experiment_id], wanted, max_results=50_000))
 
 
-def log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: str) -> str:
+def _log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: str) -> str:
     """Log one run's items in as few calls as MLflow allows, and return its number."""
     from mlflow.entities import Metric, Param
 
@@ -200,9 +198,9 @@ def log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: st
         experiment_id, start_time=plan.start, tags=tags | process_tags(), run_name=plan.name
     )
     run_id = str(created.info.run_id)
-    client.log_batch(run_id, metrics=metrics[:BATCH_METRICS], params=params)
-    for begin in range(BATCH_METRICS, len(metrics), BATCH_METRICS):
-        client.log_batch(run_id, metrics=metrics[begin : begin + BATCH_METRICS])
+    client.log_batch(run_id, metrics=metrics[:_BATCH_METRICS], params=params)
+    for begin in range(_BATCH_METRICS, len(metrics), _BATCH_METRICS):
+        client.log_batch(run_id, metrics=metrics[begin : begin + _BATCH_METRICS])
     for artifact in artifacts:
         client.log_text(run_id, artifact.text, artifact.path)
     client.set_terminated(run_id, "FINISHED", plan.end)

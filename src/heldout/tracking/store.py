@@ -21,25 +21,9 @@ from typing import Any
 from heldout.errors import TrackingError
 from heldout.tracking.address import VARIABLE, check_answers, redacted, shared_uri, shown_uri
 
-__all__ = [
-    "end_dead_runs",
-    "exclusive",
-    "has_store",
-    "open_client",
-    "place_of",
-    "prepare_shared",
-    "prepare_store",
-    "process_tags",
-    "quiet",
-    "silent",
-    "store_uri",
-    "telling",
-    "using",
-]
-
 HOST, PID, START = "heldout.host", "heldout.pid", "heldout.start"
 # Patience with another process that logs, which takes seconds.
-LOCK_SECONDS = 120
+_LOCK_SECONDS = 120
 # MLflow reads these when it is imported; what a user has set stays.
 SILENCE = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -60,10 +44,10 @@ def store_uri(mlruns: Path) -> str:
     >>> store_uri(Path("/study/mlruns"))
     'sqlite:////study/mlruns/mlflow.db'
     """
-    return sqlite_uri(mlruns.resolve() / "mlflow.db")
+    return _sqlite_uri(mlruns.resolve() / "mlflow.db")
 
 
-def sqlite_uri(path: Path) -> str:
+def _sqlite_uri(path: Path) -> str:
     """Return the address of a SQLite file."""
     return f"sqlite:///{path.as_posix()}"
 
@@ -104,9 +88,9 @@ def exclusive(mlruns: Path) -> Iterator[None]:
     try:
         mlruns.mkdir(parents=True, exist_ok=True)
         # SQLite's own lock works on every system and needs no file to be cleared away.
-        lock = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        lock = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
     except (OSError, sqlite3.OperationalError) as error:
-        raise no_access(mlruns, error) from None
+        raise _no_access(mlruns, error) from None
     try:
         lock.execute("BEGIN EXCLUSIVE")
     except sqlite3.OperationalError as error:
@@ -140,10 +124,10 @@ def has_store(mlruns: Path) -> bool:
     try:
         return (mlruns / "mlflow.db").is_file()
     except OSError as error:
-        raise no_access(mlruns, error) from None
+        raise _no_access(mlruns, error) from None
 
 
-def no_access(mlruns: Path, error: Exception) -> TrackingError:
+def _no_access(mlruns: Path, error: Exception) -> TrackingError:
     """Return the error for a folder that cannot be used."""
     return TrackingError(
         f"{mlruns}: cannot be written ({error}). MLflow's store is kept there. Allow writing "
@@ -207,7 +191,7 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
                 "It needs a few megabytes. Free space, or run with --no-mlflow.",
             ),
         ):
-            build_store(mlruns.resolve())
+            _build_store(mlruns.resolve())
 
 
 def prepare_shared(uri: str) -> None:
@@ -227,14 +211,14 @@ def prepare_shared(uri: str) -> None:
         MlflowClient(uri).search_experiments(max_results=1)
 
 
-def build_store(mlruns: Path) -> None:
+def _build_store(mlruns: Path) -> None:
     """Build the store's schema beside its place and move it there; by whoever holds the lock."""
     from mlflow import MlflowClient
 
     # Never a name used before: MLflow remembers a path that it has built a schema at.
     fresh = mlruns / f".mlflow.{secrets.token_hex(4)}.db"
     try:
-        MlflowClient(sqlite_uri(fresh)).search_experiments(max_results=1)
+        MlflowClient(_sqlite_uri(fresh)).search_experiments(max_results=1)
         fresh.replace(mlruns / "mlflow.db")
     finally:
         # Also what processes that were killed left behind, and SQLite's journals of it.
@@ -286,14 +270,14 @@ def process_tags() -> dict[str, str]:
     return {
         HOST: socket.gethostname(),
         PID: str(os.getpid()),
-        START: process_start(os.getpid()) or "",
+        START: _process_start(os.getpid()) or "",
     }
 
 
-def process_start(pid: int) -> str | None:
+def _process_start(pid: int) -> str | None:
     """Return when a process started; None if it is gone, nothing where the system is silent."""
     if not Path("/proc/self/stat").exists():
-        return "" if answers(pid) else None
+        return "" if _answers(pid) else None
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
@@ -303,7 +287,7 @@ def process_start(pid: int) -> str | None:
     return None if fields[0] in "ZX" else f"{boot}-{fields[19]}"
 
 
-def answers(pid: int) -> bool:
+def _answers(pid: int) -> bool:
     """Return whether a process is there, by signal 0; a system without it gets the benefit."""
     if os.name != "posix":
         return True
@@ -334,7 +318,7 @@ def end_dead_runs(client: Any) -> int:
     dead = [
         run.info.run_id
         for run in client.search_runs(experiments, mine, max_results=50_000)
-        if process_start(int(run.data.tags[PID])) != run.data.tags[START]
+        if _process_start(int(run.data.tags[PID])) != run.data.tags[START]
     ]
     for run_id in dead:
         client.set_terminated(run_id, "KILLED")

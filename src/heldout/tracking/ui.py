@@ -33,16 +33,14 @@ from heldout.tracking.store import (
     using,
 )
 
-__all__ = ["comparison_path", "list_path", "start_ui"]
-
 # The server's own imports take seconds, more on a busy machine.
-START_SECONDS = 180
-STOP_SECONDS = 10
-PORTS_TRIED = 100
-LAST_PORT = 65_535
+_START_SECONDS = 180
+_STOP_SECONDS = 10
+_PORTS_TRIED = 100
+_LAST_PORT = 65_535
 # MLflow's pages are about language models unless they are told.
-TRAINING = "workflowType=machine_learning"
-NEWEST_FIRST = ("attributes.start_time DESC",)
+_TRAINING = "workflowType=machine_learning"
+_NEWEST_FIRST = ("attributes.start_time DESC",)
 
 
 def start_ui(
@@ -80,11 +78,11 @@ def start_ui(
         for line in page_lines(newest_pages(mlruns), shown_uri(shared).rstrip("/")):
             say(line)
         return 0
-    check_port(host, port)
+    _check_port(host, port)
     pages = newest_pages(mlruns)
-    with server(mlruns, host, port) as (child, output):
-        wait_for_answer(child, output, host, port)
-        for line in page_lines(pages, f"http://{visible(host)}:{port}"):
+    with _server(mlruns, host, port) as (child, output):
+        _wait_for_answer(child, output, host, port)
+        for line in page_lines(pages, f"http://{_visible(host)}:{port}"):
             say(line)
         say("Ctrl-C stops the server.")
         try:
@@ -96,7 +94,7 @@ def start_ui(
 def newest_pages(mlruns: Path) -> dict[str, str]:
     """Return title -> path of the pages that show the newest study, after ending dead runs."""
     if not has_store(mlruns):
-        raise no_runs(mlruns)
+        raise _no_runs(mlruns)
     shared = shared_uri()
     if shared is not None:
         prepare_shared(shared)
@@ -104,28 +102,28 @@ def newest_pages(mlruns: Path) -> dict[str, str]:
     with exclusive(mlruns), quiet(), using(mlruns):
         client = open_client(mlruns)
         end_dead_runs(client)
-        lead = newest_headline(client)
+        lead = _newest_headline(client)
         if lead is None:
-            raise no_runs(mlruns)
+            raise _no_runs(mlruns)
         alike = [
             f"tags.`{name}` = '{lead.data.tags[name]}'"
             for name in ("heldout.run", "outcome", "follow_up")
         ]
         experiment = str(lead.info.experiment_id)
-        found = client.search_runs([experiment], " and ".join(alike), order_by=NEWEST_FIRST)
+        found = client.search_runs([experiment], " and ".join(alike), order_by=_NEWEST_FIRST)
     title = "{outcome} at {follow_up}, models side by side".format(**lead.data.tags)
     return {
-        f"All runs of {lead.data.tags['study']}": list_path(experiment),
+        f"All runs of {lead.data.tags['study']}": _list_path(experiment),
         title: comparison_path(experiment, [run.info.run_id for run in found]),
     }
 
 
-def newest_headline(client: Any) -> Any:
+def _newest_headline(client: Any) -> Any:
     """Return the newest headline's run, or None; of a record logged twice, where it was last."""
     headlines = client.search_runs(
         [one.experiment_id for one in client.search_experiments()],
         "tags.kind = 'headline' and tags.status = 'evaluated'",
-        order_by=NEWEST_FIRST,
+        order_by=_NEWEST_FIRST,
     )
 
     def age(run: Any) -> tuple[int, int]:
@@ -141,7 +139,7 @@ def page_lines(pages: Mapping[str, str], server: str) -> Iterator[str]:
         yield f"  {server}{path}"
 
 
-def no_runs(mlruns: Path) -> TrackingError:
+def _no_runs(mlruns: Path) -> TrackingError:
     """Return the error for a store without anything to show."""
     return TrackingError(
         f"{place_of(mlruns)}: no runs yet. MLflow shows runs that are finished. Run an experiment "
@@ -149,13 +147,13 @@ def no_runs(mlruns: Path) -> TrackingError:
     )
 
 
-def check_port(host: str, port: int) -> None:
+def _check_port(host: str, port: int) -> None:
     """Raise TrackingError if a port cannot be listened on, and name one that can."""
-    fault = fault_of_port(host, port)
+    fault = _fault_of_port(host, port)
     if fault is None:
         return
-    others = range(max(port + 1, 1024), min(port + PORTS_TRIED, LAST_PORT))
-    free = next((other for other in others if fault_of_port(host, other) is None), None)
+    others = range(max(port + 1, 1024), min(port + _PORTS_TRIED, _LAST_PORT))
+    free = next((other for other in others if _fault_of_port(host, other) is None), None)
     advice = "Stop what listens there." if free is None else f"Try --port {free}."
     raise TrackingError(
         f"{host}:{port}: the port cannot be used ({fault}). MLflow's server needs a free one. "
@@ -163,10 +161,10 @@ def check_port(host: str, port: int) -> None:
     )
 
 
-def fault_of_port(host: str, port: int) -> str | None:
+def _fault_of_port(host: str, port: int) -> str | None:
     """Return why a port cannot be listened on, or None."""
-    if not 0 < port <= LAST_PORT:
-        return f"ports are 1 to {LAST_PORT}"
+    if not 0 < port <= _LAST_PORT:
+        return f"ports are 1 to {_LAST_PORT}"
     try:
         with socket.create_server((host, port)):
             return None
@@ -174,13 +172,13 @@ def fault_of_port(host: str, port: int) -> str | None:
         return (error.strerror or str(error)).lower()
 
 
-def visible(host: str) -> str:
+def _visible(host: str) -> str:
     """Return the address at which a browser on this machine finds a server."""
     return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
 
 
 @contextmanager
-def server(
+def _server(
     mlruns: Path, host: str, port: int
 ) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run MLflow's server with its output kept aside, and leave none of its processes behind."""
@@ -209,25 +207,25 @@ def server(
         try:
             yield child, output
         finally:
-            stop(child)
+            _stop(child)
 
 
-def stop(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> None:
     """Stop a server and all the processes it started."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(child.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            child.wait(STOP_SECONDS)
+            child.wait(_STOP_SECONDS)
 
 
-def wait_for_answer(
+def _wait_for_answer(
     child: subprocess.Popen[bytes], output: IO[bytes], host: str, port: int
 ) -> None:
     """Return when the server answers; raise TrackingError if it ends, or takes minutes."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + _START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if answers(visible(host), port):
+        if _answers(_visible(host), port):
             return
         time.sleep(0.2)
     output.seek(0)
@@ -238,7 +236,7 @@ def wait_for_answer(
     )
 
 
-def answers(host: str, port: int) -> bool:
+def _answers(host: str, port: int) -> bool:
     """Return whether a server says that it is well; asked directly, past any proxy."""
     connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
@@ -274,15 +272,15 @@ def comparison_path(experiment_id: str, run_ids: Sequence[str]) -> str:
         quote(json.dumps(names, separators=(",", ":")), safe="[],")
         for names in (list(run_ids), [experiment_id])
     )
-    return f"/#/compare-runs?runs={runs}&experiments={experiments}&{TRAINING}"
+    return f"/#/compare-runs?runs={runs}&experiments={experiments}&{_TRAINING}"
 
 
-def list_path(experiment_id: str) -> str:
+def _list_path(experiment_id: str) -> str:
     """Return the path of the list of an experiment's runs, with a chart of each metric beside it.
 
     Examples
     --------
-    >>> list_path("1")
+    >>> _list_path("1")
     '/#/experiments/1/runs?compareRunsMode=CHART&workflowType=machine_learning'
     """
-    return f"/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{TRAINING}"
+    return f"/#/experiments/{experiment_id}/runs?compareRunsMode=CHART&{_TRAINING}"

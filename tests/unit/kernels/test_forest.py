@@ -19,13 +19,12 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from heldout.kernels.chance import bootstrap_counts, random_bits
 from heldout.kernels.forest import (
     MOST_PATIENTS,
     N_TREES,
-    bootstrap_counts,
     forest_from_counts,
     forest_path,
-    random_bits,
 )
 
 Floats = NDArray[np.float64]

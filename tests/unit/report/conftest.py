@@ -7,14 +7,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from heldout.characteristics import AuditCounts, Characteristic, Summary
+from heldout.characteristics import AuditCounts, Characteristic, Summary, VisitFacts
 from heldout.cohort import FlowStep
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
 from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
-from heldout.record import OutcomeFacts, RunRecord, VisitFacts
+from heldout.record import OutcomeFacts, RunRecord
 
 REASON = "Response at d10 was not evaluated: 3 responders among 26 patients cannot fill 5 folds."
 PATIENTS = tuple(f"pseudonym-{number:02d}" for number in range(12))
