@@ -157,31 +157,28 @@ def divisions(repeats: int) -> tuple[Any, Any]:
 
 def by_heldout(model: str, features: Any, answers: Any, repeats: int, candidates: int) -> None:
     """Hold patients out in turn: folds, preparation, search, and held-out predictions."""
+    from heldout.nested import Procedure, hold_out_in_turn
     from heldout.spec import TuningSpec
-    from heldout.validation import hold_out_in_turn
 
     patients, plan = our_patients(features, answers, repeats)
     tuning = TuningSpec(trials=candidates, criterion="auc")
+    procedure = Procedure(models=(our_model(model),), tuning=tuning, n_inner=5, seed=0)
     for repeat, folds in enumerate(plan.folds):
-        hold_out_in_turn(
-            patients, folds, [our_model(model)], tuning, n_inner=5, seed=0, path=("speed", repeat)
-        )
+        hold_out_in_turn(patients, folds, procedure, ("speed", repeat))
 
 
 def our_patients(features: Any, answers: Any, repeats: int) -> tuple[Any, Any]:
     """Return the patients as we hold them, and their outer folds."""
     import numpy as np
 
+    from heldout.nested import Patients
     from heldout.splits import plan_folds
-    from heldout.validation import Patients
 
     y = answers.astype(np.float64)
     patients = Patients(
         features={"all": np.asarray(features, dtype=np.float64)},
         answers=y,
         weights=np.ones(len(y)),
-        site=None,
-        kind="class",
     )
     plan = plan_folds(y[:, None], n_folds=5, n_repeats=repeats, seed=0)
     assert plan is not None
@@ -222,9 +219,9 @@ def by_kernel(
     import numpy as np
 
     from heldout.kernels import load_kernel
+    from heldout.nested import draw_sets, prepare_features
+    from heldout.nested.search import ask_candidates
     from heldout.splits import derive_seed
-    from heldout.training import draw_sets, prepare_features
-    from heldout.tuning import ask_candidates
 
     one = our_model(model)
     patients, plan = our_patients(features, answers, repeats)
@@ -233,10 +230,8 @@ def by_kernel(
     calls: list[tuple[Any, ...]] = []
     for repeat, folds in enumerate(plan.folds):
         sets = draw_sets(
+            patients,
             folds[None, :] == np.arange(5)[:, None],
-            patients.answers,
-            patients.weights,
-            "class",
             n_inner=5,
             seeds=[derive_seed(0, "inner", "speed", repeat, fold) for fold in range(5)],
         )
@@ -417,7 +412,7 @@ def run_experiments(rounds: int) -> list[dict[str, Any]]:
 FITS = """
 import json, time
 clock = time.perf_counter()
-import heldout.tuning, heldout.validation
+import heldout.nested.folds, heldout.nested.search
 from heldout.cli import main
 spent = 0.0
 def timed(function):
@@ -428,8 +423,8 @@ def timed(function):
         spent += time.perf_counter() - begun
         return found
     return call
-heldout.tuning.judge_candidates = timed(heldout.tuning.judge_candidates)
-heldout.validation.fit_model = timed(heldout.validation.fit_model)
+heldout.nested.search.judge_candidates = timed(heldout.nested.search.judge_candidates)
+heldout.nested.folds.fit_model = timed(heldout.nested.folds.fit_model)
 main({command})
 wall = time.perf_counter() - clock
 print(json.dumps({{"wall_of_one": round(wall, 1), "in_fits": round(spent, 1)}}))

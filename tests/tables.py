@@ -7,11 +7,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from heldout.models import MODELS, Model
+from heldout.nested import Patients, Procedure
+from heldout.spec import TuningSpec
 from heldout.study.notebook import plan_table
 from heldout.study.plan import StudyPlan
-from heldout.validation import TrainingSet
 
 FEATURES = ("a", "b", "c", "d")
+# What a training set is for.
+PATH = ("response4", "week4", 0, 0)
 # Follow-up -> column, as the notebook door takes them.
 OUTCOMES = {"week4": "response4", "week8": "response8"}
 
@@ -56,7 +60,17 @@ def a_plan(
     return plan_table(table, experiment, outcomes=outcomes, severity="severity", site="centre")
 
 
-def numbers_of(training: TrainingSet) -> TrainingSet:
+def a_procedure(*models: Model | str, trials: int = 2, n_inner: int = 2) -> Procedure:
+    """Return what is done in every training set; models by name are those of the catalogue."""
+    return Procedure(
+        models=tuple(MODELS[one] if isinstance(one, str) else one for one in models),
+        tuning=TuningSpec(trials=trials),
+        n_inner=n_inner,
+        seed=1,
+    )
+
+
+def numbers_of(training: Patients) -> Patients:
     """Return the same patients with a number to predict: feature ``a`` and noise, in points."""
     rng = np.random.default_rng(9)
     signal = np.nan_to_num(training.features["all"][:, 0])
@@ -64,17 +78,15 @@ def numbers_of(training: TrainingSet) -> TrainingSet:
     return replace(training, answers=answers, kind="number")
 
 
-def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) -> TrainingSet:
+def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) -> Patients:
     """Return patients of a made-up table, observed at week 4, to learn from; weights differ."""
     table = a_table(n_patients, seed=seed, signal=signal).dropna(subset="response4")
     weights: NDArray[np.float64] = np.random.default_rng(seed).uniform(0.5, 2, len(table))
-    return TrainingSet(
+    return Patients(
         features={
             "all": table[list(FEATURES)].to_numpy(np.float64),
             "severity": table[["severity"]].to_numpy(np.float64),
         },
-        answers=table["response4"].to_numpy(np.int64),
+        answers=table["response4"].to_numpy(np.float64, copy=True),
         weights=weights,
-        site=None,
-        path=("response4", "week4", 0, 0),
     )

@@ -161,6 +161,6 @@ def test_the_shipped_experiments_find_the_patients_their_data_hold(
             outcome.events,
             reason is None,
         )
-        for outcome, reason in zip(plan.outcomes, plan.declined, strict=True)
+        for outcome, reason in zip(plan.design.outcomes, plan.design.declined, strict=True)
     }
     assert found == observed

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from heldout.findings import Finding
-from heldout.inference import LEVEL, Cell, area, percent, probability
+from heldout.inference import LEVEL, Cell
 from heldout.models import models_of
 from heldout.record import OutcomeFacts, RunRecord
+from heldout.wording import decimal, p_value
 
 _ENOUGH_EVENTS_PER_FEATURE = 10
 _ATTRITION_WORTH_SAYING = 0.10
@@ -100,9 +101,7 @@ def _by_arithmetic(record: RunRecord, outcome: OutcomeFacts) -> str:
     place = (outcome.name, outcome.follow_up)
     for cell in record.headline:
         if (cell.outcome, cell.follow_up) == place and cell.arithmetic is not None:
-            if cell.kind == "number":
-                return f" (arithmetic explains {percent(cell.arithmetic)} %)"
-            return f" (arithmetic gives an AUC of {area(cell.arithmetic)})"
+            return f" (arithmetic {cell.of_kind.reached(cell.arithmetic)})"
     return ""
 
 
@@ -146,14 +145,15 @@ def _best_of_table(record: RunRecord) -> _Result:
     if test is not None and test.best_mean is not None and test.best_high is not None:
         sentences.append(
             f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
-            f"was {area(test.best_mean)} on average, and {area(test.best_high)} or more in 1 of 20."
+            f"was {decimal(test.best_mean)} on average, and {decimal(test.best_high)} or more in 1 "
+            "of 20."
         )
     return "tip", " ".join(sentences)
 
 
 def _figure(cell: Cell) -> str:
     """Return the figure that decides, as it is printed."""
-    return f"{percent(cell.r2)} %" if cell.kind == "number" else area(cell.auc or 0.0)
+    return cell.of_kind.spoken(cell.estimate)
 
 
 def _matching(headline: tuple[Cell, ...], cell: Cell) -> Cell:
@@ -215,7 +215,7 @@ def _permutation_test(record: RunRecord) -> _Result:
     if smallest > LEVEL and not test.stopped:
         return (
             "tip",
-            f"{words} With so few no p can be below {probability(smallest)}, whatever there is to "
+            f"{words} With so few no p can be below {p_value(smallest)}, whatever there is to "
             "find.",
         )
     return "passed", words

@@ -26,8 +26,9 @@ from heldout.cohort import FlowStep
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
-from heldout.inference import Cell, PermutationTest, Verdict, render_verdict
+from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
 from heldout.instruments.reliability import Reliability
+from heldout.kinds import KindName
 from heldout.outcomes import Tally
 
 FORMAT = 3
@@ -37,33 +38,8 @@ _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # What a format that is still read did not have.
 _LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
-# Figures of a cell that machine output shows; the rest of a cell is for figures and tables.
-CELL_KEYS = (
-    "outcome",
-    "follow_up",
-    "model",
-    "n",
-    "events",
-    "status",
-    "reason",
-    "auc",
-    "auc_low",
-    "auc_high",
-    "brier",
-    "brier_skill",
-    "p",
-    "p_adjusted",
-    "arithmetic",
-    "kind",
-    "r2",
-    "r2_low",
-    "r2_high",
-    "mae",
-    "mae_mean",
-    "spearman",
-    "concordance",
-    "calibration_slope",
-)
+# What of a cell machine output leaves out: it is for figures.
+_NOT_SHOWN = ("fold_auc",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +62,7 @@ class OutcomeFacts:
     from_baseline: bool
     status: str
     reason: str | None
-    kind: str = "class"
+    kind: KindName = "class"
     mean: float | None = None
     sd: float | None = None
     missing_rules: Mapping[str, Tally] = field(default_factory=dict)
@@ -219,9 +195,25 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "report": None if folder is None else str(folder / "report.html"),
         "verdict": render_verdict(record.verdict),
         "permutation": None if record.permutation is None else asdict(record.permutation),
-        "cells": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.cells],
-        "headline": [{key: getattr(cell, key) for key in CELL_KEYS} for cell in record.headline],
+        "cells": list(map(shown_values, record.cells)),
+        "headline": list(map(shown_values, record.headline)),
     }
+
+
+def shown_values(cell: Cell) -> dict[str, Any]:
+    """Return a cell's figures as machine output and bundles show them.
+
+    Parameters
+    ----------
+    cell : Cell
+        Any.
+
+    Returns
+    -------
+    dict
+        A figure that was not computed is None.
+    """
+    return {name: value for name, value in cell_values(cell).items() if name not in _NOT_SHOWN}
 
 
 def figure_name(kind: str, cell: Cell) -> str:
@@ -360,11 +352,16 @@ def _body_of(record: RunRecord) -> dict[str, Any]:
             continue
         value = getattr(record, name)
         if isinstance(value, tuple):
-            value = [asdict(one) if hasattr(one, "__dataclass_fields__") else one for one in value]
-        elif hasattr(value, "__dataclass_fields__"):
-            value = asdict(value)
-        body[name] = value
+            value = list(map(_plain, value))
+        body[name] = value if isinstance(value, list) else _plain(value)
     return body
+
+
+def _plain(part: Any) -> Any:
+    """Return a part of a record as plain values."""
+    if isinstance(part, Cell):
+        return cell_values(part)
+    return asdict(part) if hasattr(part, "__dataclass_fields__") else part
 
 
 def _as_json(value: object) -> str:
@@ -426,13 +423,13 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
     body: dict[str, Any] = json.loads(raw["record.json"])
     body.pop("format")
     body |= {name: _read_csv(folder / f"{name}.csv") for name in _TABLES if f"{name}.csv" in raw}
-    parts = {
+    parts: dict[str, Callable[..., Any]] = {
         "flow": FlowStep,
         "visits": VisitFacts,
         "outcomes": OutcomeFacts,
         "findings": Finding,
-        "cells": Cell,
-        "headline": Cell,
+        "cells": cell_of,
+        "headline": cell_of,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,
@@ -457,7 +454,7 @@ def _part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         made["missing_rules"] = {
             rule: Tally(**counts) for rule, counts in made["missing_rules"].items()
         }
-    return kind(**made)
+    return kind(made) if kind is cell_of else kind(**made)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

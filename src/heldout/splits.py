@@ -14,9 +14,8 @@ References
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,36 +105,32 @@ def cannot_fill(n_smaller: int, n_folds: int) -> bool:
     return n_smaller < n_folds or n_smaller - largest_share < 2
 
 
-def strata_of(answers: Floats, kind: Literal["class", "number"]) -> Floats:
-    """Return the groups of one outcome that every fold shall hold in proportion.
+def ranked_groups(numbers: Floats) -> Floats:
+    """Return the groups of a number that every fold shall hold in proportion.
 
     Parameters
     ----------
-    answers : array of shape (n_patients,)
-        1 and 0, or numbers; NaN where not observed.
-    kind : str
-        ``class`` or ``number``.
+    numbers : array of shape (n_patients,)
+        NaN where not observed.
 
     Returns
     -------
     array of shape (n_patients,)
-        A class as it is. A number's third of the ranks: 0 lowest, 1, 2 highest, NaN where not
-        observed; equal numbers share a group, so groups differ in size where many are equal.
+        The third of the ranks: 0 lowest, 1, 2 highest, NaN where not observed; equal numbers share
+        a group, so groups differ in size where many are equal.
 
     Examples
     --------
-    >>> strata_of(np.array([3.0, np.nan, 11.0, 9.0, 20.0, 1.0, 15.0]), "number")
+    >>> ranked_groups(np.array([3.0, np.nan, 11.0, 9.0, 20.0, 1.0, 15.0]))
     array([ 0., nan,  1.,  1.,  2.,  0.,  2.])
     """
-    if kind == "class":
-        return answers
     from scipy.stats import rankdata
 
-    observed = ~np.isnan(answers)
-    strata = np.full(len(answers), np.nan)
-    ranks = rankdata(answers[observed])
-    strata[observed] = np.floor(_RANKED_GROUPS * (ranks - 0.5) / max(observed.sum(), 1))
-    return strata
+    observed = ~np.isnan(numbers)
+    groups = np.full(len(numbers), np.nan)
+    ranks = rankdata(numbers[observed])
+    groups[observed] = np.floor(_RANKED_GROUPS * (ranks - 0.5) / max(observed.sum(), 1))
+    return groups
 
 
 def draw_folds(
@@ -150,7 +145,7 @@ def draw_folds(
     Parameters
     ----------
     answers : array of shape (n_patients, n_outcomes)
-        1, 0, a number's group by `strata_of`, or NaN where not observed.
+        1, 0, a number's group by `ranked_groups`, or NaN where not observed.
     n_folds : int
         Folds to fill.
     rng : numpy.random.Generator
@@ -264,7 +259,7 @@ def plan_folds(
     n_folds: int,
     n_repeats: int,
     seed: int,
-    site: Sequence[str] | None = None,
+    site: Integers | None = None,
     place: Callable[..., Integers] | None = None,
 ) -> FoldPlan | None:
     """Return one fold plan for all outcomes, or None if no draw fills every fold.
@@ -272,14 +267,14 @@ def plan_folds(
     Parameters
     ----------
     answers : array of shape (n_patients, n_outcomes)
-        1, 0, a number's group by `strata_of`, or NaN where not observed; only outcomes whose
+        1, 0, a number's group by `ranked_groups`, or NaN where not observed; only outcomes whose
         rarer answer can fill the folds.
     n_folds, n_repeats : int
         Outer folds, and how often they are drawn.
     seed : int
         Each repeat draws from its own seed.
-    site : sequence of str, optional
-        One a patient.
+    site : array of int of shape (n_patients,), optional
+        Site numbers, from 0.
     place : callable, optional
         `place_patients`, or the same compiled.
 
@@ -290,12 +285,11 @@ def plan_folds(
         number, and every training set holds them at least twice, or its inner folds could not
         be fitted.
     """
-    codes = None if site is None else np.unique(np.asarray(site), return_inverse=True)[1]
     repeats = []
     for repeat in range(n_repeats):
         for attempt in range(_ATTEMPTS):
             rng = np.random.default_rng(derive_seed(seed, "folds", repeat, attempt))
-            folds = draw_folds(answers, n_folds, rng, codes, place)
+            folds = draw_folds(answers, n_folds, rng, site, place)
             if _fills(folds, answers, n_folds):
                 repeats.append(folds)
                 break

@@ -23,11 +23,17 @@ from heldout.models import (
     models_for,
     predict_patients,
 )
+from heldout.nested import (
+    FittedModel,
+    Patients,
+    Search,
+    draw_sets,
+    fit_models,
+    prepare_features,
+    tune_model,
+)
 from heldout.spec import TuningSpec
-from heldout.training import draw_sets, prepare_features
-from heldout.tuning import Tuning, tune_model
-from heldout.validation import FittedModel, TrainingSet, fit_models
-from tests.tables import a_training_set, numbers_of
+from tests.tables import PATH, a_procedure, a_training_set, numbers_of
 
 Floats = NDArray[np.float64]
 TRAINING = a_training_set(40)
@@ -43,7 +49,7 @@ def name_of(model: Model) -> str:
     return f"{model.name}-{model.kind}"
 
 
-def learnt_from(model: Model, training: TrainingSet = TRAINING) -> TrainingSet:
+def learnt_from(model: Model, training: Patients = TRAINING) -> Patients:
     """Return patients with answers of the model's kind."""
     return training if model.kind == "class" else numbers_of(training)
 
@@ -65,14 +71,12 @@ def corners_of(model: Model) -> list[Candidate]:
     return [dict(zip(model.space, corner, strict=True)) for corner in corners]
 
 
-def fitted(
-    model: Model, candidate: Candidate, training: TrainingSet = TRAINING, seed: int = 5
-) -> Any:
+def fitted(model: Model, candidate: Candidate, training: Patients = TRAINING, seed: int = 5) -> Any:
     """Return a model's pipeline fitted on patients with missing values and weights."""
     training = learnt_from(model, training)
     pipeline = build_pipeline(model, candidate, seed)
     features = training.features[model.columns]
-    return pipeline.fit(features, training.answers, model__sample_weight=training.weights)
+    return pipeline.fit(features, training.targets, model__sample_weight=training.weights)
 
 
 def predictions(model: Model, pipeline: Any) -> tuple[Floats, Floats]:
@@ -81,22 +85,19 @@ def predictions(model: Model, pipeline: Any) -> tuple[Floats, Floats]:
     return predict_patients(model, pipeline[-1], prepared)
 
 
-def learnt(model: Model, training: TrainingSet = TRAINING) -> FittedModel:
+def learnt(model: Model, training: Patients = TRAINING) -> FittedModel:
     """Return a model's middle as a study fits it: a score has its sigmoid."""
-    [one] = fit_models(
-        learnt_from(model, training), [model], TuningSpec(trials=1), n_inner=3, seed=1
-    )
+    procedure = a_procedure(model, trials=1, n_inner=3)
+    [one] = fit_models(learnt_from(model, training), procedure, PATH)
     return one
 
 
-def tuned(model: Model, trials: int = 3) -> Tuning:
+def tuned(model: Model, trials: int = 3) -> Search:
     """Return a search among the training patients."""
     training = learnt_from(model)
     sets = draw_sets(
+        training,
         np.zeros((1, len(training.answers)), dtype=np.bool_),
-        training.answers.astype(np.float64),
-        training.weights,
-        model.kind,
         n_inner=3,
         seeds=[0],
     )
@@ -104,7 +105,7 @@ def tuned(model: Model, trials: int = 3) -> Tuning:
     found = tune_model(
         model, prepared, sets, TuningSpec(trials=trials), search_seeds=[1], fit_seeds=[2]
     )
-    return found.tunings[0]
+    return found.searches[0]
 
 
 @pytest.mark.parametrize("model", EVERY, ids=name_of)
@@ -203,9 +204,8 @@ class TestEveryModel:
         awkward = replace(
             learnt_from(model),
             features={"all": features, "severity": features[:, [1]]},
-            path=("awkward",),
         )
-        [one] = fit_models(awkward, [model], TuningSpec(trials=2), n_inner=3, seed=1)
+        [one] = fit_models(awkward, a_procedure(model, n_inner=3), ("awkward",))
         assert isinstance(one, FittedModel)
         assert np.isfinite(one.predict(awkward.features[model.columns])).all()
 

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.features import FeatureMatrix
-from heldout.models import MODELS, build_preparation
-from heldout.spec import TuningSpec
+from heldout.models import build_preparation
+from heldout.nested import fit_models
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.units import Unit, evaluate_unit, features_of, training_set
-from heldout.validation import fit_models
+from heldout.study.units import Unit, evaluate_unit
+from tests.tables import a_procedure
 from tests.unit.features.studies import EVERY_BUILDER, FACTOR, made_up_rows, study
 
 TRAIN = np.arange(40)
@@ -66,24 +66,22 @@ def test_a_patient_who_is_learnt_from_does_teach_it(plan: StudyPlan) -> None:
 
 def test_composites_of_the_whole_procedure_learn_from_its_training_set(plan: StudyPlan) -> None:
     """The same, through tuning and fitting, where the step could be left out or misplaced."""
-    rows = np.flatnonzero(plan.outcomes[0].observed)
+    rows = np.flatnonzero(plan.design.outcomes[0].observed)
     train, test = rows[:-12], rows[-12:]
     fitted = []
-    for one in (plan, replace(plan, matrix=poisoned(plan.matrix, test))):
-        training = training_set(one, 0, train, ("poison",))
-        fitted.append(
-            fit_models(training, [MODELS["ridge"]], TuningSpec(trials=2), n_inner=2, seed=1)[0]
-        )
+    for matrix in (plan.matrix, poisoned(plan.matrix, test)):
+        training = replace(plan.design, features=matrix.values).patients(0, train)
+        fitted.append(fit_models(training, a_procedure("ridge"), ("poison",))[0])
     clean, dirty = fitted
-    assert clean.tuning == dirty.tuning
-    seen = features_of(plan, 0, test)["all"]
+    assert clean.search == dirty.search
+    seen = plan.design.features_of(0, test)["all"]
     np.testing.assert_array_equal(
         clean.pipeline.predict_proba(seen), dirty.pipeline.predict_proba(seen)
     )
 
 
 def test_a_unit_is_explained_in_composites_and_says_their_values(plan: StudyPlan) -> None:
-    unit = evaluate_unit(plan, Unit(outcome=0, repeat=0, fold=0))
+    unit = evaluate_unit(plan.design, Unit(outcome=0, repeat=0, fold=0))
     severity, ridge = unit["models"]
     n_test = len(unit["test"])
     assert np.shape(severity["contributions"]) == (n_test, 1)
@@ -95,9 +93,10 @@ def test_what_a_patient_held_out_is_said_to_have_does_not_depend_on_the_others_h
     plan: StudyPlan,
 ) -> None:
     unit = Unit(outcome=0, repeat=0, fold=0)
-    before = evaluate_unit(plan, unit)
+    before = evaluate_unit(plan.design, unit)
     others = before["test"][1:]
-    after = evaluate_unit(replace(plan, matrix=poisoned(plan.matrix, others)), unit)
+    dirty = poisoned(plan.matrix, others)
+    after = evaluate_unit(replace(plan.design, features=dirty.values), unit)
     assert after["composed"][0] == before["composed"][0]
 
 

@@ -12,13 +12,12 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from heldout.features import FeatureMatrix
 from heldout.models import MODELS
+from heldout.nested import FoldResult, evaluate_fold
 from heldout.record import RunRecord
 from heldout.study import evaluate
-from heldout.study.plan import StudyPlan
-from heldout.study.units import Unit, evaluate_unit, features_of, training_set
-from heldout.validation import FoldResult, evaluate_fold
+from heldout.study.design import Design
+from heldout.study.units import Unit, evaluate_unit
 from tests.tables import FEATURES, OUTCOMES, a_plan, a_table
 
 Positions = NDArray[np.int64]
@@ -27,111 +26,108 @@ TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 
 
 @pytest.fixture(scope="module")
-def plan() -> StudyPlan:
+def design() -> Design:
     """Return a small study with every model of the catalogue."""
-    return a_plan(a_table(), models=list(MODELS))
+    return a_plan(a_table(), models=list(MODELS)).design
 
 
 @pytest.fixture(scope="module")
-def honest(plan: StudyPlan) -> FoldResult:
+def honest(design: Design) -> FoldResult:
     """Return what one outer fold teaches on clean data."""
-    return fold_of(plan)
+    return fold_of(design)
 
 
-def held_out(plan: StudyPlan) -> Positions:
+def held_out(design: Design) -> Positions:
     """Return the positions of the patients held out."""
-    observed = plan.outcomes[UNIT.outcome].observed
-    return np.flatnonzero(observed & (plan.folds.folds[UNIT.repeat] == UNIT.fold))
+    observed = design.outcomes[UNIT.outcome].observed
+    return np.flatnonzero(observed & (design.folds.folds[UNIT.repeat] == UNIT.fold))
 
 
-def fold_of(plan: StudyPlan) -> FoldResult:
+def fold_of(design: Design) -> FoldResult:
     """Return one outer fold with its fitted pipelines, which a unit's plain values leave out."""
-    test = held_out(plan)
-    train = np.setdiff1d(np.flatnonzero(plan.outcomes[UNIT.outcome].observed), test)
+    test = held_out(design)
+    train = np.setdiff1d(np.flatnonzero(design.outcomes[UNIT.outcome].observed), test)
     return evaluate_fold(
-        training_set(plan, UNIT.outcome, train, ("poison",)),
-        features_of(plan, UNIT.outcome, test),
-        test,
-        plan.models,
-        plan.tuning,
-        n_inner=plan.validation.inner,
-        seed=plan.seed,
+        design.patients(UNIT.outcome, train),
+        design.features_of(UNIT.outcome, test),
+        design.procedure,
+        ("poison",),
     )
 
 
-def poisoned_features(plan: StudyPlan, rows: Positions) -> StudyPlan:
-    """Return the plan with extreme values for some patients, severity included."""
+def poisoned_features(design: Design, rows: Positions) -> Design:
+    """Return the design with extreme values for some patients, severity included."""
 
-    def poisoned(matrix: FeatureMatrix) -> FeatureMatrix:
-        table = matrix.table.copy()
-        table.iloc[rows] = 1e9
-        return replace(matrix, table=table)
+    def poisoned(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = values.copy()
+        values[rows] = 1e9
+        return values
 
-    severity = tuple(one if one is None else poisoned(one) for one in plan.severity)
-    return replace(plan, matrix=poisoned(plan.matrix), severity=severity)
+    severity = tuple(None if one is None else poisoned(one) for one in design.severity)
+    return replace(design, features=poisoned(design.features), severity=severity)
 
 
-def poisoned_answers(plan: StudyPlan, rows: Positions) -> StudyPlan:
-    """Return the plan with some patients' answers turned round, the folds being kept."""
-    outcome = plan.outcomes[UNIT.outcome]
+def poisoned_answers(design: Design, rows: Positions) -> Design:
+    """Return the design with some patients' answers turned round, the folds being kept."""
+    outcome = design.outcomes[UNIT.outcome]
     scores = outcome.scores.copy()
     scores[rows] = 1 - scores[rows]
-    outcomes = (replace(outcome, scores=scores), *plan.outcomes[1:])
-    return replace(plan, outcomes=outcomes)
+    outcomes = (replace(outcome, scores=scores), *design.outcomes[1:])
+    return replace(design, outcomes=outcomes)
 
 
 def learnt(result: FoldResult) -> list[tuple[object, ...]]:
     """Return everything that was learnt in training: trials, choice, and fitted pipelines."""
     return [
-        (one.fitted.tuning, result.chosen, result.training_mean, joblib.hash(one.fitted.pipeline))
+        (one.fitted.search, result.chosen, result.training_mean, joblib.hash(one.fitted.pipeline))
         for one in result.models
     ]
 
 
-def test_features_of_patients_held_out_teach_nothing(plan: StudyPlan, honest: FoldResult) -> None:
-    poisoned = fold_of(poisoned_features(plan, held_out(plan)))
+def test_features_of_patients_held_out_teach_nothing(design: Design, honest: FoldResult) -> None:
+    poisoned = fold_of(poisoned_features(design, held_out(design)))
     assert learnt(poisoned) == learnt(honest)
 
 
 def test_features_of_a_patient_held_out_do_not_touch_the_others(
-    plan: StudyPlan, honest: FoldResult
+    design: Design, honest: FoldResult
 ) -> None:
     """Preparation must take each patient's row alone."""
-    poisoned = fold_of(poisoned_features(plan, held_out(plan)[:1]))
+    poisoned = fold_of(poisoned_features(design, held_out(design)[:1]))
     for before, after in zip(honest.models, poisoned.models, strict=True):
         np.testing.assert_array_equal(before.margin[1:], after.margin[1:])
         np.testing.assert_array_equal(before.prediction[1:], after.prediction[1:])
 
 
 def test_features_of_patients_who_are_learnt_from_do_teach(
-    plan: StudyPlan, honest: FoldResult
+    design: Design, honest: FoldResult
 ) -> None:
     """The negative control: the comparison sees a single poisoned patient in training."""
-    row = np.setdiff1d(np.flatnonzero(plan.outcomes[0].observed), held_out(plan))[:1]
-    poisoned = learnt(fold_of(poisoned_features(plan, row)))
+    row = np.setdiff1d(np.flatnonzero(design.outcomes[0].observed), held_out(design))[:1]
+    poisoned = learnt(fold_of(poisoned_features(design, row)))
     same = [one for one, before in zip(poisoned, learnt(honest), strict=True) if one == before]
     assert same == []
 
 
-def test_answers_of_patients_held_out_teach_nothing(plan: StudyPlan, honest: FoldResult) -> None:
-    poisoned = fold_of(poisoned_answers(plan, held_out(plan)))
+def test_answers_of_patients_held_out_teach_nothing(design: Design, honest: FoldResult) -> None:
+    poisoned = fold_of(poisoned_answers(design, held_out(design)))
     assert learnt(poisoned) == learnt(honest)
 
 
 @pytest.mark.slow
 def test_answers_of_patients_held_out_change_no_prediction_and_no_explanation(
-    plan: StudyPlan,
+    design: Design,
 ) -> None:
-    poisoned = poisoned_answers(plan, held_out(plan))
-    assert evaluate_unit(poisoned, UNIT) == evaluate_unit(plan, UNIT)
+    poisoned = poisoned_answers(design, held_out(design))
+    assert evaluate_unit(poisoned, UNIT) == evaluate_unit(design, UNIT)
 
 
 def test_answers_of_patients_who_are_learnt_from_do_teach(
-    plan: StudyPlan, honest: FoldResult
+    design: Design, honest: FoldResult
 ) -> None:
     """The negative control of the two tests above."""
-    row = np.setdiff1d(np.flatnonzero(plan.outcomes[0].observed), held_out(plan))[:1]
-    assert learnt(fold_of(poisoned_answers(plan, row))) != learnt(honest)
+    row = np.setdiff1d(np.flatnonzero(design.outcomes[0].observed), held_out(design))[:1]
+    assert learnt(fold_of(poisoned_answers(design, row))) != learnt(honest)
 
 
 def record_of(

@@ -12,26 +12,25 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from heldout.inference import (
     Cell,
-    HeldOut,
-    HeldOutNumbers,
     PermutationTest,
-    area,
-    chance_range,
     derive_verdict,
     p_values,
-    r_squared_interval,
     render_verdict,
     score_cell,
-    score_interval,
 )
+from heldout.kinds import CLASS, NUMBER, HeldOut
 from heldout.metrics import (
+    chance_range,
     fold_paired_concordance,
     hanley_mcneil_variance,
     mean_absolute_error,
+    r_squared_interval,
     r_squared_out_of_fold,
     r_squared_variance,
+    score_interval,
     spearman,
 )
+from tests.cells import cell_changed, cell_with
 
 AUCS = st.floats(0, 1)
 SIZES = st.integers(1, 200)
@@ -133,10 +132,10 @@ def held_out(n_repeats: int = 3) -> HeldOut:
     events = np.arange(30) % 5 < 2
     margin = rng.normal(size=(n_repeats, 30)) + events
     return HeldOut(
-        events=events,
+        answers=events.astype(np.float64),
         margin=margin,
-        probability=1 / (1 + np.exp(-margin)),
-        prevalence=np.full((n_repeats, 30), 0.4),
+        prediction=1 / (1 + np.exp(-margin)),
+        training_mean=np.full((n_repeats, 30), 0.4),
         folds=np.tile(np.arange(30) // 15, (n_repeats, 1)),
         weights=np.ones(30),
     )
@@ -144,7 +143,7 @@ def held_out(n_repeats: int = 3) -> HeldOut:
 
 def scored(given: HeldOut) -> Cell:
     """Return the figures of a cell."""
-    return score_cell("response", "week8", "ridge", given)
+    return score_cell("response", "week8", "ridge", CLASS, given)
 
 
 def test_a_cell_counts_its_patients_and_events() -> None:
@@ -161,7 +160,7 @@ def test_a_cells_interval_is_that_of_its_auc() -> None:
 def test_a_cells_fold_areas_are_those_of_each_fold_of_each_repeat() -> None:
     given = held_out()
     expected = [
-        roc_auc_score(given.events[rows], margin[rows])
+        roc_auc_score(given.answers[rows], margin[rows])
         for margin in given.margin
         for rows in (slice(0, 15), slice(15, 30))
     ]
@@ -176,9 +175,9 @@ def test_with_equal_folds_that_stay_the_auc_is_the_mean_of_the_fold_areas() -> N
 def test_a_cell_is_ranked_by_margins_and_judged_by_probabilities() -> None:
     """A saturated probability ties patients whom the margin still ranks."""
     given = held_out()
-    flat = scored(replace(given, probability=np.full((3, 30), 0.4)))
+    flat = scored(replace(given, prediction=np.full((3, 30), 0.4)))
     assert flat.auc == scored(given).auc
-    assert flat.brier == pytest.approx(brier_score_loss(given.events, np.full(30, 0.4)))
+    assert flat.brier == pytest.approx(brier_score_loss(given.answers, np.full(30, 0.4)))
 
 
 def test_a_cell_weighs_its_patients() -> None:
@@ -195,7 +194,7 @@ def test_figures_that_were_not_made_are_none() -> None:
 def headline(auc: float, *, n: int = 36, events: int = 14, follow_up: str = "week8") -> Cell:
     """Return an evaluated headline."""
     low, high = score_interval(auc, events, n - events)
-    return Cell(
+    return cell_with(
         outcome="sustained_response",
         follow_up=follow_up,
         model="headline",
@@ -208,7 +207,7 @@ def headline(auc: float, *, n: int = 36, events: int = 14, follow_up: str = "wee
     )
 
 
-DECLINED = Cell(
+DECLINED = cell_with(
     outcome="remission",
     follow_up="week8",
     model="headline",
@@ -235,7 +234,7 @@ def test_an_interval_above_chance_is_a_hint_as_long_as_nothing_was_permuted() ->
 
 
 def test_an_interval_that_begins_at_chance_is_not_above_it() -> None:
-    assert derive_verdict([replace(headline(0.8), auc_low=0.5)], None).level == "no_evidence"
+    assert derive_verdict([cell_changed(headline(0.8), auc_low=0.5)], None).level == "no_evidence"
 
 
 def test_no_evidence_names_the_primary_follow_up() -> None:
@@ -294,18 +293,15 @@ def test_the_verdict_is_rendered_as_its_sentences() -> None:
     assert render_verdict(verdict) == " ".join(verdict.sentences)
 
 
-@pytest.mark.parametrize(("value", "text"), [(0.0, ".00"), (0.695, ".69"), (0.999, "1.00")])
-def test_areas_are_printed_with_two_digits(value: float, text: str) -> None:
-    assert area(value) == text
-
-
-def held_out_numbers(n_repeats: int = 3) -> HeldOutNumbers:
+def held_out_numbers(n_repeats: int = 3) -> HeldOut:
     """Return predictions of a number for thirty patients, fifteen a fold."""
     rng = np.random.default_rng(0)
     observed = rng.normal(20, 8, 30)
-    return HeldOutNumbers(
-        observed=observed,
-        prediction=20 + 0.5 * (observed - 20) + rng.normal(0, 4, (n_repeats, 30)),
+    prediction = 20 + 0.5 * (observed - 20) + rng.normal(0, 4, (n_repeats, 30))
+    return HeldOut(
+        answers=observed,
+        margin=prediction,
+        prediction=prediction,
         training_mean=rng.normal(20, 0.5, (n_repeats, 30)),
         folds=np.tile(np.arange(30) // 15, (n_repeats, 1)),
         weights=np.ones(30),
@@ -314,23 +310,21 @@ def held_out_numbers(n_repeats: int = 3) -> HeldOutNumbers:
 
 def test_a_cell_of_a_number_has_its_own_figures_and_no_other() -> None:
     given = held_out_numbers()
-    cell = score_cell("score", "week8", "ridge", given)
+    cell = score_cell("score", "week8", "ridge", NUMBER, given)
     assert (cell.kind, cell.n, cell.events, cell.status) == ("number", 30, 0, "evaluated")
-    arrays = (given.prediction, given.observed, given.training_mean)
+    arrays = (given.prediction, given.answers, given.training_mean)
     assert cell.r2 == r_squared_out_of_fold(*arrays)
-    assert cell.mae == mean_absolute_error(given.prediction, given.observed)
-    assert cell.mae_mean == mean_absolute_error(given.training_mean, given.observed)
-    assert cell.spearman == spearman(given.prediction, given.folds, given.observed)
-    assert cell.concordance == fold_paired_concordance(
-        given.prediction, given.folds, given.observed
-    )
+    assert cell.mae == mean_absolute_error(given.prediction, given.answers)
+    assert cell.mae_mean == mean_absolute_error(given.training_mean, given.answers)
+    assert cell.spearman == spearman(given.prediction, given.folds, given.answers)
+    assert cell.concordance == fold_paired_concordance(given.prediction, given.folds, given.answers)
     assert (cell.auc, cell.brier, cell.fold_auc, cell.calibration_slope) == (None, None, (), None)
 
 
 def test_its_interval_doubles_the_variance_over_patients() -> None:
     given = held_out_numbers()
-    cell = score_cell("score", "week8", "ridge", given)
-    variance = r_squared_variance(given.prediction, given.observed, given.training_mean)
+    cell = score_cell("score", "week8", "ridge", NUMBER, given)
+    variance = r_squared_variance(given.prediction, given.answers, given.training_mean)
     assert cell.r2 is not None
     reach = 1.96 * (2 * variance) ** 0.5
     expected = (cell.r2 - reach, cell.r2 + reach)
@@ -343,7 +337,7 @@ def test_the_interval_of_the_variance_explained_ends_at_all_of_it() -> None:
 
 def number(r2: float, *, reach: float = 0.2, follow_up: str = "week8") -> Cell:
     """Return an evaluated headline of a number."""
-    return Cell(
+    return cell_with(
         outcome="madrs_score",
         follow_up=follow_up,
         model="headline",
@@ -364,7 +358,8 @@ def test_a_number_that_is_not_explained_is_no_evidence() -> None:
     assert verdict.level == "no_evidence"
     assert verdict.sentences == (
         "No evidence that baseline predicts madrs score at week8: out of fold, the model explains "
-        "-4 % of the variance (95 % interval -30 to 22 %; the mean alone explains 0).",
+        "\N{MINUS SIGN}4 % of the variance (95 % interval \N{MINUS SIGN}30 % to 22 %; the mean "
+        "alone explains 0 %).",
         "The mean absolute error for the 36 patients held out is 7.31; predicting the mean of the "
         "others gives 7.42.",
     )
@@ -374,7 +369,7 @@ def test_an_interval_above_zero_is_a_hint() -> None:
     verdict = derive_verdict([number(0.35)], None)
     assert verdict.level == "untested"
     assert (
-        "madrs score at week8: 35 % of the variance explained (15 to 55 %)"
+        "madrs score at week8: 35 % of the variance explained (15 % to 55 %)"
         in (verdict.sentences[0])
     )
 

@@ -19,6 +19,7 @@ from heldout.inference import render_verdict
 from heldout.instruments.reliability import Reliability
 from heldout.record import FORMAT, RunRecord, read_record, summary, write_atomically, write_record
 from heldout.study import evaluate
+from tests.cells import cell_changed
 from tests.tables import FEATURES, OUTCOMES, a_table
 
 OLD = Path(__file__).parents[1] / "reference" / "record_format_1"
@@ -300,7 +301,7 @@ def test_a_number_that_is_none_is_refused_before_anything_is_written(
     record: RunRecord, tmp_path: Path
 ) -> None:
     """NaN is no JSON; other software would not read the record."""
-    wrong = replace(record, cells=(replace(record.cells[0], auc=float("nan")),))
+    wrong = replace(record, cells=(cell_changed(record.cells[0], auc=float("nan")),))
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_record(wrong, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []

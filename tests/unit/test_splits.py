@@ -4,14 +4,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from heldout.kinds import CLASS
 from heldout.splits import (
     FoldPlan,
     cannot_fill,
     derive_seed,
     draw_folds,
     plan_folds,
-    strata_of,
+    ranked_groups,
 )
+from heldout.study.design import site_numbers
 
 Floats = NDArray[np.float64]
 SEEDS = range(8)
@@ -28,7 +30,7 @@ def several_follow_ups(seed: int, n_patients: int = 36) -> Floats:
 def planned(answers: Floats, *, seed: int = 1, n_folds: int = 5, **more: list[str]) -> FoldPlan:
     """Return a fold plan of four repeats that must exist."""
     site = more.get("site")
-    plan = plan_folds(answers, n_folds=n_folds, n_repeats=4, seed=seed, site=site)
+    plan = plan_folds(answers, n_folds=n_folds, n_repeats=4, seed=seed, site=site_numbers(site))
     assert plan is not None
     return plan
 
@@ -198,39 +200,39 @@ def test_a_seed_does_not_run_its_names_together() -> None:
 
 def test_a_class_is_stratified_by_its_answers() -> None:
     answers = several_follow_ups(0)[:, 0]
-    np.testing.assert_array_equal(strata_of(answers, "class"), answers)
+    np.testing.assert_array_equal(CLASS.strata(answers), answers)
 
 
 def test_a_number_is_stratified_by_the_thirds_of_its_ranks() -> None:
     numbers = (np.random.default_rng(0).permutation(30) ** 3).astype(np.float64)
     expected = np.sort(numbers).searchsorted(numbers) // 10
-    np.testing.assert_array_equal(strata_of(numbers, "number"), expected)
+    np.testing.assert_array_equal(ranked_groups(numbers), expected)
 
 
 def test_patients_without_a_number_are_in_no_stratum() -> None:
-    strata = strata_of(np.array([np.nan, 1.0, 2.0, 3.0]), "number")
+    strata = ranked_groups(np.array([np.nan, 1.0, 2.0, 3.0]))
     np.testing.assert_array_equal(strata, [np.nan, 0, 1, 2])
 
 
 def test_equal_numbers_share_a_stratum() -> None:
     """Who of them comes first would otherwise decide on the folds."""
-    strata = strata_of(np.array([5.0] * 7 + [1.0, 9.0]), "number")
+    strata = ranked_groups(np.array([5.0] * 7 + [1.0, 9.0]))
     assert len(set(strata[:7])) == 1
 
 
 def test_neither_unit_nor_order_of_a_number_changes_its_strata() -> None:
     numbers = np.random.default_rng(1).normal(size=36)
     order = np.random.default_rng(2).permutation(36)
-    strata = strata_of(numbers, "number")
-    np.testing.assert_array_equal(strata_of(np.exp(numbers), "number"), strata)
-    np.testing.assert_array_equal(strata_of(numbers[order], "number"), strata[order])
+    strata = ranked_groups(numbers)
+    np.testing.assert_array_equal(ranked_groups(np.exp(numbers)), strata)
+    np.testing.assert_array_equal(ranked_groups(numbers[order]), strata[order])
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_one_plan_spreads_classes_and_a_number_over_all_folds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     number = np.where(rng.random(36) < 0.1, np.nan, rng.normal(size=36))
-    strata = strata_of(number, "number")
+    strata = ranked_groups(number)
     plan = planned(np.column_stack([several_follow_ups(seed), strata]), seed=seed)
     held_out = np.array([counts(plan, strata == third) for third in (0, 1, 2)])
     assert ((held_out >= 1).sum(axis=0) >= 2).all()
@@ -238,7 +240,7 @@ def test_one_plan_spreads_classes_and_a_number_over_all_folds(seed: int) -> None
 
 
 def test_thirds_of_a_number_alone_are_spread_as_evenly_as_they_can_be() -> None:
-    strata = strata_of(np.random.default_rng(0).normal(size=36), "number")
+    strata = ranked_groups(np.random.default_rng(0).normal(size=36))
     plan = planned(strata[:, None])
     for third in (0, 1, 2):
         assert np.ptp(counts(plan, strata == third), axis=1).max() <= 1
@@ -246,5 +248,5 @@ def test_thirds_of_a_number_alone_are_spread_as_evenly_as_they_can_be() -> None:
 
 def test_a_fold_of_numbers_that_are_all_alike_is_no_fold() -> None:
     """No two patients of it could be ranked."""
-    strata = strata_of(np.array([0.0] * 30 + [1.0, 2.0, 3.0]), "number")[:, None]
+    strata = ranked_groups(np.array([0.0] * 30 + [1.0, 2.0, 3.0]))[:, None]
     assert plan_folds(strata, n_folds=5, n_repeats=1, seed=1) is None

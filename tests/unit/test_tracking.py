@@ -27,6 +27,7 @@ from heldout.tracking import log_record, prepare_store, start_ui
 from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, items_of, plan_runs
 from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines
+from tests.cells import cell_with
 
 REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
 PATIENTS = ("sub-zebra", "sub-alpaca", "sub-okapi", "sub-tapir")
@@ -35,7 +36,7 @@ FIGURES = {"auc": "<svg>all</svg>", "shap.response.d2.ridge": "<svg>ridge</svg>"
 
 
 def a_cell(model: str, auc: float) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="response",
         follow_up="d2",
         model=model,
@@ -52,7 +53,7 @@ def a_cell(model: str, auc: float) -> Cell:
 
 
 def a_declined_cell(model: str) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="response",
         follow_up="d10",
         model=model,
@@ -435,7 +436,9 @@ def test_predictions_survive_to_the_last_bit(record: RunRecord) -> None:
         if isinstance(one, Artifact) and one.path == "predictions.csv"
     ]
     table = pd.read_csv(StringIO(texts[0]))
-    assert list(table.columns) == ["patient", "repeat", "fold", "event", "margin", "probability"]
+    assert list(table.columns) == [
+        *("patient", "repeat", "fold", "event", "margin", "probability", "prevalence"),
+    ]
     assert table["margin"].tolist() == [number / 7 for number in range(4)] * 2
 
 
@@ -803,7 +806,7 @@ def test_a_run_can_be_logged_while_another_reads_the_store(
 
 
 def a_number_cell(model: str) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="score",
         follow_up="d2",
         model=model,
@@ -865,8 +868,8 @@ def test_a_numbers_run_says_its_figure_in_words(record: RunRecord) -> None:
         if isinstance(one, Tags)
     ]
     assert tags["mlflow.note.content"].startswith(
-        "Ridge linear regression: -4 % of the variance explained for patients held out (95 % "
-        "interval -30 to 30 %)."
+        "Ridge linear regression: \N{MINUS SIGN}4 % of the variance explained for patients held "
+        "out (95 % interval \N{MINUS SIGN}30 % to 30 %)."
     )
 
 

@@ -14,13 +14,21 @@ from sklearn.model_selection import PredefinedSplit
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import heldout.tuning
+import heldout.nested.judging
 from heldout.errors import StudyError
 from heldout.models import MODELS, Choice, Model, Real, Whole, middle
+from heldout.nested import (
+    Patients,
+    Search,
+    TrainingSets,
+    Trial,
+    draw_sets,
+    prepare_features,
+    runs_compiled,
+    tune_model,
+)
+from heldout.nested.judging import margins_by
 from heldout.spec import TuningSpec
-from heldout.training import TrainingSets, draw_sets, prepare_features
-from heldout.tuning import Trial, Tuning, margins_by, runs_compiled, tune_model
-from heldout.validation import TrainingSet
 from tests.tables import a_training_set
 
 Ints = NDArray[np.int64]
@@ -28,24 +36,18 @@ Floats = NDArray[np.float64]
 TRAINING = a_training_set(60)
 
 
-def sets_of(training: TrainingSet = TRAINING) -> TrainingSets:
+def sets_of(training: Patients = TRAINING) -> TrainingSets:
     """Return one outer training set with five inner folds."""
-    return draw_sets(
-        np.zeros((1, len(training.answers)), dtype=np.bool_),
-        training.answers.astype(np.float64),
-        training.weights,
-        training.kind,
-        n_inner=5,
-        seeds=[0],
-    )
+    nobody = np.zeros((1, len(training.answers)), dtype=np.bool_)
+    return draw_sets(training, nobody, n_inner=5, seeds=[0])
 
 
-def inner_folds(training: TrainingSet = TRAINING) -> Ints:
+def inner_folds(training: Patients = TRAINING) -> Ints:
     """Return the inner fold of every patient."""
     return sets_of(training).inner_folds(0)
 
 
-def prepared(kind: str, training: TrainingSet = TRAINING) -> Floats:
+def prepared(kind: str, training: Patients = TRAINING) -> Floats:
     """Return what models see in every training set."""
     return prepare_features(training.features["all"], sets_of(training), kind)
 
@@ -56,11 +58,11 @@ def tuned(
     trials: int = 4,
     sampler: str = "qmc",
     search_seed: int = 3,
-    training: TrainingSet = TRAINING,
+    training: Patients = TRAINING,
     seen: Floats | None = None,
     prune: bool = False,
     criterion: str = "brier",
-) -> Tuning:
+) -> Search:
     """Return a search on the inner folds."""
     tuning = TuningSpec.model_validate(
         {"trials": trials, "sampler": sampler, "prune": prune, "criterion": criterion}
@@ -69,7 +71,7 @@ def tuned(
     found = tune_model(
         model, table, sets_of(training), tuning, search_seeds=[search_seed], fit_seeds=[1]
     )
-    return found.tunings[0]
+    return found.searches[0]
 
 
 def brier_by_scikit_learn(pipeline: object) -> float:
@@ -196,17 +198,22 @@ def test_another_seed_tries_something_else(sampler: str) -> None:
 
 
 @pytest.fixture
-def fits(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
-    """Return the training sets on which candidates were fitted by a library, one a fit."""
-    places: list[tuple[int, int]] = []
-    original = heldout.tuning.library_path
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return the inner folds in which candidates were fitted by a library, one a fit."""
+    folds: list[int] = []
+    original, [seen], sets = margins_by, prepared("impute_scale"), sets_of()
 
     def counting(*arguments: Any) -> Any:
-        places.extend([arguments[3]] * len(arguments[4]))
+        tested = arguments[-1]
+        folds.extend(
+            fold
+            for fold in range(len(seen))
+            if np.array_equal(tested, seen[fold][sets.roles[0, fold] == 0])
+        )
         return original(*arguments)
 
-    monkeypatch.setattr(heldout.tuning, "library_path", counting)
-    return places
+    monkeypatch.setattr(heldout.nested.judging, "margins_by", counting)
+    return folds
 
 
 UNCOMPILED = {
@@ -216,7 +223,7 @@ UNCOMPILED = {
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "random"])
-def test_pruning_makes_fewer_fits(sampler: str, fits: list[tuple[int, int]]) -> None:
+def test_pruning_makes_fewer_fits(sampler: str, fits: list[int]) -> None:
     model, trials = UNCOMPILED["ridge"], 30
     whole = tuned(model, trials=trials, sampler=sampler)
     without = len(fits)
@@ -243,7 +250,7 @@ def test_random_candidates_are_the_same_whether_pruned_or_not() -> None:
 @pytest.mark.parametrize("criterion", ["brier", "log_loss", "auc"])
 @pytest.mark.parametrize("name", ["ridge", "svc"])
 def test_pruning_that_cannot_matter_changes_nothing(
-    name: str, criterion: str, fits: list[tuple[int, int]]
+    name: str, criterion: str, fits: list[int]
 ) -> None:
     """Five trials come through in any case: the same trials, the same best, the same fits."""
     model = UNCOMPILED[name]
@@ -256,17 +263,17 @@ def test_pruning_that_cannot_matter_changes_nothing(
     assert len(fits) == (25 if name == "ridge" else 30)
 
 
-def test_nobody_is_given_up_after_one_inner_fold(fits: list[tuple[int, int]]) -> None:
+def test_nobody_is_given_up_after_one_inner_fold(fits: list[int]) -> None:
     tuned(UNCOMPILED["ridge"], trials=30, sampler="random", prune=True)
-    counts = [sum(place == (0, fold) for place in fits) for fold in range(5)]
+    counts = [fits.count(fold) for fold in range(5)]
     assert counts[:2] == [30, 30]
     assert counts[2] < 30
 
 
-def test_who_is_given_up_has_the_criterion_of_the_folds_before(fits: list[tuple[int, int]]) -> None:
+def test_who_is_given_up_has_the_criterion_of_the_folds_before(fits: list[int]) -> None:
     """As a search over these folds alone would find it: nobody else is in it."""
     pruned = tuned(UNCOMPILED["ridge"], trials=30, sampler="random", prune=True)
-    starts = [number for number, place in enumerate(fits) if place == (0, 0)]
+    starts = [number for number, place in enumerate(fits) if place == 0]
     counts = np.diff([*starts, len(fits)])
     folds, answers, weights = inner_folds(), TRAINING.answers, TRAINING.weights
     seen, sets = prepared("impute_scale"), sets_of()
@@ -291,9 +298,8 @@ def test_who_is_given_up_has_the_criterion_of_the_folds_before(fits: list[tuple[
 @pytest.mark.parametrize("name", ["ridge", "svc"])
 def test_a_search_in_turn_ends_as_one_that_comes_at_once(name: str, finish: bool) -> None:
     """What the winners say of patients held out, and their sigmoids."""
-    answers, weights = TRAINING.answers.astype(np.float64), TRAINING.weights
-    outer = np.arange(len(answers)) % 3 == np.arange(3)[:, None]
-    sets = draw_sets(outer, answers, weights, "class", n_inner=4, seeds=[0, 1, 2])
+    outer = np.arange(len(TRAINING.answers)) % 3 == np.arange(3)[:, None]
+    sets = draw_sets(TRAINING, outer, n_inner=4, seeds=[0, 1, 2])
     seen = prepare_features(TRAINING.features["all"], sets, "impute_scale")
     at_once, in_turn = (
         tune_model(
@@ -307,7 +313,7 @@ def test_a_search_in_turn_ends_as_one_that_comes_at_once(name: str, finish: bool
         )
         for prune in (False, True)
     )
-    assert in_turn.tunings == at_once.tunings
+    assert in_turn.searches == at_once.searches
     np.testing.assert_array_equal(in_turn.margins, at_once.margins)
     np.testing.assert_array_equal(in_turn.predictions, at_once.predictions)
     np.testing.assert_array_equal(in_turn.sigmoids, at_once.sigmoids)
@@ -329,7 +335,7 @@ def test_a_pruned_trial_is_never_best() -> None:
         Trial(candidate={"C": number}, criterion=criterion, pruned=pruned)
         for number, (criterion, pruned) in enumerate([(0.1, True), (0.3, False), (0.2, False)])
     )
-    assert Tuning(trials=trials).best.candidate == {"C": 2}
+    assert Search(trials=trials).best.candidate == {"C": 2}
 
 
 def test_the_library_looks_at_nothing_twice_and_finds_the_same() -> None:
@@ -396,9 +402,9 @@ def test_an_estimator_without_weights_is_judged_too() -> None:
         tuned(model)
 
 
-def tuning_of(*criteria: float) -> Tuning:
+def tuning_of(*criteria: float) -> Search:
     """Return trials with these criteria."""
-    return Tuning(
+    return Search(
         trials=tuple(Trial(candidate={"C": i}, criterion=c) for i, c in enumerate(criteria))
     )
 

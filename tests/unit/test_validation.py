@@ -10,42 +10,47 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from heldout.models import MODELS, Model, build_pipeline, predict_patients
-from heldout.record import RunRecord
-from heldout.spec import RuleSpec, TuningSpec
-from heldout.splits import derive_seed, draw_folds, strata_of
-from heldout.study import evaluate
-from heldout.study.notebook import plan_table
-from heldout.study.units import Unit, evaluate_unit, units_of
-from heldout.tuning import Trial, Tuning
-from heldout.validation import (
+from heldout.nested import (
     FoldResult,
-    TrainingSet,
+    Patients,
+    Search,
+    Trial,
     choose_model,
     evaluate_fold,
     fit_models,
 )
-from tests.tables import FEATURES, OUTCOMES, a_plan, a_table, a_training_set, numbers_of
+from heldout.record import RunRecord
+from heldout.spec import RuleSpec
+from heldout.splits import derive_seed, draw_folds, ranked_groups
+from heldout.study import evaluate
+from heldout.study.notebook import plan_table
+from heldout.study.units import Unit, evaluate_unit, units_of
+from tests.tables import (
+    FEATURES,
+    OUTCOMES,
+    PATH,
+    a_plan,
+    a_procedure,
+    a_table,
+    a_training_set,
+    numbers_of,
+)
 
 TRAINING = a_training_set(40)
 UNSEEN = a_training_set(12, seed=1)
-TUNING = TuningSpec(trials=2)
 
 
-def models(*names: str) -> list[Model]:
-    """Return models of the catalogue."""
-    return [MODELS[name] for name in names]
-
-
-def fold_of(names: Sequence[str], training: TrainingSet = TRAINING) -> FoldResult:
+def fold_of(
+    names: Sequence[str], training: Patients = TRAINING, path: tuple[str | int, ...] = PATH
+) -> FoldResult:
     """Return one outer fold's result."""
-    test = np.arange(len(UNSEEN.answers))
-    return evaluate_fold(training, UNSEEN.features, test, models(*names), TUNING, n_inner=2, seed=1)
+    return evaluate_fold(training, UNSEEN.features, a_procedure(*names), path)
 
 
-def found(name: str, *criteria: float) -> tuple[Model, Tuning]:
+def found(name: str, *criteria: float) -> tuple[Model, Search]:
     """Return a model and a search that found these criteria."""
     trials = tuple(Trial(candidate={}, criterion=criterion) for criterion in criteria)
-    return MODELS[name], Tuning(trials=trials)
+    return MODELS[name], Search(trials=trials)
 
 
 def test_the_model_with_the_smallest_inner_criterion_is_chosen() -> None:
@@ -88,7 +93,7 @@ def test_severity_is_predicted_from_severity_alone() -> None:
 
 def test_predictions_are_those_of_the_best_candidate_fitted_on_the_whole_training_set() -> None:
     [one] = fold_of(["ridge"]).models
-    best = one.fitted.tuning.best.candidate
+    best = one.fitted.search.best.candidate
     pipeline = build_pipeline(MODELS["ridge"], best, 0)
     pipeline.fit(TRAINING.features["all"], TRAINING.answers, model__sample_weight=TRAINING.weights)
     prepared = pipeline[:-1].transform(UNSEEN.features["all"])
@@ -106,14 +111,15 @@ def test_adding_a_model_changes_nothing_for_the_others() -> None:
     """Seeds are named after what they are for, not counted."""
     alone = fold_of(["random_forest"]).models[0]
     among = fold_of(["ridge", "elastic_net", "random_forest"]).models[2]
-    assert alone.fitted.tuning == among.fitted.tuning
+    assert alone.fitted.search == among.fitted.search
     np.testing.assert_array_equal(alone.margin, among.margin)
 
 
 def test_another_training_set_gets_another_seed() -> None:
     """Forests of two folds must not share their draws, or their noise would be common."""
-    elsewhere = replace(TRAINING, path=("response4", "week4", 0, 1))
-    first, second = (fold_of(["random_forest"], one).models[0] for one in (TRAINING, elsewhere))
+    first, second = (
+        fold_of(["random_forest"], path=(*PATH[:-1], fold)).models[0] for fold in (0, 1)
+    )
     seeds = {one.fitted.pipeline[-1].random_state for one in (first, second)}
     assert len(seeds) == 2
 
@@ -123,34 +129,34 @@ def test_a_solver_that_stopped_early_is_reported_and_does_not_warn() -> None:
         return LogisticRegression(solver="saga", max_iter=1, random_state=seed)
 
     model = replace(MODELS["ridge"], estimator=impatient)
-    [one] = fit_models(TRAINING, [model], TUNING, n_inner=2, seed=1)
+    [one] = fit_models(TRAINING, a_procedure(model), PATH)
     assert not one.converged
 
 
 def test_a_solver_that_finished_is_reported_as_converged() -> None:
-    [one] = fit_models(TRAINING, models("ridge"), TUNING, n_inner=2, seed=1)
+    [one] = fit_models(TRAINING, a_procedure("ridge"), PATH)
     assert one.converged
 
 
 def test_outer_folds_part_the_observed_patients() -> None:
     """Every observed patient is held out once in a repeat, and nobody who was not observed."""
-    plan = a_plan(a_table())
-    for number, outcome in enumerate(plan.outcomes):
+    design = a_plan(a_table()).design
+    for number, outcome in enumerate(design.outcomes):
         held_out = [
             patient
-            for unit in units_of(plan)
+            for unit in units_of(design)
             if unit.outcome == number
-            for patient in evaluate_unit(plan, unit)["test"]
+            for patient in evaluate_unit(design, unit)["test"]
         ]
         assert sorted(held_out) == np.flatnonzero(outcome.observed).tolist()
 
 
 def test_nobody_held_out_is_learnt_from() -> None:
     """The prevalence of a training set counts its events, so it shows who was in it."""
-    plan = a_plan(a_table())
-    outcome = plan.outcomes[0]
-    for unit in units_of(plan)[:5]:
-        result = evaluate_unit(plan, unit)
+    design = a_plan(a_table()).design
+    outcome = design.outcomes[0]
+    for unit in units_of(design)[:5]:
+        result = evaluate_unit(design, unit)
         others = outcome.observed.copy()
         others[result["test"]] = False
         assert result["training_mean"] == pytest.approx(outcome.values[others].mean(), abs=1e-15)
@@ -160,18 +166,18 @@ def test_patients_not_observed_are_neither_events_nor_non_events() -> None:
     """Adding patients who were lost to follow-up at both visits teaches nothing."""
     table = a_table()
     table.loc[["P004", "P031"], list(OUTCOMES.values())] = np.nan
-    plan = a_plan(table)
-    features = plan.matrix.table.copy()
-    lost = [~outcome.observed for outcome in plan.outcomes]
-    features.loc[np.logical_and(*lost)] = 1e9
-    changed = replace(plan, matrix=replace(plan.matrix, table=features))
+    design = a_plan(table).design
+    features = design.features.copy()
+    lost = [~outcome.observed for outcome in design.outcomes]
+    features[np.logical_and(*lost)] = 1e9
+    changed = replace(design, features=features)
     unit = Unit(outcome=0, repeat=0, fold=0)
-    assert evaluate_unit(changed, unit) == evaluate_unit(plan, unit)
+    assert evaluate_unit(changed, unit) == evaluate_unit(design, unit)
 
 
 def test_each_follow_up_is_learnt_from_its_own_answers() -> None:
-    plan = a_plan(a_table(), outcomes=OUTCOMES)
-    first, second = (evaluate_unit(plan, Unit(outcome=n, repeat=0, fold=0)) for n in (0, 1))
+    design = a_plan(a_table(), outcomes=OUTCOMES).design
+    first, second = (evaluate_unit(design, Unit(outcome=n, repeat=0, fold=0)) for n in (0, 1))
     assert first["training_mean"] != second["training_mean"]
 
 
@@ -218,15 +224,15 @@ def test_a_number_is_learnt_by_every_models_regressor() -> None:
 
 def test_the_criterion_of_a_number_is_its_mean_squared_error() -> None:
     """Of the mean alone, to be computed by hand, on the inner folds it was judged by."""
-    [one] = fit_models(NUMBERS, models("prevalence"), TUNING, n_inner=4, seed=1)
-    rng = np.random.default_rng(derive_seed(1, "inner", *NUMBERS.path))
-    folds = draw_folds(strata_of(NUMBERS.answers.astype(float), "number")[:, None], 4, rng)
+    [one] = fit_models(NUMBERS, a_procedure("prevalence", n_inner=4), PATH)
+    rng = np.random.default_rng(derive_seed(1, "inner", *PATH))
+    folds = draw_folds(ranked_groups(NUMBERS.answers)[:, None], 4, rng)
     mean = np.empty(len(folds))
     for fold in range(4):
         known = folds != fold
         mean[~known] = np.average(NUMBERS.answers[known], weights=NUMBERS.weights[known])
     expected = np.average((NUMBERS.answers - mean) ** 2, weights=NUMBERS.weights)
-    assert one.tuning.best.criterion == pytest.approx(expected, rel=1e-12)
+    assert one.search.best.criterion == pytest.approx(expected, rel=1e-12)
 
 
 def test_a_constant_added_to_a_number_is_added_to_its_predictions() -> None:
@@ -299,11 +305,12 @@ def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
             severity=None,
             site=None,
             rule=RuleSpec(value="score"),
-        )
+        ).design
         for one in (table, table.assign(points=table["points"].where(table.index != "P003", 1e6)))
     )
-    poisoned.matrix.table.loc["P003"] = 1e9
-    poisoned = replace(poisoned, folds=plan.folds)
+    features = poisoned.features.copy()
+    features[3] = 1e9
+    poisoned = replace(poisoned, features=features, folds=plan.folds)
     fold = int(plan.folds.folds[0][3])
     before, after = (
         evaluate_unit(p, Unit(outcome=0, repeat=0, fold=fold)) for p in (plan, poisoned)

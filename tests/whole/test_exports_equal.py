@@ -32,7 +32,7 @@ def test_every_form_of_a_table_is_the_same_study(
     names = [column.name for column in plan.matrix.columns]
     assert names == [column.name for column in from_csv.matrix.columns]
     assert plan.matrix.values.tobytes() == from_csv.matrix.values.tobytes()
-    assert len(plan.outcomes) == len(from_csv.outcomes) == 5
-    for one, other in zip(plan.outcomes, from_csv.outcomes, strict=True):
+    assert len(plan.design.outcomes) == len(from_csv.design.outcomes) == 5
+    for one, other in zip(plan.design.outcomes, from_csv.design.outcomes, strict=True):
         assert one.values.tobytes() == other.values.tobytes()
-    assert plan.folds.digest == from_csv.folds.digest
+    assert plan.design.folds.digest == from_csv.design.folds.digest

@@ -7,8 +7,8 @@ import pytest
 from heldout.cli import main, terminal
 from heldout.cli.studies import table_head, table_line
 from heldout.cli.terminal import Progress
-from heldout.inference import Cell
-from heldout.models import Kind
+from heldout.kinds import KindName
+from tests.cells import cell_with
 
 
 class Clock:
@@ -48,8 +48,8 @@ def test_the_time_before_the_first_fold_ended_is_no_measure_of_the_others(
 
 
 @pytest.mark.parametrize("kind", ["class", "number"])
-def test_the_table_of_headlines_is_no_wider_than_a_terminal(kind: Kind) -> None:
-    cell = Cell(
+def test_the_table_of_headlines_is_no_wider_than_a_terminal(kind: KindName) -> None:
+    cell = cell_with(
         outcome="severity", follow_up="month6", model="headline", n=36, events=18, kind=kind,
         status="evaluated", auc=0.5, auc_low=0.25, auc_high=0.75, brier_skill=-0.16, p=0.00012,
         p_adjusted=0.00012, r2=-0.07, r2_low=-0.33, r2_high=0.19, mae=10.3, mae_mean=10.2,

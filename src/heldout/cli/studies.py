@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -14,17 +14,12 @@ from heldout.errors import SpecError
 
 if TYPE_CHECKING:
     from heldout.inference import Cell
-    from heldout.models import Kind
+    from heldout.kinds import KindName
     from heldout.parallel import Engine
     from heldout.record import RunRecord
     from heldout.spec import Experiment
 
-# What stands above the headlines of each kind of outcome, after the name and the patients.
 _NAME_WIDTH = 22
-_HEADLINE_COLUMNS: Mapping[Kind, str] = {
-    "class": f"{'events':>8}  {'AUC':<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}skill",
-    "number": f"  {'explained':<10}{'95 % interval':<14}{'p':<6}{'adjusted':<9}error (mean)",
-}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -174,7 +169,7 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     lines = ["", wrap(record.verdict.sentences[0]), ""]
     lines += [wrap(sentence) for sentence in record.verdict.sentences[1:]]
     lines += [wrap(words) for words in [_counted(record)] if words]
-    for kind in _HEADLINE_COLUMNS:
+    for kind in ("class", "number"):
         cells = [cell for cell in record.headline if cell.kind == kind]
         lines += ["", table_head("headline", kind)] if cells else []
         lines += [table_line(f"{cell.outcome} {cell.follow_up}", cell) for cell in cells]
@@ -190,36 +185,32 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     return "\n".join(lines)
 
 
-def table_head(name: str, kind: Kind) -> str:
+def table_head(name: str, kind: KindName) -> str:
     """Return what stands above the headlines of a kind."""
-    return f"{name:<{_NAME_WIDTH}}{'n':>5}{_HEADLINE_COLUMNS[kind]}"
+    from heldout.kinds import KINDS
+
+    of_kind = KINDS[kind]
+    counts = f"{'n':>5}" + (f"{'events':>8}" if of_kind.has_events else "")
+    figures = "".join(f"{figure.short:<8}" for figure in of_kind.figures if figure.short)
+    estimate = f"{of_kind.estimate.label:<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}"
+    return f"{name:<{_NAME_WIDTH}}{counts}  {estimate}{figures}".rstrip()
 
 
 def table_line(name: str, cell: Cell) -> str:
     """Return one headline as a line of the table of its kind."""
-    from heldout.inference import area, percent
+    from heldout.wording import interval, p_value
 
-    events = f"{cell.events:>8}" if cell.kind == "class" else ""
-    start = f"{name:<{_NAME_WIDTH}}{cell.n:>5}{events}  "
+    kind = cell.of_kind
+    counts = f"{cell.n:>5}" + (f"{cell.events:>8}" if kind.has_events else "")
+    start = f"{name:<{_NAME_WIDTH}}{counts}  "
     if cell.status != "evaluated":
         return f"{start}not evaluated"
-    if cell.kind == "number":
-        interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
-        shares = f"{percent(cell.r2) + ' %':<10}{interval:<14}{_chances(cell):<15}"
-        return f"{start}{shares}{cell.mae:.3g} ({cell.mae_mean:.3g})"
-    interval = f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}"
-    return (
-        f"{start}{area(cell.auc or 0):<5}{interval:<15}{_chances(cell):<16}{cell.brier_skill:+.2f}"
+    p, adjusted = ("-" if p is None else p_value(p) for p in (cell.p, cell.p_adjusted))
+    figures = "".join(
+        f"{figure.say(cell.figures.get(figure.name)):<8}" for figure in kind.figures if figure.short
     )
-
-
-def _chances(cell: Cell) -> str:
-    """Return a cell's p and its adjusted p, each at its place."""
-    from heldout.inference import probability
-
-    if cell.p is None:
-        return f"{'-':<6}-"
-    return f"{probability(cell.p):<6}{probability(cell.p_adjusted)}"
+    estimate = f"{kind.estimate.say(cell.estimate):<5}{interval(cell.low, cell.high):<15}"
+    return f"{start}{estimate}{p:<6}{adjusted:<10}{figures}".rstrip()
 
 
 def plan(options: argparse.Namespace) -> int:

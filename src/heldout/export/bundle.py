@@ -26,8 +26,8 @@ from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, predictions, sco
 from heldout.export.schema import made_up_patient, schema_of, taken_apart
 from heldout.features import FeatureMatrix
 from heldout.inference import Cell
-from heldout.record import CELL_KEYS, OutcomeFacts, RunRecord
-from heldout.validation import FittedModel
+from heldout.nested import FittedModel
+from heldout.record import OutcomeFacts, RunRecord, shown_values
 
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
 # processes, kernel ridge, and label propagation.
@@ -180,7 +180,7 @@ def _estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts)
 
 def _figures(cell: Cell) -> dict[str, Any]:
     """Return a cell's figures as plain values."""
-    return {key: getattr(cell, key) for key in CELL_KEYS}
+    return shown_values(cell)
 
 
 def predict_file(folder: Path, path: Path) -> pd.DataFrame:

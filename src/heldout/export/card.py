@@ -7,28 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.inference import (
-    Cell,
-    PermutationTest,
-    area,
-    derive_verdict,
-    percent,
-    probability,
-    render_verdict,
-)
+from heldout.inference import Cell, PermutationTest, derive_verdict, render_verdict
+from heldout.kinds import KINDS
+from heldout.nested import FittedModel
 from heldout.record import OutcomeFacts, RunRecord
-from heldout.validation import FittedModel
-
-_CARD_HEAD = {
-    "class": ("held-out estimate", "AUC", "95 % interval", "Brier", "Brier skill"),
-    "number": (
-        "held-out estimate",
-        "variance explained",
-        "95 % interval",
-        "mean absolute error",
-        "of the training mean",
-    ),
-}
+from heldout.wording import interval, p_value
 
 
 def render_card(
@@ -61,8 +44,9 @@ def render_card(
     -------
     str
     """
-    events = f" ({outcome.events} with the event)" if outcome.kind == "class" else ""
-    candidate = json.dumps(dict(fitted.tuning.best.candidate), sort_keys=True)
+    is_event = KINDS[outcome.kind].has_events
+    events = f" ({outcome.events} with the event)" if is_event else ""
+    candidate = json.dumps(dict(fitted.search.best.candidate), sort_keys=True)
     lines = [
         f"# {_plain(outcome.label)} at {outcome.follow_up}",
         "",
@@ -83,7 +67,7 @@ def render_card(
         *_estimate_table(outcome, cells),
         "",
         "The first row is the estimate to quote."
-        + (" Probabilities are uncalibrated scores." if outcome.kind == "class" else ""),
+        + (" Probabilities are uncalibrated scores." if is_event else ""),
         *_arithmetic_lines(cells["headline"]),
         *_reading_lines(record.permutation, outcome),
         "",
@@ -122,29 +106,30 @@ def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: C
 
 def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[str]:
     """Return the held-out figures as a table; with p if a permutation test was made."""
-    tested = cells["headline"].p is not None
-    head = [*_CARD_HEAD[outcome.kind], *(["p", "p, adjusted"] if tested else [])]
-    return [
-        f"| {' | '.join(head)} |",
-        "|---" * len(head) + "|",
-        _card_row("the procedure that chose it", cells["headline"]),
-        _card_row("this kind of model alone", cells["model"]),
-    ]
+    kind, tested = KINDS[outcome.kind], cells["headline"].p is not None
+    shown = [figure for figure in kind.figures if figure.shown != "data"]
+    head = ["held-out estimate", kind.estimate.label, "95 % interval"]
+    head += [figure.label for figure in shown] + (["p", "p, adjusted"] if tested else [])
+    rows = [head, ["---"] * len(head)]
+    for name, cell in (
+        ("the procedure that chose it", cells["headline"]),
+        ("this kind of model alone", cells["model"]),
+    ):
+        figures = [figure.say(cell.figures.get(figure.name)) for figure in shown]
+        tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
+        limits = interval(cell.low, cell.high)
+        rows.append([name, kind.estimate.say(cell.estimate), limits, *figures, *tests])
+    return [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _arithmetic_lines(cell: Cell) -> list[str]:
     """Return what the baseline score alone gives where the outcome is computed from it."""
     if cell.arithmetic is None:
         return []
-    gives = (
-        f"explains {percent(cell.arithmetic)} % of the variance"
-        if cell.kind == "number"
-        else f"gives an AUC of {area(cell.arithmetic)}"
-    )
     return [
         "",
-        f"The outcome is computed from the baseline score: arithmetic alone {gives}, and chance "
-        "lies there.",
+        "The outcome is computed from the baseline score: arithmetic alone "
+        f"{cell.of_kind.reached(cell.arithmetic)}, and chance lies there.",
     ]
 
 
@@ -204,27 +189,6 @@ def _composed_lines(matrix: FeatureMatrix) -> list[str]:
         *learnt,
         "",
     ]
-
-
-def _card_row(name: str, cell: Cell) -> str:
-    """Return one estimate as a row of the table."""
-    if cell.kind == "number":
-        return (
-            f"| {name} | {cell.r2 or 0:.2f} | {cell.r2_low or 0:.2f} to {cell.r2_high or 0:.2f} | "
-            f"{cell.mae or 0:.2f} | {cell.mae_mean or 0:.2f} |{_p_columns(cell)}"
-        )
-    return (
-        f"| {name} | {area(cell.auc or 0)} | {area(cell.auc_low or 0)} to "
-        f"{area(cell.auc_high or 0)} | {cell.brier:.3f} | {cell.brier_skill:+.2f} |"
-        f"{_p_columns(cell)}"
-    )
-
-
-def _p_columns(cell: Cell) -> str:
-    """Return a cell's p and its adjusted p as the last columns of its row."""
-    if cell.p is None:
-        return ""
-    return f" {probability(cell.p)} | {probability(cell.p_adjusted)} |"
 
 
 def input_row(column: FeatureColumn) -> str:

@@ -1,44 +1,34 @@
-"""How sure one may be: the figures of a cell, their intervals, and the verdict.
+"""How sure one may be: the figures of a cell, the permutation test, and the verdict.
 
-Both kinds of outcome go the same way; what differs is the figure that decides, the fold-paired
-AUC of an event or the variance explained of a number, and the words.
+Both kinds of outcome go the same way; what differs is declared in `heldout.kinds`.
 """
 
-from heldout.inference.cells import Cell, HeldOut, HeldOutNumbers, score_cell
-from heldout.inference.intervals import (
-    VARIANCE_FACTOR,
-    chance_range,
-    r_squared_interval,
-    score_interval,
-)
-from heldout.inference.permutation import PermutationTest, p_values, stop_after
+from heldout.inference.arithmetic import known_by_arithmetic
+from heldout.inference.cells import Cell, cell_of, cell_values, score_cell
+from heldout.inference.permutation import PermutationTest, exchangeable, p_values, stop_after
 from heldout.inference.verdict import (
     LEVEL,
     Verdict,
-    area,
     derive_verdict,
-    percent,
-    probability,
+    p_words,
     render_verdict,
+    with_chance,
 )
 
 __all__ = [
     "LEVEL",
-    "VARIANCE_FACTOR",
     "Cell",
-    "HeldOut",
-    "HeldOutNumbers",
     "PermutationTest",
     "Verdict",
-    "area",
-    "chance_range",
+    "cell_of",
+    "cell_values",
     "derive_verdict",
+    "exchangeable",
+    "known_by_arithmetic",
     "p_values",
-    "percent",
-    "probability",
-    "r_squared_interval",
+    "p_words",
     "render_verdict",
     "score_cell",
-    "score_interval",
     "stop_after",
+    "with_chance",
 ]

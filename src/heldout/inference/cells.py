@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from heldout.arrays import Floats, Integers
-from heldout.inference.intervals import r_squared_interval, score_interval
-from heldout.metrics import (
-    brier_score,
-    brier_skill,
-    calibration_slope,
-    fold_paired_auc,
-    fold_paired_concordance,
-    mean_absolute_error,
-    r_squared_out_of_fold,
-    r_squared_variance,
-    spearman,
-)
-from heldout.models import Kind
+from heldout.kinds import KINDS, HeldOut, Kind, KindName
+
+# Every figure that a cell of any kind can have.
+_FIGURES = tuple(dict.fromkeys(name for kind in KINDS.values() for name in kind.declared))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """One outcome at one follow-up with one model, scored on held-out patients.
 
-    Figures that were not computed are None. `status` is ``evaluated`` or ``declined``, and
-    `reason` says why it was declined. `fold_auc` holds the AUC of each fold, repeat by repeat:
-    their spread is that of the splits and says nothing about other patients.
+    `status` is ``evaluated`` or ``declined``, and `reason` says why it was declined. `figures` are
+    those that its kind declares in `heldout.kinds`, by name, such as ``auc``, ``auc_low`` and
+    ``auc_high``; each is an attribute too, None where it was not computed. `fold_auc` holds the AUC
+    of each fold, repeat by repeat: their spread is that of the splits and says nothing about other
+    patients.
 
     `p` is of the cell alone, `p_adjusted` of having looked at all cells. `arithmetic` is the AUC,
     or the variance explained, that the baseline score has by arithmetic alone where the outcome is
     computed from it: chance is there, not at .50.
-
-    Of a number (`kind` ``number``) the figures are those of `heldout.metrics`: `r2` is the
-    variance explained out of fold with its interval, `mae` and its reference `mae_mean`, what the
-    training mean reaches, are in the number's unit, `concordance` has chance at .50. It has no
-    events, no area and no probability.
     """
 
     outcome: str
@@ -49,34 +37,48 @@ class Cell:
     events: int
     status: str
     reason: str | None = None
-    auc: float | None = None
-    auc_low: float | None = None
-    auc_high: float | None = None
-    brier: float | None = None
-    brier_skill: float | None = None
+    kind: KindName = "class"
+    figures: Mapping[str, float] = field(default_factory=dict)
+    fold_auc: tuple[float, ...] = ()
     p: float | None = None
     p_adjusted: float | None = None
     arithmetic: float | None = None
-    fold_auc: tuple[float, ...] = ()
-    kind: Kind = "class"
-    r2: float | None = None
-    r2_low: float | None = None
-    r2_high: float | None = None
-    mae: float | None = None
-    mae_mean: float | None = None
-    spearman: float | None = None
-    concordance: float | None = None
-    calibration_slope: float | None = None
+
+    def __getattr__(self, name: str) -> float | None:
+        """Return a declared figure; None if it was not computed."""
+        if name in _FIGURES:
+            return self.figures.get(name)
+        raise AttributeError(f"a cell has no figure '{name}'; it can have: {', '.join(_FIGURES)}")
+
+    @property
+    def of_kind(self) -> Kind:
+        """What its kind declares."""
+        return KINDS[self.kind]
+
+    @property
+    def spoken(self) -> str:
+        """Its outcome and follow-up as they are spoken of."""
+        return f"{self.outcome.replace('_', ' ')} at {self.follow_up}"
 
     @property
     def estimate(self) -> float | None:
         """The figure that decides: the AUC of a class, the variance explained of a number."""
-        return self.auc if self.kind == "class" else self.r2
+        return self.figures.get(self.of_kind.estimate.name)
+
+    @property
+    def low(self) -> float | None:
+        """The lower limit of its 95 % interval."""
+        return self.figures.get(f"{self.of_kind.estimate.name}_low")
+
+    @property
+    def high(self) -> float | None:
+        """The upper limit."""
+        return self.figures.get(f"{self.of_kind.estimate.name}_high")
 
     @property
     def chance(self) -> float:
         """What `estimate` is without any skill."""
-        return 0.5 if self.kind == "class" else 0.0
+        return self.of_kind.chance
 
     @property
     def margin_low(self) -> float:
@@ -84,68 +86,64 @@ class Cell:
 
         Chance lies where arithmetic with the baseline score puts it, if the outcome is made of it.
         """
-        low = self.auc_low if self.kind == "class" else self.r2_low
         chance = self.chance if self.arithmetic is None else max(self.chance, self.arithmetic)
-        return (low if low is not None else -math.inf) - chance
+        return (self.low if self.low is not None else -math.inf) - chance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
-    """One cell's predictions of an event for held-out patients; its figures are made of these.
+def cell_values(cell: Cell) -> dict[str, Any]:
+    """Return a cell as plain values, every figure of any kind by its name.
 
-    Attributes
+    Parameters
     ----------
-    events : array of bool of shape (n_patients,)
-        Observed patients only.
-    margin, probability, prevalence : arrays of shape (n_repeats, n_patients)
-        Held-out margins and probabilities, and the training prevalence behind each.
-    folds : array of int of shape (n_repeats, n_patients)
-        Fold in which each patient was tested.
-    weights : array of shape (n_patients,)
-        Patient weights.
+    cell : Cell
+        Any.
+
+    Returns
+    -------
+    dict
+        As records and machine output show it; a figure that was not computed is None.
     """
+    values: dict[str, Any] = {}
+    for part in fields(cell):
+        if part.name == "figures":
+            values |= {name: cell.figures.get(name) for name in _FIGURES}
+        else:
+            values[part.name] = getattr(cell, part.name)
+    return values
 
-    events: NDArray[np.bool_]
-    margin: Floats
-    probability: Floats
-    prevalence: Floats
-    folds: NDArray[np.int64]
-    weights: Floats
 
+def cell_of(values: Mapping[str, Any]) -> Cell:
+    """Return the cell that `cell_values` made plain.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOutNumbers:
-    """One cell's predictions of a number for held-out patients.
-
-    Attributes
+    Parameters
     ----------
-    observed : array of shape (n_patients,)
-        The number, observed patients only.
-    prediction, training_mean : arrays of shape (n_repeats, n_patients)
-        Held-out predictions, and the mean of the training set behind each.
-    folds : array of int of shape (n_repeats, n_patients)
-        Fold in which each patient was tested.
-    weights : array of shape (n_patients,)
-        Patient weights.
+    values : mapping
+        Of this version or an older one, which had fewer figures.
+
+    Returns
+    -------
+    Cell
+
+    Raises
+    ------
+    TypeError
+        If a value is no part of a cell.
     """
-
-    observed: Floats
-    prediction: Floats
-    training_mean: Floats
-    folds: Integers
-    weights: Floats
+    figures = {name: values[name] for name in _FIGURES if values.get(name) is not None}
+    parts = {name: value for name, value in values.items() if name not in _FIGURES}
+    return Cell(figures=figures, **parts)
 
 
-def score_cell(
-    outcome: str, follow_up: str, model: str, held_out: HeldOut | HeldOutNumbers
-) -> Cell:
+def score_cell(outcome: str, follow_up: str, model: str, kind: Kind, held_out: HeldOut) -> Cell:
     """Return the figures of one cell from its held-out predictions.
 
     Parameters
     ----------
     outcome, follow_up, model : str
         Which cell it is.
-    held_out : HeldOut or HeldOutNumbers
+    kind : Kind
+        Of the outcome.
+    held_out : HeldOut
         Its predictions.
 
     Returns
@@ -153,66 +151,19 @@ def score_cell(
     Cell
         Evaluated; without a p-value.
     """
-    if isinstance(held_out, HeldOut):
-        return _score_class(outcome, follow_up, model, held_out)
-    return _score_number(outcome, follow_up, model, held_out)
-
-
-def _score_class(outcome: str, follow_up: str, model: str, held_out: HeldOut) -> Cell:
-    """Return the figures of a cell that predicts an event."""
-    events, folds, weights = held_out.events, held_out.folds, held_out.weights
-    auc = fold_paired_auc(held_out.margin, folds, events, weights)
-    n_events = int(events.sum())
-    low, high = score_interval(auc, n_events, len(events) - n_events)
-    per_fold = tuple(
-        fold_paired_auc(
-            held_out.margin[repeat : repeat + 1, tested],
-            folds[repeat : repeat + 1, tested],
-            events[tested],
-            weights[tested],
-        )
-        for repeat in range(len(folds))
-        for fold in np.unique(folds[repeat])
-        for tested in [folds[repeat] == fold]
-    )
+    by_fold = [
+        kind.estimate.compute(held_out.in_fold(repeat, fold))
+        for repeat in range(len(held_out.folds) if kind.has_events else 0)
+        for fold in np.unique(held_out.folds[repeat])
+    ]
     return Cell(
         outcome=outcome,
         follow_up=follow_up,
         model=model,
-        n=len(events),
-        events=n_events,
+        n=len(held_out.answers),
+        events=int(held_out.answers.sum()) if kind.has_events else 0,
         status="evaluated",
-        auc=auc,
-        auc_low=low,
-        auc_high=high,
-        brier=brier_score(held_out.probability, events, weights),
-        brier_skill=brier_skill(held_out.probability, held_out.prevalence, events, weights),
-        fold_auc=per_fold,
-    )
-
-
-def _score_number(outcome: str, follow_up: str, model: str, held_out: HeldOutNumbers) -> Cell:
-    """Return the figures of a cell that predicts a number."""
-    prediction, observed = held_out.prediction, held_out.observed
-    mean, folds, weights = held_out.training_mean, held_out.folds, held_out.weights
-    r_squared = r_squared_out_of_fold(prediction, observed, mean, weights)
-    variance = r_squared_variance(prediction, observed, mean, weights)
-    low, high = r_squared_interval(r_squared, variance)
-    slope = calibration_slope(prediction, folds, observed, weights)
-    return Cell(
-        outcome=outcome,
-        follow_up=follow_up,
-        model=model,
-        n=len(observed),
-        events=0,
-        kind="number",
-        status="evaluated",
-        r2=r_squared,
-        r2_low=low,
-        r2_high=high,
-        mae=mean_absolute_error(prediction, observed, weights),
-        mae_mean=mean_absolute_error(mean, observed, weights),
-        spearman=spearman(prediction, folds, observed, weights),
-        concordance=fold_paired_concordance(prediction, folds, observed, weights),
-        calibration_slope=slope,
+        kind=kind.name,
+        figures=kind.score(held_out),
+        fold_auc=tuple(value for value in by_fold if value is not None),
     )

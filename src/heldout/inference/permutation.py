@@ -61,6 +61,26 @@ class PermutationTest:
     best_high: float | None = None
 
 
+def exchangeable(site: Integers | None, n_patients: int) -> list[Integers]:
+    """Return the rows of patients who may exchange their scores: those of one site.
+
+    Parameters
+    ----------
+    site : array of int of shape (n_patients,), or None
+        Site numbers, from 0.
+    n_patients : int
+        How many there are.
+
+    Returns
+    -------
+    list of array of int
+        One a site.
+    """
+    if site is None:
+        return [np.arange(n_patients)]
+    return [np.flatnonzero(site == number) for number in range(site.max() + 1)]
+
+
 def _studentised(rows: Floats) -> Floats:
     """Return each column in its own standard deviations, over all rows; 0 where it never varies.
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heldout.inference.cells import Cell
-from heldout.inference.intervals import chance_range
 from heldout.inference.permutation import PermutationTest
+from heldout.wording import decimal, p_value
 
 # Of the permutation test.
 LEVEL = 0.05
@@ -37,24 +37,13 @@ class Verdict:
     numbers: Mapping[str, float] = field(default_factory=dict)
 
 
-def area(value: float) -> str:
-    """Return an area as it is printed: two digits, no leading zero.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What a test, or intervals without one, say: the level, the cell that decides, the words."""
 
-    Parameters
-    ----------
-    value : float
-        In [0, 1].
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> area(0.5), area(1.0)
-    ('.50', '1.00')
-    """
-    return f"{value:.2f}".removeprefix("0")
+    level: str
+    lead: Cell
+    words: tuple[str, ...]
 
 
 def derive_verdict(
@@ -76,185 +65,35 @@ def derive_verdict(
     Verdict
     """
     evaluated = [cell for cell in headline if cell.status == "evaluated"]
-    if test is not None:
-        return _tested_verdict(headline, evaluated, primary, test)
+    if test is None:
+        answer = _by_intervals(evaluated, primary)
+    else:
+        answer = _by_permutations(evaluated, primary, test)
+    lead = answer.lead
+    name = lead.of_kind.estimate.name
+    numbers = {key: lead.figures[key] for key in (name, f"{name}_low", f"{name}_high")}
+    reach, behind = lead.of_kind.reach(lead.figures, lead.n, lead.events)
+    numbers |= behind
+    if lead.p is not None and lead.p_adjusted is not None:
+        numbers |= {"p": lead.p, "p_adjusted": lead.p_adjusted}
+    declined = [cell.reason for cell in headline if cell.reason]
+    return Verdict(level=answer.level, sentences=(*answer.words, reach, *declined), numbers=numbers)
+
+
+def _by_intervals(evaluated: Sequence[Cell], primary: Cell | None) -> _Answer:
+    """Return what intervals allow to say: at most that a test would be worth while."""
     above = [cell for cell in evaluated if cell.margin_low > 0]
     lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
     deciding = [cell for cell in above if primary is None or cell is primary]
-    if deciding:
-        level, words = "untested", [_above_chance(deciding)]
-    else:
-        level, words = "no_evidence", [_no_evidence(lead, evaluated)]
-    if len(above) > len(deciding):
-        words.append(_beyond_primary([cell for cell in above if cell is not primary], evaluated))
-    declined = [cell.reason for cell in headline if cell.reason]
-    reach, numbers = _reach_of_class(lead) if lead.kind == "class" else _reach_of_number(lead)
-    return Verdict(level=level, sentences=(*words, reach, *declined), numbers=numbers)
-
-
-def _tested_verdict(
-    headline: Sequence[Cell],
-    evaluated: Sequence[Cell],
-    primary: Cell | None,
-    test: PermutationTest,
-) -> Verdict:
-    """Return what a permutation test allows to say."""
-    found = [cell for cell in evaluated if _reached(cell.p_adjusted)]
-    named = primary is not None and _reached(primary.p)
-    best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
-    lead = primary or best
-    words = []
-    if named:
-        assert primary is not None
-        words.append(f"Evidence that baseline predicts {_spoken(primary)}: {_with_p(primary)}.")
-    elif primary is None and found:
-        words.append(f"Evidence that baseline predicts {_spoken(best)}: {_with_p(best)}.")
-    elif _blind(test):
+    beyond = [cell for cell in above if cell not in deciding]
+    first = _above_chance(deciding) if deciding else _not_above_chance(lead, evaluated)
+    words = [first]
+    if beyond:
         words.append(
-            f"Not tested whether baseline predicts {_spoken(lead)}: {_with_chance(lead)}. With "
-            f"{test.permutations} permutations no p is below "
-            f"{probability(1 / (test.permutations + 1))}."
+            "Beyond the primary follow-up, the interval lies above chance for "
+            f"{_listed(beyond)}: chosen among {len(evaluated)} after looking, uncorrected."
         )
-    else:
-        words.append(f"No evidence that baseline predicts {_spoken(lead)}: {_with_p(lead)}.")
-    others = [cell for cell in found if cell is not (primary if primary else best)]
-    if others:
-        listed_ = "; ".join(f"{_spoken(cell)}: {_with_p(cell)}" for cell in others)
-        words.append(f"Adjusted for all {len(evaluated)} headlines and every model: {listed_}.")
-        if primary is not None and not named:
-            words.append("The primary headline was not found, so this is a hint for another study.")
-    words.append(_made(test))
-    reach, numbers = _reach_of_class(lead) if lead.kind == "class" else _reach_of_number(lead)
-    declined = [cell.reason for cell in headline if cell.reason]
-    # A primary headline goes first: with a second chance beside it, noise would be found more often
-    # than the level says.
-    evidence = bool(found) if primary is None else named
-    return Verdict(
-        level="evidence" if evidence else "untested" if _blind(test) else "no_evidence",
-        sentences=(*words, reach, *declined),
-        numbers=numbers | {"p": lead.p or 0.0, "p_adjusted": lead.p_adjusted or 0.0},
-    )
-
-
-def _blind(test: PermutationTest) -> bool:
-    """Return whether a test is of too few permutations to find anything, whatever the data."""
-    return not test.stopped and not _reached(1 / (test.permutations + 1))
-
-
-def _reached(p: float | None) -> bool:
-    """Return whether a p is small enough; none is not."""
-    return p is not None and p <= LEVEL
-
-
-def _with_p(cell: Cell) -> str:
-    """Return a cell's figure with what chance gives, its interval and its p."""
-    return (
-        f"{_with_chance(cell)}, p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)}"
-    )
-
-
-def _with_chance(cell: Cell) -> str:
-    """Return a cell's figure with its interval and with what chance, or arithmetic, gives."""
-    if cell.kind == "number":
-        chance = "the mean alone explains 0"
-        if cell.arithmetic is not None:
-            chance = (
-                f"arithmetic with the baseline score alone explains {percent(cell.arithmetic)} %"
-            )
-        return (
-            f"out of fold, the model explains {_explained(cell)} of the variance (95 % interval "
-            f"{_explained_interval(cell)}; {chance})"
-        )
-    chance = "chance is .50"
-    if cell.arithmetic is not None:
-        chance = f"arithmetic with the baseline score alone gives {area(cell.arithmetic)}"
-    return (
-        f"the AUC for patients held out is {area(cell.auc or 0)} (95 % interval "
-        f"{area(cell.auc_low or 0)} to {area(cell.auc_high or 1)}; {chance})"
-    )
-
-
-def probability(p: float | None) -> str:
-    """Return a p as it is printed: two digits, more where it is small, never 0.
-
-    Parameters
-    ----------
-    p : float or None
-        In (0, 1]; None counts as 1.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> probability(0.043), probability(0.00012), probability(0.2), probability(1.0)
-    ('.043', '.0001', '.20', '1.00')
-    """
-    value = 1.0 if p is None else p
-    digits = 2 if value >= 0.1 else 3 if value >= 0.001 else 4 if value >= 0.0001 else 6
-    return f"{value:.{digits}f}".removeprefix("0")
-
-
-def _made(test: PermutationTest) -> str:
-    """Return how the test was made, and what looking for the best would find in noise."""
-    how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
-    early = ", stopped early" if test.stopped else ""
-    words = f"The test made {test.permutations} permutations ({how}{early})."
-    if test.best_mean is None or test.best_high is None:
-        return words
-    return (
-        f"{words} In them the best AUC of all models and follow-ups was {area(test.best_mean)} on "
-        f"average, and {area(test.best_high)} or more in 1 of 20."
-    )
-
-
-def _reach_of_class(lead: Cell) -> tuple[str, dict[str, float]]:
-    """Return what so few patients and events can show of an AUC, and the numbers behind."""
-    low, high = chance_range(lead.events, lead.n - lead.events)
-    words = (
-        f"With {lead.n} patients and {lead.events} events, an AUC between {area(low)} and "
-        f"{area(high)} cannot be told from chance."
-    )
-    return words, {
-        "auc": lead.auc or 0.0,
-        "auc_low": lead.auc_low or 0.0,
-        "auc_high": lead.auc_high or 1.0,
-        "n": lead.n,
-        "events": lead.events,
-        "chance_low": low,
-        "chance_high": high,
-    }
-
-
-def _reach_of_number(lead: Cell) -> tuple[str, dict[str, float]]:
-    """Return how far predictions of a number are off, and the numbers behind."""
-    numbers = {
-        name: getattr(lead, name) or 0.0 for name in ("r2", "r2_low", "r2_high", "mae", "mae_mean")
-    }
-    words = (
-        f"The mean absolute error for the {lead.n} patients held out is {numbers['mae']:.3g}; "
-        f"predicting the mean of the others gives {numbers['mae_mean']:.3g}."
-    )
-    return words, numbers | {"n": lead.n}
-
-
-def _no_evidence(lead: Cell, evaluated: Sequence[Cell]) -> str:
-    """Return the sentence for a headline that does not lie above chance."""
-    others = ""
-    if len(evaluated) > 1 and all(cell.margin_low <= 0 for cell in evaluated):
-        inside = all(not _below_chance(cell) for cell in evaluated)
-        words = (
-            "chance lies inside the interval of all" if inside else "no interval lies above it in"
-        )
-        others = f"; {words} {len(evaluated)} headlines"
-    return f"No evidence that baseline predicts {_spoken(lead)}: {_with_chance(lead)}{others}."
-
-
-def _below_chance(cell: Cell) -> bool:
-    """Return whether a cell's whole interval lies below chance."""
-    high = cell.auc_high if cell.kind == "class" else cell.r2_high
-    return high is not None and high < cell.chance
+    return _Answer(level="untested" if deciding else "no_evidence", lead=lead, words=tuple(words))
 
 
 def _above_chance(above: Sequence[Cell]) -> str:
@@ -265,59 +104,132 @@ def _above_chance(above: Sequence[Cell]) -> str:
     )
 
 
-def _beyond_primary(above: Sequence[Cell], evaluated: Sequence[Cell]) -> str:
-    """Return the sentence for headlines above chance that were not named beforehand."""
-    return (
-        f"Beyond the primary follow-up, the interval lies above chance for {_listed(above)}: "
-        f"chosen among {len(evaluated)} after looking, uncorrected."
-    )
+def _not_above_chance(lead: Cell, evaluated: Sequence[Cell]) -> str:
+    """Return the sentence for a headline whose interval does not lie above chance."""
+    others = ""
+    if len(evaluated) > 1 and all(cell.margin_low <= 0 for cell in evaluated):
+        below = any(cell.high is not None and cell.high < cell.chance for cell in evaluated)
+        where = (
+            "no interval lies above it in" if below else "chance lies inside the interval of all"
+        )
+        others = f"; {where} {len(evaluated)} headlines"
+    return f"No evidence that baseline predicts {lead.spoken}: {with_chance(lead)}{others}."
 
 
 def _listed(cells: Sequence[Cell]) -> str:
-    """Return cells with their figure and interval, as they are spoken of."""
-    return "; ".join(f"{_spoken(cell)}: {_figure(cell)}" for cell in cells)
+    """Return cells with their figure and interval."""
+    return "; ".join(
+        f"{cell.spoken}: {cell.of_kind.short.format(_said(cell))} ({_interval(cell)})"
+        for cell in cells
+    )
 
 
-def _figure(cell: Cell) -> str:
-    """Return the figure that decides and its interval in words."""
-    if cell.kind == "number":
-        return f"{_explained(cell)} of the variance explained ({_explained_interval(cell)})"
-    return f"AUC {area(cell.auc or 0)} ({area(cell.auc_low or 0)} to {area(cell.auc_high or 1)})"
+def _by_permutations(
+    evaluated: Sequence[Cell], primary: Cell | None, test: PermutationTest
+) -> _Answer:
+    """Return what a permutation test allows to say.
+
+    A primary headline goes first: with a second chance beside it, noise would be found more often
+    than the level says.
+    """
+    reached = [cell for cell in evaluated if _is_small(cell.p_adjusted)]
+    best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
+    lead = primary or best
+    evidence = bool(reached) if primary is None else _is_small(primary.p)
+    if evidence:
+        level, first = "evidence", f"Evidence that baseline predicts {_with_p(lead)}."
+    elif _is_blind(test):
+        level = "untested"
+        first = (
+            f"Not tested whether baseline predicts {lead.spoken}: {with_chance(lead)}. With "
+            f"{test.permutations} permutations no p is below "
+            f"{p_value(1 / (test.permutations + 1))}."
+        )
+    else:
+        level, first = "no_evidence", f"No evidence that baseline predicts {_with_p(lead)}."
+    words = [first]
+    if others := [cell for cell in reached if cell is not lead]:
+        words.append(
+            f"Adjusted for all {len(evaluated)} headlines and every model: "
+            f"{'; '.join(map(_with_p, others))}."
+        )
+        if not evidence:
+            words.append("The primary headline was not found, so this is a hint for another study.")
+    return _Answer(level=level, lead=lead, words=(*words, _made(test)))
 
 
-def _explained(cell: Cell) -> str:
-    """Return the variance explained in whole percent."""
-    return f"{percent(cell.r2)} %"
+def _is_blind(test: PermutationTest) -> bool:
+    """Return whether a test is of too few permutations to find anything, whatever the data."""
+    return not test.stopped and not _is_small(1 / (test.permutations + 1))
 
 
-def _explained_interval(cell: Cell) -> str:
-    """Return its interval in whole percent."""
-    return f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
+def _is_small(p: float | None) -> bool:
+    """Return whether a p is small enough; none is not."""
+    return p is not None and p <= LEVEL
 
 
-def percent(share: float | None) -> str:
-    """Return a share as it is printed, in whole percent.
+def _with_p(cell: Cell) -> str:
+    """Return a cell with its figure, what chance gives, its interval and its p."""
+    return f"{cell.spoken}: {with_chance(cell)}, {p_words(cell)}"
+
+
+def p_words(cell: Cell) -> str:
+    """Return a tested cell's p and adjusted p, as sentences say them.
 
     Parameters
     ----------
-    share : float or None
-        Below 0 if the mean does better; None counts as 0.
+    cell : Cell
+        With its p.
 
     Returns
     -------
     str
-
-    Examples
-    --------
-    >>> percent(-0.042), percent(-0.001)
-    ('-4', '0')
+        Such as ``p = .20, adjusted .37``.
     """
-    return str(round(100 * (share or 0.0)))
+    return f"p = {p_value(cell.p)}, adjusted {p_value(cell.p_adjusted)}"
 
 
-def _spoken(cell: Cell) -> str:
-    """Return a cell's outcome and follow-up as they are spoken of."""
-    return f"{cell.outcome.replace('_', ' ')} at {cell.follow_up}"
+def with_chance(cell: Cell) -> str:
+    """Return a cell's figure with its interval and with what chance, or arithmetic, gives.
+
+    Parameters
+    ----------
+    cell : Cell
+        Evaluated.
+
+    Returns
+    -------
+    str
+        Part of a sentence, such as ``the AUC for patients held out is .56 (95 % interval ...)``.
+    """
+    kind, chance = cell.of_kind, cell.of_kind.nothing
+    if cell.arithmetic is not None:
+        chance = f"arithmetic with the baseline score alone {kind.reached(cell.arithmetic)}"
+    figure = kind.sentence.format(_said(cell))
+    return f"{figure} (95 % interval {_interval(cell)}; {chance})"
+
+
+def _said(cell: Cell) -> str:
+    """Return a cell's figure as sentences say it."""
+    return cell.of_kind.spoken(cell.estimate)
+
+
+def _interval(cell: Cell) -> str:
+    """Return a cell's interval as sentences say it."""
+    return f"{cell.of_kind.spoken(cell.low)} to {cell.of_kind.spoken(cell.high)}"
+
+
+def _made(test: PermutationTest) -> str:
+    """Return how the test was made, and what looking for the best would find in noise."""
+    how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
+    early = ", stopped early" if test.stopped else ""
+    words = f"The test made {test.permutations} permutations ({how}{early})."
+    if test.best_mean is None or test.best_high is None:
+        return words
+    return (
+        f"{words} In them the best AUC of all models and follow-ups was {decimal(test.best_mean)} "
+        f"on average, and {decimal(test.best_high)} or more in 1 of 20."
+    )
 
 
 def render_verdict(verdict: Verdict) -> str:

@@ -15,7 +15,7 @@ above 1, is none.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -30,7 +30,35 @@ _Roles = NDArray[np.int8]
 _PREPARED = types.Array(types.float64, 4, "C")
 _ROLES = types.Array(types.int8, 3, "C")
 _INTS = types.Array(types.int64, 1, "C")
-_RESULT = types.Tuple((MATRIX, _INTS, MATRIX, MATRIX, FLOATS, MATRIX))
+
+
+class Judgement(NamedTuple):
+    """Candidates of one model through all outer training sets.
+
+    Attributes
+    ----------
+    criteria : array of shape (n_outer, n_candidates)
+        By the inner test patients; smaller is better.
+    best : array of int of shape (n_outer,)
+        The candidate chosen.
+    margins, predictions : arrays of shape (n_outer, n_patients)
+        Of the patients held out, by the best candidate; NaN elsewhere, and if not asked for.
+    converged : array of shape (n_outer,)
+        1 if the solver of the last fit converged.
+    sigmoids : array of shape (n_outer, 2)
+        Slope and intercept by which the best candidate's margins become log-odds; 1 and 0 but for
+        scores.
+    """
+
+    criteria: Floats
+    best: Integers
+    margins: Floats
+    predictions: Floats
+    converged: Floats
+    sigmoids: Floats
+
+
+_RESULT = types.NamedTuple((MATRIX, _INTS, MATRIX, MATRIX, FLOATS, MATRIX), Judgement)
 
 
 @compiled()
@@ -127,13 +155,13 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
     unit: int,
     criterion: int,
     finish: bool,
-) -> tuple[Floats, Integers, Floats, Floats, Floats, Floats]:
+) -> Judgement:
     """Return the criteria, the choices and the held-out predictions of one model.
 
     Parameters
     ----------
     path : compiled function
-        A kernel.
+        A kernel; of the loop in plain Python, `nested_path.py_func`, any function like one.
     prepared : array of shape (n_outer, n_inner + 1, n_patients, n_features)
         What the model sees of every patient, by training set; the outer set is the last.
     roles : array of int8 of shape (n_outer, n_inner + 1, n_patients)
@@ -151,17 +179,7 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
 
     Returns
     -------
-    criteria : array of shape (n_outer, n_candidates)
-        By the inner test patients.
-    best : array of int of shape (n_outer,)
-        The candidate chosen.
-    margins, predictions : arrays of shape (n_outer, n_patients)
-        Of the patients held out; NaN for all others.
-    converged : array of shape (n_outer,)
-        1 or 0, of the last fit.
-    sigmoids : array of shape (n_outer, 2)
-        Slope and intercept by which the best candidate's margins become log-odds; 1 and 0 but for
-        scores.
+    Judgement
     """
     n_outer, n_sets, n_patients, _ = prepared.shape
     n_inner, n_candidates = n_sets - 1, len(candidates)
@@ -206,4 +224,4 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         for i in range(len(test)):
             margins[k, test[i]] = told[0, i]
             predictions[k, test[i]] = predicted(told[0, i], unit, sigmoids[k])
-    return criteria, best, margins, predictions, converged, sigmoids
+    return Judgement(criteria, best, margins, predictions, converged, sigmoids)

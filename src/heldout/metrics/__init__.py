@@ -10,6 +10,12 @@ from heldout.metrics.discrimination import (
     hanley_mcneil_variance,
     pair_wins,
 )
+from heldout.metrics.intervals import (
+    VARIANCE_FACTOR,
+    chance_range,
+    r_squared_interval,
+    score_interval,
+)
 from heldout.metrics.numbers import (
     calibration_slope,
     mean_absolute_error,
@@ -20,15 +26,19 @@ from heldout.metrics.numbers import (
 from heldout.metrics.probability import brier_score, brier_skill
 
 __all__ = [
+    "VARIANCE_FACTOR",
     "brier_score",
     "brier_skill",
     "calibration_slope",
+    "chance_range",
     "fold_paired_auc",
     "fold_paired_concordance",
     "hanley_mcneil_variance",
     "mean_absolute_error",
     "pair_wins",
+    "r_squared_interval",
     "r_squared_out_of_fold",
     "r_squared_variance",
+    "score_interval",
     "spearman",
 ]

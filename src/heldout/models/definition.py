@@ -16,13 +16,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from heldout.arrays import Floats
+from heldout.arrays import Floats, Integers
 from heldout.errors import StudyError
 from heldout.features import Piece
+from heldout.kinds import KindName
 
 Candidate = Mapping[str, float | int | str]
-# What is predicted: yes or no, or a number.
-Kind = Literal["class", "number"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +104,7 @@ class Kernel:
 
 
 # Features, answers and weights of patients to learn from.
-Learnt = tuple[Floats, Floats, Floats]
+Learnt = tuple[Floats, Floats | Integers, Floats]
 _Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
 
 
@@ -150,7 +149,7 @@ class Model:
     name: str
     label: str
     estimator: Callable[[Candidate, int], Any]
-    kind: Kind = "class"
+    kind: KindName = "class"
     regressor: Model | None = None
     space: Space = field(default_factory=dict)
     preparation: Literal["impute_scale", "impute"] = "impute_scale"
@@ -162,11 +161,11 @@ class Model:
     trainer: _Trainer | None = None
     weighted: bool = True
 
-    def serves(self, kind: Kind) -> bool:
+    def serves(self, kind: KindName) -> bool:
         """Return whether there is this model for one kind of outcome."""
         return kind == self.kind or self.regressor is not None
 
-    def for_kind(self, kind: Kind) -> Model:
+    def for_kind(self, kind: KindName) -> Model:
         """Return this model for one kind of outcome; a model without a regressor is refused."""
         if kind == self.kind:
             return self
@@ -175,7 +174,7 @@ class Model:
         return self.regressor
 
 
-def models_for(models: Sequence[Model], kind: Kind) -> tuple[Model, ...]:
+def models_for(models: Sequence[Model], kind: KindName) -> tuple[Model, ...]:
     """Return the models of a list that one kind of outcome can have, for that kind.
 
     Parameters

@@ -25,7 +25,8 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.errors import did_you_mean
-from heldout.models.definition import Candidate, Choice, Kind, Model, Real, Space, Whole, middle
+from heldout.kinds import KindName
+from heldout.models.definition import Candidate, Choice, Model, Real, Space, Whole, middle
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec, RegressorSpec, SpaceSpec
 
@@ -168,7 +169,7 @@ def _entry_of(name: str, text: str) -> _Entry:
 
 
 def _part_of(
-    spec: RegressorSpec, common: Mapping[str, Any], wanted: Kind | None, at: tuple[str, ...]
+    spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None, at: tuple[str, ...]
 ) -> _Entry:
     """Return the model of one estimator, for one kind of outcome."""
     place = (*at, "estimator")
@@ -304,7 +305,7 @@ def _space_of(spec: SpaceSpec) -> Real | Whole | Choice:
     return Choice(options=spec.choice)
 
 
-def _kind_of(make: _Factory, space: Space, wanted: Kind | None) -> Kind:
+def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
     """Return what an estimator predicts; one that is of no use here is refused."""
     from sklearn.base import is_classifier, is_regressor
 
@@ -319,7 +320,7 @@ def _kind_of(make: _Factory, space: Space, wanted: Kind | None) -> Kind:
             f"found {name}, which is neither a classifier nor a regressor; required: one of the "
             "two. Name another class."
         )
-    kind: Kind = "class" if classifies else "number"
+    kind: KindName = "class" if classifies else "number"
     if kind == "class" and not says:
         raise _Unfit(
             f"found {name}, which has neither predict_proba nor decision_function; required: a "
@@ -352,7 +353,7 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def _regrets_threads(make: _Factory, space: Space, kind: Kind) -> bool:
+def _regrets_threads(make: _Factory, space: Space, kind: KindName) -> bool:
     """Return whether an estimator warns when it is told its number of threads.
 
     Some of scikit-learn's have one only because they once had, and are about to lose it.
@@ -364,7 +365,7 @@ def _regrets_threads(make: _Factory, space: Space, kind: Kind) -> bool:
     return any("'n_jobs'" in str(warning.message) for warning in caught)
 
 
-def _rehearsed(make: _Factory, space: Space, kind: Kind) -> tuple[list[Any], list[_Fault]]:
+def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any], list[_Fault]]:
     """Return an estimator fitted to made-up patients in several ways, and what went wrong.
 
     The middle of the space is fitted, and every option of a choice. Of the ends only what the
@@ -386,7 +387,7 @@ def _rehearsed(make: _Factory, space: Space, kind: Kind) -> tuple[list[Any], lis
     return fitted, faults
 
 
-def _seen_of(make: _Factory, fitted: Sequence[Any], kind: Kind) -> _Rehearsal:
+def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsal:
     """Return what is seen of estimators that were fitted to made-up patients."""
     features, _ = _made_up_patients(kind)
     try:
@@ -406,7 +407,7 @@ def _seen_of(make: _Factory, fitted: Sequence[Any], kind: Kind) -> _Rehearsal:
     )
 
 
-def _made_up_patients(kind: Kind) -> tuple[Floats, Any]:
+def _made_up_patients(kind: KindName) -> tuple[Floats, Any]:
     """Return features and answers of patients who do not exist."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=_MADE_UP)
@@ -438,7 +439,7 @@ def _takes_weights(estimator: Any) -> bool:
     return "sample_weight" in inspect.signature(estimator.fit).parameters
 
 
-def _margin_units(estimator: Any, kind: Kind, features: Floats) -> set[_Margin]:
+def _margin_units(estimator: Any, kind: KindName, features: Floats) -> set[_Margin]:
     """Return in which units a fitted estimator can tell its margin.
 
     A score whose logistic function is the probability is a log-odds.

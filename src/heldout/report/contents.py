@@ -19,7 +19,6 @@ from heldout.report.patients import (
     build_reliability,
     build_table_one,
 )
-from heldout.report.places import places_of
 from heldout.report.results import (
     build_forests,
     build_headline,
@@ -27,7 +26,8 @@ from heldout.report.results import (
     build_scatters,
 )
 from heldout.report.tables import ABSENT, Section, row, table
-from heldout.report.wording import counted
+from heldout.report.targets import targets_of
+from heldout.wording import counted
 
 _SIMULATED = "The data are simulated. Nothing on this page is about people."
 _NAMES = " Who is meant stands in the run's record.json."
@@ -47,7 +47,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         A section a key, in the order of the page; texts, numbers, lists and dictionaries only.
         A section that a record has nothing for is None.
     """
-    places = places_of(record)
+    targets = targets_of(record)
     cohort = record.experiment["cohort"]
     return {
         "title": str(record.experiment["question"]),
@@ -58,16 +58,16 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
             "first": record.verdict.sentences[0],
             "rest": list(record.verdict.sentences[1:]),
         },
-        "headline": build_headline(places),
-        "forests": build_forests(places),
-        "noise": build_noise(record, places),
-        "scatters": build_scatters(record, places),
+        "headline": build_headline(targets),
+        "forests": build_forests(targets),
+        "noise": build_noise(record, targets),
+        "scatters": build_scatters(record, targets),
         "flow": build_flow(record),
-        "outcomes": build_outcomes(record, places),
-        "table_one": build_table_one(record, places),
+        "outcomes": build_outcomes(record, targets),
+        "table_one": build_table_one(record, targets),
         "reliability": build_reliability(record),
-        "models": build_models(record, places),
-        "explanations": build_explanations(record, places),
+        "models": build_models(record, targets),
+        "explanations": build_explanations(record, targets),
         "findings": _build_findings(record),
         "features": _build_features(record),
         "methods": build_methods(record),

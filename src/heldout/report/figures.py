@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
-from heldout.report.wording import shortened
+from heldout.wording import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

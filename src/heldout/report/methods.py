@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from heldout.inference import VARIANCE_FACTOR, PermutationTest
+from heldout.inference import PermutationTest
+from heldout.metrics import VARIANCE_FACTOR
 from heldout.models import models_for, models_of
 from heldout.record import RunRecord
-from heldout.report.wording import as_duration, counted
+from heldout.wording import counted, duration
 
 _Section = dict[str, Any]
 _SAMPLERS = {
@@ -233,7 +234,7 @@ def build_reproduction(record: RunRecord) -> _Section:
             ["Started", str(environment["started"])],
             [
                 "Duration",
-                f"{as_duration(environment['seconds'])} with "
+                f"{duration(environment['seconds'])} with "
                 f"{counted(environment['workers'], 'worker')}",
             ],
         ],

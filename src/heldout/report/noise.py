@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from heldout.inference import PermutationTest, area
+from heldout.inference import PermutationTest
 from heldout.models import models_of
 from heldout.record import RunRecord
-from heldout.report.places import Place
 from heldout.report.tables import Section
-from heldout.report.wording import as_p, counted
+from heldout.report.targets import Target
+from heldout.wording import counted, decimal, p_value
 
 # Bars from an AUC of 0 to 1.
 _BARS = 40
@@ -20,14 +20,14 @@ _BARS = 40
 _EQUAL = 1e-9
 
 
-def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
+def build_noise(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     """Return what the permutations found, and how they were made; nothing without a test.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Place
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -38,7 +38,7 @@ def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
     test = record.permutation
     if test is None:
         return None
-    figure = _best_of_noise(record, places, test)
+    figure = _best_of_noise(record, targets, test)
     return {
         "heading": "What noise would have found",
         "lead": (
@@ -56,27 +56,30 @@ def build_noise(record: RunRecord, places: Sequence[Place]) -> Section | None:
 
 
 def _best_of_noise(
-    record: RunRecord, places: Sequence[Place], test: PermutationTest
+    record: RunRecord, targets: Sequence[Target], test: PermutationTest
 ) -> Section | None:
     """Return the best AUC of every permutation beside the observed best; None without an AUC."""
-    facts = [place.facts for place in places if place.facts.kind == "class"]
-    starts = tuple(f"{one.name}.{one.follow_up}." for one in facts)
+    starts = tuple(
+        f"{target.facts.name}.{target.facts.follow_up}."
+        for target in targets
+        if target.kind.has_events
+    )
     columns = [name for name in record.permutations.columns if name.startswith(starts)]
     if not columns or test.best_mean is None or test.best_high is None:
         return None
     rows = record.permutations[columns].to_numpy(dtype="float64")
     where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
     best = rows[1:].max(axis=1).tolist()
-    reached = sum(one >= observed - _EQUAL for one in best)
+    reached = sum(area >= observed - _EQUAL for area in best)
     of_many = f"of {counted(test.permutations, 'permutation')}"
     noise = (
-        f"the best AUC of all models and follow-ups was {area(test.best_mean)} on average, and "
-        f"{area(test.best_high)} or more in 1 of 20"
+        f"the best AUC of all models and follow-ups was {decimal(test.best_mean)} on average, and "
+        f"{decimal(test.best_high)} or more in 1 of 20"
     )
     return {
         "figure": "noise",
         "found": (
-            f"In such noise {noise}. Here the best was {area(observed)}: {reached or 'none'} "
+            f"In such noise {noise}. Here the best was {decimal(observed)}: {reached or 'none'} "
             f"{of_many} found as much."
         ),
         "limits": (min(0.5, math.floor(10 * min(observed, *best)) / 10), 1.0),
@@ -85,16 +88,16 @@ def _best_of_noise(
         "mean": test.best_mean,
         "high": test.best_high,
         "words": {
-            "observed": f"observed {area(observed)}",
-            "mean": f"mean {area(test.best_mean)}",
-            "high": f"1 in 20: {area(test.best_high)}",
+            "observed": f"observed {decimal(observed)}",
+            "mean": f"mean {decimal(test.best_mean)}",
+            "high": f"1 in 20: {decimal(test.best_high)}",
             "count": "permutations",
             "scale": "best AUC of all models and follow-ups",
         },
         "caption": (
             f"A bar counts those {of_many} whose best AUC lies there; {noise}. The observed best "
-            f"is {area(observed)} ({_spoken(record, where)}). Observed and permuted alike are of "
-            f"{counted(test.repeats, 'repeat')}."
+            f"is {decimal(observed)} ({_spoken(record, where)}). Observed and permuted alike are "
+            f"of {counted(test.repeats, 'repeat')}."
         ),
     }
 
@@ -102,12 +105,12 @@ def _best_of_noise(
 def _bars_of(values: Sequence[float]) -> list[Section]:
     """Return how many values lie in each bar that holds any."""
     bins, counts = np.unique(
-        [min(math.floor(_BARS * one + _EQUAL), _BARS - 1) for one in values],
+        [min(math.floor(_BARS * area + _EQUAL), _BARS - 1) for area in values],
         return_counts=True,
     )
     return [
-        {"low": place / _BARS, "high": (place + 1) / _BARS, "n": n}
-        for place, n in zip(bins.tolist(), counts.tolist(), strict=True)
+        {"low": bar / _BARS, "high": (bar + 1) / _BARS, "n": n}
+        for bar, n in zip(bins.tolist(), counts.tolist(), strict=True)
     ]
 
 
@@ -138,13 +141,13 @@ def _count_words(record: RunRecord, test: PermutationTest) -> str:
 
 def _has_primary(record: RunRecord) -> bool:
     """Return whether the headline named beforehand was evaluated."""
-    return any(one.primary and one.status == "evaluated" for one in record.outcomes)
+    return any(facts.primary and facts.status == "evaluated" for facts in record.outcomes)
 
 
 def _moved_words(record: RunRecord) -> str:
     """Return what went to other patients, and what stayed."""
     within = " of the same site" if record.sites else ""
-    coupled = any(one.from_baseline for one in record.outcomes)
+    coupled = any(facts.from_baseline for facts in record.outcomes)
     return (
         f"All follow-ups of a patient went to another patient{within} as one whole row, missed "
         "visits included; what the models are told stayed."
@@ -186,4 +189,6 @@ def _p_words(record: RunRecord, test: PermutationTest) -> str:
     )
     if _has_primary(record):
         words += " The primary headline was named beforehand, so its own p counts."
-    return f"{words} With so many permutations no p is below {as_p(1 / (test.permutations + 1))}."
+    return (
+        f"{words} With so many permutations no p is below {p_value(1 / (test.permutations + 1))}."
+    )

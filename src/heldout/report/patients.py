@@ -7,15 +7,9 @@ from collections.abc import Sequence
 from heldout.characteristics import Characteristic, Summary, VisitFacts
 from heldout.outcomes import Tally
 from heldout.record import RunRecord
-from heldout.report.places import Place, by_kind
 from heldout.report.tables import ABSENT, Section, row, table
-from heldout.report.wording import (
-    as_number,
-    as_share,
-    as_signed,
-    as_signed_interval,
-    counted,
-)
+from heldout.report.targets import Target, by_kind
+from heldout.wording import amount, counted, decimal, interval, share
 
 _MISSED = {
     "observed": "left out",
@@ -81,23 +75,23 @@ def _visit_label(visit: VisitFacts) -> str:
 
 def _visit_note(record: RunRecord, visit: VisitFacts) -> str:
     """Return the share observed, and why the others were not."""
-    share = as_share(visit.observed, record.n_patients)
+    seen = share(visit.observed, record.n_patients)
     reasons = [
         f"{n} {words}"
         for n, words in ((visit.missed, "missed it"), (visit.no_score, "without a score"))
         if n
     ]
-    return ", ".join([share, *reasons])
+    return ", ".join([seen, *reasons])
 
 
-def build_outcomes(record: RunRecord, places: Sequence[Place]) -> Section:
+def build_outcomes(record: RunRecord, places: Sequence[Target]) -> Section:
     """Return how often each outcome occurred, under each rule for missed visits.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Place
+    places : sequence of Target
         Of the same record.
 
     Returns
@@ -122,7 +116,7 @@ def build_outcomes(record: RunRecord, places: Sequence[Place]) -> Section:
     }
 
 
-def _outcome_group(record: RunRecord, place: Place) -> Section:
+def _outcome_group(record: RunRecord, place: Target) -> Section:
     """Return one outcome at one follow-up under every rule."""
     facts = place.facts
     own = next(
@@ -154,9 +148,9 @@ def _outcome_group(record: RunRecord, place: Place) -> Section:
 def _tally_words(tally: Tally) -> tuple[str, ...]:
     """Return patients, events, rate and interval; of a number its mean and deviation."""
     if tally.events is None:
-        return (str(tally.n), as_number(tally.mean), as_number(tally.sd))
-    share = as_share(tally.events, tally.n)
-    return (str(tally.n), str(tally.events), share, _wilson_interval(tally.events, tally.n))
+        return (str(tally.n), amount(tally.mean), amount(tally.sd))
+    seen = share(tally.events, tally.n)
+    return (str(tally.n), str(tally.events), seen, _wilson_interval(tally.events, tally.n))
 
 
 def _wilson_interval(events: int, n: int) -> str:
@@ -169,14 +163,14 @@ def _wilson_interval(events: int, n: int) -> str:
     return f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
 
 
-def build_table_one(record: RunRecord, places: Sequence[Place]) -> Section | None:
+def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | None:
     """Return Table 1, or nothing for a record without one.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Place
+    places : sequence of Target
         Of the same record.
 
     Returns
@@ -226,9 +220,9 @@ def _characteristic_rows(one: Characteristic) -> list[Section]:
     everybody, *groups = one.groups
     measure = []
     if groups:
-        measure = [as_signed(one.difference, 2) if one.difference is not None else ABSENT]
+        measure = [decimal(one.difference, 2) if one.difference is not None else ABSENT]
     elif one.outcome is not None:
-        measure = [as_signed(one.correlation, 2) if one.correlation is not None else ABSENT]
+        measure = [decimal(one.correlation, 2) if one.correlation is not None else ABSENT]
     label = f"{one.label}, {one.unit}" if one.unit else one.label
     missing = str(everybody.missing or ABSENT)
     if not one.levels:
@@ -253,14 +247,14 @@ def _number_words(group: Summary) -> str:
     """Return a number's mean and deviation, and under them its median and quartiles."""
     if group.mean is None:
         return ABSENT
-    spread = "" if group.sd is None else f" ({as_number(group.sd)})"
-    quartiles = f"{as_number(group.lower)}, {as_number(group.upper)}"
-    return f"{as_number(group.mean)}{spread}\n{as_number(group.median)} [{quartiles}]"
+    spread = "" if group.sd is None else f" ({amount(group.sd)})"
+    quartiles = f"{amount(group.lower)}, {amount(group.upper)}"
+    return f"{amount(group.mean)}{spread}\n{amount(group.median)} [{quartiles}]"
 
 
 def _count_words(group: Summary, place: int) -> str:
     """Return how many patients have a level, and their share."""
-    return f"{group.counts[place]} ({as_share(group.counts[place], group.n)})"
+    return f"{group.counts[place]} ({share(group.counts[place], group.n)})"
 
 
 def build_reliability(record: RunRecord) -> Section | None:
@@ -284,13 +278,13 @@ def build_reliability(record: RunRecord) -> Section | None:
             labels.get(one.name, one.name),
             one.n,
             one.parts,
-            as_signed(one.alpha, 2) if one.alpha is not None else ABSENT,
-            as_signed_interval(one.alpha_low, one.alpha_high) if one.alpha is not None else ABSENT,
-            as_signed(one.omega, 2) if one.omega is not None else ABSENT,
-            as_number(one.sem),
-            as_number(one.reliable_points),
-            ABSENT if one.floor is None else as_share(one.floor, 1),
-            ABSENT if one.ceiling is None else as_share(one.ceiling, 1),
+            decimal(one.alpha, 2) if one.alpha is not None else ABSENT,
+            interval(one.alpha_low, one.alpha_high) if one.alpha is not None else ABSENT,
+            decimal(one.omega, 2) if one.omega is not None else ABSENT,
+            amount(one.sem),
+            amount(one.reliable_points),
+            ABSENT if one.floor is None else share(one.floor, 1),
+            ABSENT if one.ceiling is None else share(one.ceiling, 1),
         )
         for one in record.reliability
     ]

@@ -1,62 +1,57 @@
 """What the models reached, as the page says it: headlines, every model, predicted numbers.
 
-An event is judged by its AUC, a number by the variance explained (R²); what differs between the
-two is held in one small table here.
+An event is judged by its AUC, a number by the variance explained (R²); the figures and words of
+both are declared in `heldout.kinds`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from heldout.inference import Cell, chance_range
+from heldout.inference import Cell
+from heldout.kinds import KINDS, KindName
+from heldout.metrics import chance_range
 from heldout.record import RunRecord, figure_name
-from heldout.report.places import Place, by_kind, chosen_share, has_evidence, part_of
 from heldout.report.tables import Section, row, table
-from heldout.report.wording import (
-    as_area,
-    as_estimate,
-    as_interval,
-    as_number,
-    as_p,
-    as_signed,
-    as_signed_interval,
-    counted,
-)
+from heldout.report.targets import Target, by_kind, chosen_share, has_evidence, part_of
+from heldout.wording import counted, decimal, interval, p_value
 
 _CHOSEN = "Model chosen inside the folds"
-_CHANCE_NOTE = (
-    "Points are fold-paired AUCs of patients held out, hollow for references; lines are 95 % "
-    "intervals. In the shaded band an AUC cannot be told from .50 with so many patients and "
-    "events."
-)
-_NUMBER_NOTE = (
-    "Points are the variance explained out of fold (R²), hollow for references; lines are 95 % "
-    "intervals, cut off at \N{MINUS SIGN}1. At 0 a model is as good as the mean of the training "
-    "patients, left of it worse."
-)
 _ARITHMETIC_NOTE = (
     " The arrow marks what arithmetic alone gives: chance lies there for an outcome that is "
     "computed from the baseline score."
 )
-_FORESTS: dict[str, Section] = {
+_FORESTS: Mapping[KindName, Section] = {
     "class": {
         "figure": "auc",
-        "caption": _CHANCE_NOTE,
-        "scale": "AUC",
+        "caption": (
+            "Points are fold-paired AUCs of patients held out, hollow for references; lines are "
+            "95 % intervals. In the shaded band an AUC cannot be told from .50 with so many "
+            "patients and events."
+        ),
         "limits": (0.0, 1.0),
         "ticks": (0.0, 0.25, 0.5, 0.75, 1.0),
     },
     "number": {
         "figure": "r2",
-        "caption": _NUMBER_NOTE,
-        "scale": "R²",
+        "caption": (
+            "Points are the variance explained out of fold (R²), hollow for references; lines are "
+            "95 % intervals, cut off at \N{MINUS SIGN}1. At 0 a model is as good as the mean of "
+            "the training patients, left of it worse."
+        ),
         "limits": (-1.0, 1.0),
         "ticks": (-1.0, -0.5, 0.0, 0.5, 1.0),
     },
 }
-_MODEL_COLUMNS = {
-    "class": "Model | AUC# | 95 % interval#{} | Brier# | Brier skill# | Chosen in#",
-    "number": "Model | R²# | 95 % interval#{} | Mean absolute error# | Spearman# | Chosen in#",
+_FIGURE_NOTES: Mapping[KindName, str] = {
+    "class": (
+        "The Brier score is a squared error of probabilities; its skill is the share by which it "
+        "beats predicting everybody's average, so 0 is no skill."
+    ),
+    "number": (
+        "R² is the share of the variance explained; at 0 it predicts as well as the mean, below 0 "
+        "worse."
+    ),
 }
 _MAXIMUM_NOTE = (
     "The highest number of this table is not an estimate: it was found by looking. The estimate "
@@ -64,37 +59,26 @@ _MAXIMUM_NOTE = (
 )
 
 
-def build_headline(places: Sequence[Place]) -> Section:
+def build_headline(targets: Sequence[Target]) -> Section:
     """Return the headline of every outcome and follow-up.
 
     Parameters
     ----------
-    places : sequence of Place
+    targets : sequence of Target
         Of one record.
 
     Returns
     -------
     dict
-        ``cards``, one a place; ``note`` says what their figures mean.
+        ``cards``, one a target; ``note`` says what their figures mean.
     """
-    kinds = {place.facts.kind for place in places}
-    words = []
-    if "class" in kinds:
-        words.append(
-            "The Brier score is a squared error of probabilities; its skill is the share by which "
-            "it beats predicting everybody's average, so 0 is no skill."
-        )
-    if "number" in kinds:
-        words.append(
-            "R² is the share of the variance explained; at 0 it predicts as well as the mean, "
-            "below 0 worse."
-        )
-    if any(place.headline.p is not None for place in places):
+    words = [words for kind, words in _FIGURE_NOTES.items() if kind in by_kind(targets)]
+    if any(target.headline.p is not None for target in targets):
         words.append(
             "p is of one headline alone; adjusted, it counts that all headlines and models were "
             "looked at."
         )
-    if any(place.headline.arithmetic is not None for place in places):
+    if any(target.headline.arithmetic is not None for target in targets):
         words.append(
             "Arithmetic alone is what the baseline score predicts of an outcome that is computed "
             "from it, even if the follow-up has nothing to do with it: chance lies there."
@@ -106,95 +90,61 @@ def build_headline(places: Sequence[Place]) -> Section:
             "has not seen."
         ),
         "note": " ".join(words),
-        "cards": [_headline_card(place) for place in places],
+        "cards": [_headline_card(target) for target in targets],
     }
 
 
-def _headline_card(place: Place) -> Section:
+def _headline_card(target: Target) -> Section:
     """Return one headline, or why there is none."""
-    facts, cell = place.facts, place.headline
+    facts, cell, kind = target.facts, target.headline, target.kind
     card: Section = {
-        "title": place.title,
-        "detail": place.detail,
+        "title": target.title,
+        "detail": target.detail,
         "primary": "primary" if facts.primary else None,
-        "sample": _sample(place),
+        "sample": target.sample,
         "reason": facts.reason,
         "auc": None,
         "facts": [],
     }
     if cell.status != "evaluated":
         return card
-    tests = [["p", as_p(cell.p)], ["p, adjusted", as_p(cell.p_adjusted)]]
-    evidence = has_evidence(place, cell)
-    card |= {
-        "above_chance": _above_chance(cell) if evidence is None else evidence,
-        "chance": _chance_words(cell),
-    }
-    if cell.kind == "number":
-        return card | {
-            "auc": as_signed(cell.r2, 2),
-            "interval": f"R², 95 % interval {as_signed_interval(cell.r2_low, cell.r2_high)}",
-            "facts": [
-                ["Mean absolute error", as_number(cell.mae)],
-                ["of the mean alone", as_number(cell.mae_mean)],
-                *(
-                    [words, as_signed(value, 2)]
-                    for words, value in (
-                        ("Spearman", cell.spearman),
-                        ("Calibration slope", cell.calibration_slope),
-                    )
-                    # Predictions that do not differ have neither.
-                    if value is not None
-                ),
-                *tests,
-            ],
-        }
+    evidence = has_evidence(target, cell)
     return card | {
-        "auc": as_area(cell.auc),
-        "interval": f"AUC, 95 % interval {as_interval(cell.auc_low, cell.auc_high)}",
+        "above_chance": cell.margin_low > 0 if evidence is None else evidence,
+        "chance": _chance_words(cell),
+        "auc": kind.estimate.say(cell.estimate),
+        "interval": f"{kind.estimate.label}, 95 % interval {interval(cell.low, cell.high)}",
         "facts": [
-            ["Brier score", as_signed(cell.brier, 3)],
-            ["Brier skill", as_signed(cell.brier_skill, 2)],
-            *tests,
+            *(
+                [figure.label, figure.say(cell.figures[figure.name])]
+                for figure in kind.figures
+                # Predictions that do not differ have no slope, say.
+                if figure.shown != "data" and figure.name in cell.figures
+            ),
+            ["p", p_value(cell.p)],
+            ["p, adjusted", p_value(cell.p_adjusted)],
         ],
     }
 
 
-def _above_chance(cell: Cell) -> bool:
-    """Return whether a cell's interval lies above chance, and above what arithmetic gives."""
-    return cell.margin_low > 0
-
-
 def _chance_words(cell: Cell) -> str | None:
     """Return where chance lies beside a cell's interval; None where it lies below .50 or 0."""
-    number, known = cell.kind == "number", cell.arithmetic
-    high = cell.r2_high if number else cell.auc_high
-    name = "chance (.50)"
+    known, name = cell.arithmetic, cell.of_kind.where_chance_lies
     if known is not None:
-        name = f"arithmetic alone ({as_estimate(known, cell.kind)})"
-    elif number:
-        name = "0, the mean alone"
-    if _above_chance(cell):
+        name = f"arithmetic alone ({decimal(known)})"
+    if cell.margin_low > 0:
         return None if known is None else f"above {name}"
-    if high is not None and high < (cell.chance if known is None else known):
+    if cell.high is not None and cell.high < (cell.chance if known is None else known):
         return f"below {name}"
-    return f"{name}, lies inside" if number and known is None else f"{name} lies inside"
+    return f"{name} lies inside"
 
 
-def _sample(place: Place) -> str:
-    """Return how many patients, and events, an outcome has."""
-    patients = counted(place.facts.n, "patient")
-    if place.facts.kind == "number":
-        return patients
-    return f"{patients}, {counted(place.facts.events, 'event')}"
-
-
-def build_forests(places: Sequence[Place]) -> Section:
+def build_forests(targets: Sequence[Target]) -> Section:
     """Return what the figures of all models show: one of AUCs, one of the variance explained.
 
     Parameters
     ----------
-    places : sequence of Place
+    targets : sequence of Target
         Of one record.
 
     Returns
@@ -207,75 +157,61 @@ def build_forests(places: Sequence[Place]) -> Section:
         "figures": [
             _FORESTS[kind]
             | {
+                "scale": KINDS[kind].estimate.label,
                 "caption": _forest_caption(kind, of_kind),
                 "groups": list(map(_forest_group, of_kind)),
             }
-            for kind, of_kind in by_kind(places).items()
+            for kind, of_kind in by_kind(targets).items()
         ],
     }
 
 
-def _forest_caption(kind: str, places: Sequence[Place]) -> str:
+def _forest_caption(kind: KindName, targets: Sequence[Target]) -> str:
     """Return what a figure of all models shows."""
-    coupled = any(place.headline.arithmetic is not None for place in places)
+    coupled = any(target.headline.arithmetic is not None for target in targets)
     return str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else "")
 
 
-def _forest_group(place: Place) -> Section:
+def _forest_group(target: Target) -> Section:
     """Return the rows of one outcome at one follow-up, or why there are none."""
-    facts = place.facts
+    facts, known = target.facts, target.headline.arithmetic
     group: Section = {
-        "title": f"{place.title} · {place.visit}" if place.visit else place.title,
-        "sample": _sample(place),
+        "title": f"{target.title} · {target.visit}" if target.visit else target.title,
+        "sample": target.sample,
         "reason": facts.reason,
         "chance": None,
-        "line": place.headline.chance,
-        "arithmetic": place.headline.arithmetic,
-        "arithmetic_words": _arithmetic_words(place.headline),
+        "line": target.kind.chance,
+        "arithmetic": known,
+        "arithmetic_words": None if known is None else f"arithmetic alone {decimal(known)}",
         "rows": [],
     }
     if facts.status != "evaluated":
         return group
-    rows = [_forest_row(_CHOSEN, place.headline, "headline")]
-    for cell in place.cells:
-        kind = "reference" if place.models[cell.model].reference else "model"
-        rows.append(_forest_row(_label_of(place, cell), cell, kind))
+    rows = [_forest_row(_CHOSEN, target.headline, "headline")]
+    for cell in target.cells:
+        role = "reference" if target.models[cell.model].reference else "model"
+        rows.append(_forest_row(target.label_of(cell), cell, role))
     group["rows"] = rows
-    if facts.kind == "class":
+    if target.kind.has_events:
         group["chance"] = list(chance_range(facts.events, facts.n - facts.events))
     return group
 
 
-def _arithmetic_words(cell: Cell) -> str | None:
-    """Return what arithmetic alone gives of a cell's outcome, as it stands beside the figure."""
-    if cell.arithmetic is None:
-        return None
-    return f"arithmetic alone {as_estimate(cell.arithmetic, cell.kind)}"
-
-
-def _label_of(place: Place, cell: Cell) -> str:
-    """Return what a cell's model is called where it predicts this kind of outcome."""
-    return place.models[cell.model].for_kind(cell.kind).label
-
-
-def _forest_row(label: str, cell: Cell, kind: str) -> Section:
+def _forest_row(label: str, cell: Cell, role: str) -> Section:
     """Return one point with its interval, and the words beside it."""
-    number = cell.kind == "number"
-    low, high = (cell.r2_low, cell.r2_high) if number else (cell.auc_low, cell.auc_high)
-    words = as_signed_interval(low, high) if number else as_interval(low, high)
-    figure = as_estimate(cell.estimate, cell.kind)
-    point = {"point": cell.estimate, "low": low, "high": high}
-    return {"label": label, "kind": kind, "words": f"{figure}  ({words})"} | point
+    words = f"{decimal(cell.estimate)}  ({interval(cell.low, cell.high)})"
+    limits = {"point": cell.estimate, "low": cell.low, "high": cell.high}
+    return {"label": label, "kind": role, "words": words} | limits
 
 
-def build_models(record: RunRecord, places: Sequence[Place]) -> Section:
+def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
     """Return every model at every outcome and follow-up, the headline first.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Place
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -284,58 +220,59 @@ def build_models(record: RunRecord, places: Sequence[Place]) -> Section:
         ``tables``: one for events, one for numbers, as far as the study has them.
     """
     tested = any(cell.p is not None for cell in (*record.cells, *record.headline))
-    more = " | p# | p, adjusted#" if tested else ""
     return {
         "heading": "All models",
         "lead": _MAXIMUM_NOTE,
         "tables": [
             table(
-                _MODEL_COLUMNS[kind].format(more),
-                [_model_group(record, place, tested) for place in of_kind],
+                _model_columns(kind, tested),
+                [_model_group(record, target, tested) for target in of_kind],
             )
-            for kind, of_kind in by_kind(places).items()
+            for kind, of_kind in by_kind(targets).items()
         ],
     }
 
 
-def _model_group(record: RunRecord, place: Place, tested: bool) -> Section:
+def _model_columns(kind: KindName, tested: bool) -> str:
+    """Return the columns of a table of models, as `table` takes them."""
+    figures = [figure.label for figure in KINDS[kind].tables()]
+    tests = ["p", "p, adjusted"] if tested else []
+    numbers = [KINDS[kind].estimate.label, "95 % interval", *tests, *figures, "Chosen in"]
+    return " | ".join(["Model", *(f"{name}#" for name in numbers)])
+
+
+def _model_group(record: RunRecord, target: Target, tested: bool) -> Section:
     """Return the rows of one outcome at one follow-up, or why there are none."""
-    group: Section = {"title": place.title, "detail": place.detail, "note": place.facts.reason}
-    if place.facts.status != "evaluated":
+    group: Section = {"title": target.title, "detail": target.detail, "note": target.facts.reason}
+    if target.facts.status != "evaluated":
         return group
-    rows = [_model_row(_CHOSEN, place.headline, "headline", tested)]
-    if (known := place.headline.arithmetic) is not None:
-        empty = [""] * (5 if tested else 3)
-        rows.append(
-            row("Arithmetic alone", as_estimate(known, place.facts.kind), *empty, "benchmark")
-        )
-    for cell in place.cells:
-        reference = place.models[cell.model].reference
-        share = "reference" if reference else chosen_share(record, place, cell.model)
-        rows.append(_model_row(_label_of(place, cell), cell, share, tested))
+    rows = [_model_row(_CHOSEN, target.headline, "headline", tested)]
+    if (known := target.headline.arithmetic) is not None:
+        empty = [""] * (1 + 2 * tested + len(target.kind.tables()))
+        rows.append(row("Arithmetic alone", decimal(known), *empty, "benchmark"))
+    for cell in target.cells:
+        reference = target.models[cell.model].reference
+        share = "reference" if reference else chosen_share(record, target, cell.model)
+        rows.append(_model_row(target.label_of(cell), cell, share, tested))
     return group | {"rows": rows}
 
 
 def _model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
     """Return one model's figures."""
-    if cell.kind == "number":
-        figures = [as_signed(cell.r2, 2), as_signed_interval(cell.r2_low, cell.r2_high)]
-        others = [as_number(cell.mae), as_signed(cell.spearman, 2)]
-    else:
-        figures = [as_area(cell.auc), as_interval(cell.auc_low, cell.auc_high)]
-        others = [as_signed(cell.brier, 3), as_signed(cell.brier_skill, 2)]
-    tests = [as_p(cell.p), as_p(cell.p_adjusted)] if tested else []
-    return row(label, *figures, *tests, *others, share, strong=share == "headline")
+    estimates = [cell.of_kind.estimate.say(cell.estimate), interval(cell.low, cell.high)]
+    tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
+    figures = [figure.say(cell.figures.get(figure.name)) for figure in cell.of_kind.tables()]
+    return row(label, *estimates, *tests, *figures, share, strong=share == "headline")
 
 
-def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None:
+def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     """Return what the figures of predicted and observed numbers show; nothing without a number.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Place
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -345,9 +282,9 @@ def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None
         over repeats) and observation, sorted, so that they do not follow the patients' order.
     """
     items = [
-        _scatter(record, place)
-        for place in places
-        if place.facts.kind == "number" and place.facts.status == "evaluated"
+        _scatter(record, target)
+        for target in targets
+        if not target.kind.has_events and target.facts.status == "evaluated"
     ]
     if not items:
         return None
@@ -361,19 +298,20 @@ def build_scatters(record: RunRecord, places: Sequence[Place]) -> Section | None
     }
 
 
-def _scatter(record: RunRecord, place: Place) -> Section:
+def _scatter(record: RunRecord, target: Target) -> Section:
     """Return the points of one number."""
-    rows = part_of(record.predictions, place, place.headline.model)
+    cell = target.headline
+    rows = part_of(record.predictions, target, cell.model)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()
     points = sorted(zip(means["prediction"], means["observed"], strict=True))
     return {
-        "title": place.title,
-        "figure": figure_name("scatter", place.headline),
+        "title": target.title,
+        "figure": figure_name("scatter", cell),
         "points": [[float(x), float(y)] for x, y in points],
         "axes": ["predicted", "observed"],
         "caption": (
-            f"{place.title}: a point is one of {counted(len(points), 'patient')}, its prediction "
-            f"averaged over repeats. R² {as_signed(place.headline.r2, 2)} (95 % interval "
-            f"{as_signed_interval(place.headline.r2_low, place.headline.r2_high)})."
+            f"{target.title}: a point is one of {counted(len(points), 'patient')}, its prediction "
+            f"averaged over repeats. R² {decimal(cell.estimate)} (95 % interval "
+            f"{interval(cell.low, cell.high)})."
         ),
     }

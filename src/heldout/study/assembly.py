@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.checks import run_checks
 from heldout.features import FeatureMatrix
-from heldout.inference import (
-    Cell,
-    HeldOut,
-    HeldOutNumbers,
-    derive_verdict,
-    p_values,
-    score_cell,
-)
-from heldout.models import models_for
+from heldout.inference import Cell, derive_verdict, p_values, score_cell
+from heldout.kinds import KINDS, HeldOut
+from heldout.nested import HEADLINE
 from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
-from heldout.study.permutations import Permuted, arithmetic_of
+from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
-from heldout.validation import HEADLINE
 
 _Row = dict[str, Any]
-# What of the predictions each kind of outcome is scored by.
-_CLASS_COLUMNS = ("margin", "probability", "prevalence")
+_Units = Sequence[tuple[Unit, UnitResult]]
 _EXPLANATION_COLUMNS = ["outcome", "follow_up", "model", "patient", "feature", "value", "shap"]
-_NUMBER_COLUMNS = ("prediction", "training_mean")
 
 
 def assemble_record(
     plan: StudyPlan,
     results: Sequence[UnitResult],
-    permuted: Permuted | None,
+    arithmetic: Mapping[int, float | None],
+    test: JointTest | None,
     *,
     run_id: str,
     environment: Mapping[str, Any],
@@ -52,7 +44,9 @@ def assemble_record(
         The study.
     results : sequence of mapping
         In the order of `units_of`.
-    permuted : Permuted or None
+    arithmetic : mapping of int to float or None
+        Number of an outcome -> what the baseline score alone predicts of it.
+    test : JointTest or None
         The permutation test, if one was made.
     run_id : str
         Name of the run.
@@ -64,17 +58,18 @@ def assemble_record(
     RunRecord
         With its findings.
     """
-    units = list(zip(units_of(plan), results, strict=True))
+    design = plan.design
+    units = list(zip(units_of(design), results, strict=True))
     predictions = _prediction_table(plan, units)
-    cells, headline = _score_cells(plan, predictions)
-    known = _known_by_arithmetic(plan)
-    cells, headline = (
-        tuple(_tested(cell, known, permuted) for cell in one) for one in (cells, headline)
-    )
+    cells = [
+        _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
+        for number, cell in _score_cells(plan, predictions)
+    ]
+    headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = next(
         (
             cell
-            for cell, outcome in zip(headline, plan.outcomes, strict=True)
+            for cell, outcome in zip(headline, design.outcomes, strict=True)
             if outcome.primary and cell.status == "evaluated"
         ),
         None,
@@ -84,24 +79,24 @@ def assemble_record(
         experiment=plan.experiment,
         fingerprint=plan.fingerprint,
         data_fingerprint=plan.data_fingerprint,
-        folds_digest=plan.folds.digest,
+        folds_digest=design.folds.digest,
         n_patients=len(plan.patients),
         sites=tuple(sorted({site for site in plan.site or () if site})),
         flow=plan.flow,
         visits=plan.visits,
-        outcomes=tuple(map(_outcome_facts, plan.outcomes, plan.declined)),
+        outcomes=tuple(map(_outcome_facts, design.outcomes, design.declined)),
         features=plan.matrix.features,
-        cells=cells,
+        cells=tuple(cell for cell in cells if cell.model != HEADLINE),
         headline=headline,
-        verdict=derive_verdict(headline, primary, None if permuted is None else permuted.test),
+        verdict=derive_verdict(headline, primary, None if test is None else test.test),
         findings=plan.findings,
         predictions=predictions,
         choices=_choice_table(plan, units),
         trials=_trial_table(plan, units),
         explanations=_explanation_table(plan, units),
         environment=environment,
-        permutations=_permutation_table(permuted),
-        permutation=None if permuted is None else permuted.test,
+        permutations=_permutation_table(test),
+        permutation=None if test is None else test.test,
         characteristics=plan.characteristics,
         reliability=plan.reliability,
         score_audit=plan.score_audit,
@@ -112,7 +107,7 @@ def assemble_record(
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     """Return an outcome counted."""
     no_score, values = np.isnan(outcome.score), outcome.values[outcome.observed]
-    described = outcome.kind == "number" and len(values) > 1
+    described = not KINDS[outcome.kind].has_events and len(values) > 1
     return OutcomeFacts(
         name=outcome.name,
         follow_up=outcome.follow_up,
@@ -133,9 +128,9 @@ def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     )
 
 
-def _place(plan: StudyPlan, unit: Unit) -> _Row:
+def _unit_columns(plan: StudyPlan, unit: Unit) -> _Row:
     """Return the columns that say which unit a row comes from."""
-    outcome = plan.outcomes[unit.outcome]
+    outcome = plan.design.outcomes[unit.outcome]
     return {
         "outcome": outcome.name,
         "follow_up": outcome.follow_up,
@@ -144,74 +139,67 @@ def _place(plan: StudyPlan, unit: Unit) -> _Row:
     }
 
 
-def _prediction_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per held-out patient, model and repeat; the headline's rows too."""
     rows: list[_Row] = []
     for unit, result in units:
-        outcome, mean = plan.outcomes[unit.outcome], result["training_mean"]
-        values = outcome.values
-        for one in result["models"]:
-            names = [one["model"], *([HEADLINE] if one["model"] == result["chosen"] else [])]
-            rows += [
-                _place(plan, unit)
-                | {
-                    "model": name,
-                    "patient": plan.patients[patient],
-                }
-                | _answered(outcome.kind, values[patient], margin, prediction, mean)
-                for name in names
+        outcome = plan.design.outcomes[unit.outcome]
+        answers, columns = outcome.values, KINDS[outcome.kind].columns
+        is_event = KINDS[outcome.kind].has_events
+        for model in result["models"]:
+            names = [model["model"], *([HEADLINE] if model["model"] == result["chosen"] else [])]
+            for name in names:
                 for patient, margin, prediction in zip(
-                    result["test"], one["margin"], one["prediction"], strict=True
-                )
-            ]
+                    result["test"], model["margin"], model["prediction"], strict=True
+                ):
+                    answer = answers[patient]
+                    values = {
+                        "answers": int(answer) if is_event else answer,
+                        "margin": margin,
+                        "prediction": prediction,
+                        "training_mean": result["training_mean"],
+                    }
+                    rows.append(
+                        _unit_columns(plan, unit)
+                        | {"model": name, "patient": plan.patients[patient]}
+                        | {column: values[attribute] for attribute, column in columns.items()}
+                    )
     return pd.DataFrame(rows)
 
 
-def _answered(kind: str, answer: float, margin: float, prediction: float, mean: float) -> _Row:
-    """Return an answer and what was predicted, in columns named for the outcome's kind."""
-    if kind == "number":
-        return {"observed": answer, "prediction": prediction, "training_mean": mean}
-    return {
-        "event": int(answer),
-        "margin": margin,
-        "probability": prediction,
-        "prevalence": mean,
-    }
-
-
-def _choice_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per fold and model: its best candidate and whether it was chosen."""
     return pd.DataFrame(
         [
-            _place(plan, unit)
+            _unit_columns(plan, unit)
             | {
-                "model": one["model"],
-                "candidate": _as_text(one["candidate"]),
-                "criterion": one["criterion"],
-                "converged": one["converged"],
-                "chosen": one["model"] == result["chosen"],
+                "model": model["model"],
+                "candidate": _as_text(model["candidate"]),
+                "criterion": model["criterion"],
+                "converged": model["converged"],
+                "chosen": model["model"] == result["chosen"],
             }
             for unit, result in units
-            for one in result["models"]
+            for model in result["models"]
         ]
     )
 
 
-def _trial_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _trial_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per candidate tried."""
     return pd.DataFrame(
         [
-            _place(plan, unit)
+            _unit_columns(plan, unit)
             | {
-                "model": one["model"],
+                "model": model["model"],
                 "trial": number,
                 "candidate": _as_text(candidate),
                 "criterion": criterion,
                 "pruned": pruned,
             }
             for unit, result in units
-            for one in result["models"]
-            for number, (candidate, criterion, pruned) in enumerate(one["trials"])
+            for model in result["models"]
+            for number, (candidate, criterion, pruned) in enumerate(model["trials"])
         ]
     )
 
@@ -221,138 +209,120 @@ def _as_text(candidate: Mapping[str, Any]) -> str:
     return json.dumps(candidate, sort_keys=True)
 
 
-def _explanation_table(plan: StudyPlan, units: Sequence[tuple[Unit, UnitResult]]) -> pd.DataFrame:
+def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
-    tables = []
-    for number, outcome in enumerate(plan.outcomes):
-        for model in models_for(plan.models, outcome.kind):
+    design = plan.design
+    tables = [pd.DataFrame(columns=_EXPLANATION_COLUMNS)]
+    for number in design.evaluated if design.explain else ():
+        outcome = design.outcomes[number]
+        results = [result for unit, result in units if unit.outcome == number]
+        for model in design.models_of(number):
+            if model.explainer == "none":
+                continue
             matrix = plan.matrix if model.columns == "all" else plan.severity[number]
-            if matrix is None or plan.declined[number] is not None:
-                continue
-            if model.explainer == "none" or not plan.explain:
-                continue
-            total = np.zeros((len(plan.patients), len(matrix.features)))
-            for unit, result in units:
-                if unit.outcome != number:
-                    continue
-                one = next(one for one in result["models"] if one["model"] == model.name)
-                total[result["test"]] += np.asarray(one["contributions"])
+            assert matrix is not None
+            shap = np.zeros((len(plan.patients), len(matrix.features)))
+            for result in results:
+                fold = next(fold for fold in result["models"] if fold["model"] == model.name)
+                shap[result["test"]] += np.asarray(fold["contributions"])
+            # Every patient is held out once in each repeat.
+            shap /= design.validation.repeats
             rows = np.flatnonzero(outcome.observed)
-            shap = (total / plan.validation.repeats)[rows]
-            values = _seen_values(plan, matrix, units, number)[rows]
+            patients = [plan.patients[row] for row in rows]
             tables.append(
                 pd.DataFrame(
                     {
                         "outcome": outcome.name,
                         "follow_up": outcome.follow_up,
                         "model": model.name,
-                        "patient": np.repeat([plan.patients[row] for row in rows], shap.shape[1]),
+                        "patient": np.repeat(patients, shap.shape[1]),
                         "feature": [column.name for column in matrix.features] * len(rows),
-                        "value": values.ravel(),
-                        "shap": shap.ravel(),
+                        "value": _seen_values(plan, matrix, results)[rows].ravel(),
+                        "shap": shap[rows].ravel(),
                     }
                 )
             )
-    if not tables:
-        return pd.DataFrame(columns=_EXPLANATION_COLUMNS)
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(tables[1:] or tables, ignore_index=True)
 
 
-def _seen_values(
-    plan: StudyPlan, matrix: FeatureMatrix, units: Sequence[tuple[Unit, UnitResult]], number: int
-) -> NDArray[np.float64]:
+def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitResult]) -> Floats:
     """Return what models saw of each patient; composites are the mean over the repeats' folds."""
     raw = matrix.values
     if not matrix.composition:
         return raw
-    total = np.zeros((len(plan.patients), len(matrix.features)))
-    for unit, result in units:
-        if unit.outcome == number:
-            total[result["test"]] += np.array(result["composed"], dtype=np.float64)
-    seen = total / plan.validation.repeats
+    seen = np.zeros((len(plan.patients), len(matrix.features)))
+    for result in results:
+        seen[result["test"]] += np.array(result["composed"], dtype=np.float64)
+    seen /= plan.design.validation.repeats
     pieces = [piece for piece in matrix.composition for _ in range(piece.n)]
-    for place, piece in enumerate(pieces):
+    for column, piece in enumerate(pieces):
         if piece.method == "as_is":
-            seen[:, place] = raw[:, piece.inputs[0]]
+            seen[:, column] = raw[:, piece.inputs[0]]
     return seen
 
 
-def _score_cells(
-    plan: StudyPlan, predictions: pd.DataFrame
-) -> tuple[tuple[Cell, ...], tuple[Cell, ...]]:
-    """Return the cells of all models, and the headline of each outcome."""
-    cells: list[Cell] = []
-    headline: list[Cell] = []
-    for number in range(len(plan.outcomes)):
-        models = models_for(plan.models, plan.outcomes[number].kind)
-        for model in (*(one.name for one in models), HEADLINE):
-            cell = _cell_of(plan, predictions, number, model)
-            if cell is not None:
-                (headline if model == HEADLINE else cells).append(cell)
-    return tuple(cells), tuple(headline)
+def _score_cells(plan: StudyPlan, predictions: pd.DataFrame) -> Iterator[tuple[int, Cell]]:
+    """Yield the cells of every outcome by its number, the headline last of each."""
+    design = plan.design
+    for number, outcome in enumerate(design.outcomes):
+        for name in (*(model.name for model in design.models_of(number)), HEADLINE):
+            if design.declined[number] is None:
+                kind, held_out = KINDS[outcome.kind], _held_out(plan, predictions, outcome, name)
+                yield number, score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
+            else:
+                yield (
+                    number,
+                    Cell(
+                        outcome=outcome.name,
+                        follow_up=outcome.follow_up,
+                        model=name,
+                        n=int(outcome.observed.sum()),
+                        events=outcome.events,
+                        kind=outcome.kind,
+                        status="declined",
+                        reason=design.declined[number],
+                    ),
+                )
 
 
-def _known_by_arithmetic(plan: StudyPlan) -> dict[tuple[str, str], float | None]:
-    """Return what the baseline score alone predicts of each outcome that was evaluated."""
-    return {
-        (one.name, one.follow_up): arithmetic_of(one, plan.site, plan.seed)
-        for one, reason in zip(plan.outcomes, plan.declined, strict=True)
-        if reason is None
-    }
+def _held_out(plan: StudyPlan, predictions: pd.DataFrame, outcome: Outcome, model: str) -> HeldOut:
+    """Return one model's predictions for patients held out, a row a repeat."""
+    columns, observed = KINDS[outcome.kind].columns, outcome.observed
+    rows = predictions[
+        (predictions["model"] == model)
+        & (predictions["outcome"] == outcome.name)
+        & (predictions["follow_up"] == outcome.follow_up)
+    ]
+    names = ["fold", *columns.values()]
+    table = rows.pivot(index="repeat", columns="patient", values=names)
+    patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
+    arrays = {name: table[name][patients].to_numpy() for name in names}
+    prediction = arrays[columns["prediction"]]
+    return HeldOut(
+        answers=outcome.values[observed],
+        # A number is its own margin.
+        margin=arrays[columns["margin"]] if "margin" in columns else prediction,
+        prediction=prediction,
+        training_mean=arrays[columns["training_mean"]],
+        folds=arrays["fold"].astype(np.int64),
+        weights=outcome.weights[observed],
+    )
 
 
-def _tested(
-    cell: Cell, known: Mapping[tuple[str, str], float | None], permuted: Permuted | None
-) -> Cell:
-    """Return a cell with what arithmetic predicts of its outcome, and with its p."""
-    cell = replace(cell, arithmetic=known.get((cell.outcome, cell.follow_up)))
+def _tested(cell: Cell, test: JointTest | None) -> Cell:
+    """Return a cell with its p, if it was tested."""
     name = (cell.outcome, cell.follow_up, cell.model)
-    if permuted is None or name not in permuted.cells:
+    if test is None or name not in test.cells:
         return cell
-    place = permuted.cells.index(name)
-    alone, adjusted = p_values(permuted.rows)
+    place = test.cells.index(name)
+    alone, adjusted = p_values(test.rows)
     return replace(cell, p=float(alone[place]), p_adjusted=float(adjusted[place]))
 
 
-def _permutation_table(permuted: Permuted | None) -> pd.DataFrame:
+def _permutation_table(test: JointTest | None) -> pd.DataFrame:
     """Return one row a permutation and one column a cell; nothing if there was no test."""
-    if permuted is None:
+    if test is None:
         return no_permutations()
-    table = pd.DataFrame(permuted.rows, columns=[".".join(cell) for cell in permuted.cells])
+    table = pd.DataFrame(test.rows, columns=[".".join(cell) for cell in test.cells])
     table.insert(0, "permutation", range(len(table)))
     return table
-
-
-def _cell_of(plan: StudyPlan, predictions: pd.DataFrame, number: int, model: str) -> Cell | None:
-    """Return one cell, or None for a model whose columns this outcome does not have."""
-    outcome, reason = plan.outcomes[number], plan.declined[number]
-    observed = outcome.observed
-    needs = {one.name: one.columns for one in plan.models}.get(model, "all")
-    if needs == "severity" and plan.severity[number] is None:
-        return None
-    if reason is not None:
-        return Cell(
-            outcome=outcome.name,
-            follow_up=outcome.follow_up,
-            model=model,
-            n=int(observed.sum()),
-            events=outcome.events,
-            kind=outcome.kind,
-            status="declined",
-            reason=reason,
-        )
-    rows = predictions[predictions["model"] == model]
-    rows = rows[(rows["outcome"] == outcome.name) & (rows["follow_up"] == outcome.follow_up)]
-    number = outcome.kind == "number"
-    columns = ["fold", *(_NUMBER_COLUMNS if number else _CLASS_COLUMNS)]
-    table = rows.pivot(index="repeat", columns="patient", values=columns)
-    patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
-    arrays = {column: table[column][patients].to_numpy() for column in columns}
-    folds, weights = arrays.pop("fold").astype(np.int64), outcome.weights[observed]
-    answers = outcome.values[observed]
-    held_out: HeldOut | HeldOutNumbers
-    if number:
-        held_out = HeldOutNumbers(observed=answers, folds=folds, weights=weights, **arrays)
-    else:
-        held_out = HeldOut(events=answers == 1, folds=folds, weights=weights, **arrays)
-    return score_cell(outcome.name, outcome.follow_up, model, held_out)

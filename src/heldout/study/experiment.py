@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from heldout.errors import RecordError
 from heldout.models import own_code
@@ -23,7 +24,7 @@ from heldout.study.ledger import note_run
 from heldout.study.permutations import permute
 from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.units import Progress, evaluate_units, silent
+from heldout.study.units import Progress, evaluate_units, silent, simulate_arithmetic
 
 # Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
 _AFRESH = "afresh"
@@ -76,7 +77,7 @@ def run_experiment(
 
         shared_uri()
     plan = plan_study(experiment)
-    run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models))
+    run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.design.models))
     folder = record_folder(experiment.folder, experiment.name, run_id)
     with _held(folder) as units:
         if folder.is_dir() and not fresh:
@@ -184,12 +185,15 @@ def _evaluated(
 ) -> RunRecord:
     """Return the record of a plan after evaluating its units and writing it down."""
     started = datetime.now(UTC)
-    results = evaluate_units(plan, folder=units, engine=engine, progress=progress)
-    permuted = permute(plan, folder=units, engine=engine, progress=progress)
+    where: Any = {"folder": units, "engine": engine, "progress": progress}
+    results = evaluate_units(plan.design, **where)
+    arithmetic = simulate_arithmetic(plan.design, **where)
+    test = permute(plan.design, **where)
     record = assemble_record(
         plan,
         results,
-        permuted,
+        arithmetic,
+        test,
         run_id=folder.name,
         environment=environment_of(started, engine),
     )

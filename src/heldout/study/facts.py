@@ -31,24 +31,25 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         YAML that could be run, then facts; nothing was fitted to know them.
     """
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
+    design = plan.design
     for step in plan.flow:
         lines += textwrap.wrap(f"{step.n:>6}  {step.label}", _WIDTH, subsequent_indent=" " * 8)
     if plan.site is not None:
         lines += _site_lines(plan.site)
     lines += ["", f"{'outcome':<26}{'observed':>9}{'events':>8}{'folds':>7}"]
-    for outcome, reason in zip(plan.outcomes, plan.declined, strict=True):
-        folds = "none" if reason else str(plan.folds.n_folds)
+    for outcome, reason in zip(design.outcomes, design.declined, strict=True):
+        folds = "none" if reason else str(design.folds.n_folds)
         name = f"{outcome.name} {outcome.follow_up}"
         events = outcome.events if outcome.kind == "class" else "number"
         lines.append(f"{name:<26}{outcome.observed.sum():>9}{events:>8}{folds:>7}")
-    lines += ["", *(textwrap.fill(reason, _WIDTH) for reason in plan.declined if reason)]
+    lines += ["", *(textwrap.fill(reason, _WIDTH) for reason in design.declined if reason)]
     features = plan.matrix.features
     lines += [
         textwrap.fill(
             f"{len(features)} features: {', '.join(one.name for one in features)}", _WIDTH
         ),
         *(textwrap.fill(one.describe, _WIDTH) for one in features if one.made_of),
-        *(textwrap.fill(line, _WIDTH) for line in work_lines(plan)),
+        *(textwrap.fill(line, _WIDTH) for line in work_lines(design)),
     ]
     return "\n".join(lines)
 

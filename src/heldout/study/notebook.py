@@ -16,17 +16,19 @@ from numpy.typing import NDArray
 from heldout.cohort import FlowStep
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.models import MODELS, Kind, own_code
+from heldout.kinds import KindName
+from heldout.models import MODELS, own_code
+from heldout.nested import fit_models
 from heldout.outcomes import Outcome
 from heldout.parallel import Engine
 from heldout.record import RunRecord
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
+from heldout.study.design import Design, site_numbers, with_folds
 from heldout.study.permutations import permute
 from heldout.study.places import environment_of, name_run
-from heldout.study.plan import StudyPlan, with_folds
-from heldout.study.units import evaluate_units, silent, training_set
-from heldout.validation import fit_models
+from heldout.study.plan import StudyPlan
+from heldout.study.units import evaluate_units, silent, simulate_arithmetic
 
 _BASELINE = "baseline"
 
@@ -36,7 +38,7 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     *,
     outcomes: Mapping[str, str],
     features: Sequence[str],
-    kind: Kind = "class",
+    kind: KindName = "class",
     seed: int = 0,
     site: str | None = None,
     severity: str | None = None,
@@ -141,20 +143,24 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     plan = plan_table(
         ordered, experiment, outcomes=outcomes, severity=severity, site=site, rule=rule
     )
-    record = _evaluated(replace(plan, explain=explain), Engine(workers=workers))
+    plan = replace(plan, design=replace(plan.design, explain=explain))
+    record = _evaluated(plan, Engine(workers=workers))
     return replace(record, pipelines=_refitted(plan)) if refit else record
 
 
 def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
     """Return the record of a plan that is carried out in memory."""
     started = datetime.now(UTC)
-    results = evaluate_units(plan, folder=None, engine=engine, progress=silent)
-    permuted = permute(plan, folder=None, engine=engine, progress=silent)
+    where: Any = {"folder": None, "engine": engine, "progress": silent}
+    results = evaluate_units(plan.design, **where)
+    arithmetic = simulate_arithmetic(plan.design, **where)
+    test = permute(plan.design, **where)
     return assemble_record(
         plan,
         results,
-        permuted,
-        run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models)),
+        arithmetic,
+        test,
+        run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.design.models)),
         environment=environment_of(started, engine),
     )
 
@@ -162,14 +168,12 @@ def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
 def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     """Return every model fitted on all observed patients, by (follow-up, model)."""
     pipelines: dict[tuple[str, str], Any] = {}
-    for number, outcome in enumerate(plan.outcomes):
-        if plan.declined[number] is None:
-            rows = np.flatnonzero(outcome.observed)
-            training = training_set(plan, number, rows, (outcome.name, outcome.follow_up, "all"))
-            fitted = fit_models(
-                training, plan.models, plan.tuning, n_inner=plan.validation.inner, seed=plan.seed
-            )
-            pipelines |= {(outcome.follow_up, one.model.name): one.pipeline for one in fitted}
+    for number in plan.design.evaluated:
+        outcome = plan.design.outcomes[number]
+        patients = plan.design.patients(number, np.flatnonzero(outcome.observed))
+        path = (outcome.name, outcome.follow_up, "all")
+        for fitted in fit_models(patients, plan.design.procedure, path):
+            pipelines[outcome.follow_up, fitted.model.name] = fitted.pipeline
     return pipelines
 
 
@@ -350,28 +354,36 @@ def plan_table(
     validation = ValidationSpec(**experiment["validation"])
     seed = int(experiment["seed"])
     places = None if site is None else tuple(table[site].astype("str").fillna(""))
-    declined, folds = with_folds(targets, validation, seed=seed, site=places)
+    declined, folds = with_folds(targets, validation, seed=seed, site=site_numbers(places))
     known = None if severity is None else _matrix_of(table, [severity])
+    matrix = _matrix_of(table, features)
     used = table[[*dict.fromkeys([*outcomes.values(), *features, *filter(None, [site, severity])])]]
-    return StudyPlan(
-        experiment=experiment,
-        fingerprint=hashlib.sha256(repr(experiment).encode()).hexdigest(),
-        folder=None,
+    design = Design(
+        outcomes=targets,
+        declined=declined,
+        folds=folds,
+        features=matrix.values,
+        composition=matrix.composition,
+        severity=(None if known is None else known.values,) * len(targets),
+        site=site_numbers(places),
         models=tuple(MODELS[name] for name in experiment["models"]),
         validation=validation,
         tuning=TuningSpec(**experiment["tuning"]),
         inference=InferenceSpec(**experiment["inference"]),
         seed=seed,
+    )
+    return StudyPlan(
+        design=design,
+        experiment=experiment,
+        fingerprint=hashlib.sha256(repr(experiment).encode()).hexdigest(),
+        data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
+        folder=None,
         patients=tuple(table.index),
         site=places,
-        outcomes=targets,
-        declined=declined,
-        matrix=_matrix_of(table, features),
+        matrix=matrix,
         severity=(known,) * len(targets),
-        folds=folds,
         flow=(FlowStep(label="In the table", n=len(table)),),
         visits=(),
-        data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
     )
 
 

@@ -24,58 +24,21 @@ import numpy as np
 
 from heldout.arrays import Floats, Integers
 from heldout.errors import DesignError
-from heldout.features import Piece
-from heldout.inference import PermutationTest, stop_after
-from heldout.metrics import fold_paired_auc, r_squared_out_of_fold
-from heldout.models import Model, models_for
+from heldout.inference import PermutationTest, exchangeable, stop_after
+from heldout.kinds import KINDS, HeldOut
+from heldout.models import models_for
+from heldout.nested import HEADLINE, hold_out_in_turn, runs_compiled
 from heldout.outcomes import Outcome
 from heldout.parallel import Engine, as_ended
 from heldout.record import append_line
-from heldout.spec import InferenceSpec, TuningSpec, ValidationSpec
-from heldout.splits import derive_seed, plan_folds, strata_of
-from heldout.study.plan import StudyPlan, reason_to_decline
+from heldout.splits import derive_seed, plan_folds
+from heldout.study.design import Design, joint_strata, reason_to_decline
 from heldout.study.units import Progress
-from heldout.tuning import runs_compiled
-from heldout.validation import HEADLINE, HeldOutRepeat, Patients, hold_out_in_turn
 
 # Draws of one permutation before the test is given up.
 _ATTEMPTS = 1000
 # Permutations below which one in twenty of them is none.
 _FEWEST = 20
-# Permutations that only cost arithmetic, for what a baseline score alone predicts.
-_ARITHMETIC_DRAWS = 2000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permuting:
-    """All that a permutation needs of a study, small enough to be sent to a worker.
-
-    Attributes
-    ----------
-    features : array of shape (n_patients, n_columns)
-        NaN where not observed.
-    composition : tuple of Piece
-        Of the feature matrix.
-    severity : tuple of array or None
-        For each outcome its own score at baseline, of shape (n_patients, 1).
-    outcomes : tuple of Outcome
-        Those that are evaluated.
-    site : tuple of str, or None
-        One a patient.
-    models, validation, tuning, inference, seed
-        As in the experiment.
-    """
-
-    features: Floats
-    composition: tuple[Piece, ...]
-    severity: tuple[Floats | None, ...]
-    outcomes: tuple[Outcome, ...]
-    site: tuple[str, ...] | None
-    models: tuple[Model, ...]
-    validation: ValidationSpec
-    tuning: TuningSpec
-    inference: InferenceSpec
-    seed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,46 +50,32 @@ class _Row:
     redrawn: int
 
 
-def permuting_of(plan: StudyPlan) -> Permuting:
-    """Return what the permutation test needs of a plan."""
-    kept = [number for number, reason in enumerate(plan.declined) if reason is None]
-    severity = [plan.severity[number] for number in kept]
-    return Permuting(
-        features=plan.matrix.values,
-        composition=plan.matrix.composition,
-        severity=tuple(None if one is None else one.values for one in severity),
-        outcomes=tuple(plan.outcomes[number] for number in kept),
-        site=plan.site,
-        models=plan.models,
-        validation=plan.validation,
-        tuning=plan.tuning,
-        inference=plan.inference,
-        seed=plan.seed,
-    )
+def cells_of(design: Design) -> tuple[tuple[int, str], ...]:
+    """Return the cells of a row of statistics: outcome and model, the headline last of each.
 
+    Parameters
+    ----------
+    design : Design
+        The study.
 
-def cells_of(study: Permuting) -> tuple[tuple[int, str], ...]:
-    """Return the cells of a row of statistics: outcome and model, the headline last of each."""
+    Returns
+    -------
+    tuple of (int, str)
+        Numbers of outcomes that are evaluated.
+    """
     return tuple(
         (number, name)
-        for number, severity in enumerate(study.severity)
-        for name in (
-            *(
-                one.name
-                for one in models_for(study.models, study.outcomes[number].kind)
-                if one.columns == "all" or severity is not None
-            ),
-            HEADLINE,
-        )
+        for number in design.evaluated
+        for name in (*(model.name for model in design.models_of(number)), HEADLINE)
     )
 
 
-def statistics(study: Permuting, number: int) -> _Row:
+def statistics(design: Design, number: int) -> _Row:
     """Return one permutation's statistic of every cell, and how often it was drawn again.
 
     Parameters
     ----------
-    study : Permuting
+    design : Design
         The study.
     number : int
         Which permutation; 0 moves nobody.
@@ -147,29 +96,29 @@ def statistics(study: Permuting, number: int) -> _Row:
     """
     from heldout.kernels.folds import place_patients
 
-    orders = orders_of(study, number)
+    orders = orders_of(design, number)
     redrawn = 0
     for redrawn, order in enumerate(islice(orders, _ATTEMPTS)):
-        outcomes = permute_outcomes(study.outcomes, order)
-        n_folds = study.validation.outer
-        if number and any(reason_to_decline(one, n_folds) for one in outcomes):
+        outcomes = permute_outcomes([design.outcomes[n] for n in design.evaluated], order)
+        n_folds = design.validation.outer
+        if number and any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
             continue
         folds = plan_folds(
-            np.column_stack([strata_of(one.values, one.kind) for one in outcomes]),
+            joint_strata(outcomes),
             n_folds=n_folds,
-            n_repeats=study.inference.repeats,
-            seed=derive_seed(study.seed, "permutation", number, redrawn),
-            site=study.site,
+            n_repeats=design.inference.repeats,
+            seed=derive_seed(design.seed, "permutation", number, redrawn),
+            site=design.site,
             place=place_patients,
         )
         if folds is not None:
             values = tuple(
                 value
-                for place, outcome in enumerate(outcomes)
-                for value in _outcome_statistics(study, place, outcome, folds.folds, number)
+                for n, outcome in zip(design.evaluated, outcomes, strict=True)
+                for value in _outcome_statistics(design, n, outcome, folds.folds, number)
             )
             return _Row(number=number, values=values, redrawn=redrawn)
-    if number and enumerable(study):
+    if number and enumerable(design):
         return _Row(number=number, values=(), redrawn=0)
     raise DesignError(
         f"inference.permutations: {_ATTEMPTS} permutations in a row left an outcome with too few "
@@ -178,17 +127,17 @@ def statistics(study: Permuting, number: int) -> _Row:
     )
 
 
-def orders_of(study: Permuting, number: int) -> Iterator[Integers]:
+def orders_of(design: Design, number: int) -> Iterator[Integers]:
     """Yield who gets whose scores: for one permutation, again and again if it is no good."""
-    n_patients = len(study.features)
+    n_patients = len(design.features)
     if number == 0:
         yield np.arange(n_patients)
         return
-    groups = _groups_of(study.site, n_patients)
-    if enumerable(study):
+    groups = exchangeable(design.site, n_patients)
+    if enumerable(design):
         yield _nth_order(groups, n_patients, number)
         return
-    rng = np.random.default_rng(derive_seed(study.seed, "order", number))
+    rng = np.random.default_rng(derive_seed(design.seed, "order", number))
     while True:
         order = np.arange(n_patients)
         for rows in groups:
@@ -196,18 +145,10 @@ def orders_of(study: Permuting, number: int) -> Iterator[Integers]:
         yield order
 
 
-def _groups_of(site: Sequence[str] | None, n_patients: int) -> list[Integers]:
-    """Return the rows of patients who may exchange their scores: those of one site."""
-    if site is None:
-        return [np.arange(n_patients)]
-    codes = np.unique(np.asarray(site), return_inverse=True)[1]
-    return [np.flatnonzero(codes == code) for code in range(codes.max() + 1)]
-
-
-def enumerable(study: Permuting) -> bool:
+def enumerable(design: Design) -> bool:
     """Return whether there are no more permutations than were asked for."""
-    groups = _groups_of(study.site, len(study.features))
-    return prod(factorial(len(rows)) for rows in groups) - 1 <= study.inference.permutations
+    groups = exchangeable(design.site, len(design.features))
+    return prod(factorial(len(rows)) for rows in groups) - 1 <= design.inference.permutations
 
 
 def _nth_order(groups: Sequence[Integers], n_patients: int, number: int) -> Integers:
@@ -235,143 +176,45 @@ def permute_outcomes(outcomes: Sequence[Outcome], order: Integers) -> tuple[Outc
         Their `values` follow from their rules.
     """
     return tuple(
-        replace(one, scores=one.scores[order], weights=one.weights[order]) for one in outcomes
+        replace(outcome, scores=outcome.scores[order], weights=outcome.weights[order])
+        for outcome in outcomes
     )
 
 
 def _outcome_statistics(
-    study: Permuting, place: int, outcome: Outcome, folds: Integers, number: int
+    design: Design, number: int, outcome: Outcome, folds: Integers, permutation: int
 ) -> list[float]:
     """Return the statistic of every model and of the headline at one outcome."""
-    values, severity = outcome.values, study.severity[place]
-    rows = np.flatnonzero(~np.isnan(values))
-    features = {"all": study.features[rows]}
-    if severity is not None:
-        features["severity"] = severity[rows]
-    site = None
-    if study.site is not None:
-        site = np.unique(np.asarray(study.site), return_inverse=True)[1][rows]
-    patients = Patients(
-        features=features,
-        answers=values[rows],
-        weights=outcome.weights[rows],
-        site=site,
-        kind=outcome.kind,
-        composition=study.composition,
-    )
+    rows = np.flatnonzero(outcome.observed)
+    patients = design.patients(number, rows, outcome)
     repeats = [
         hold_out_in_turn(
             patients,
-            one[rows],
-            study.models,
-            study.tuning,
-            n_inner=study.validation.inner,
-            seed=study.seed,
-            path=("permutation", outcome.name, outcome.follow_up, number, repeat),
+            fold[rows],
+            design.procedure,
+            ("permutation", outcome.name, outcome.follow_up, permutation, repeat),
         )
-        for repeat, one in enumerate(folds)
+        for repeat, fold in enumerate(folds)
     ]
-    return [_statistic(patients, folds[:, rows], repeats, name) for name in repeats[0].margins]
-
-
-def _statistic(
-    patients: Patients, folds: Integers, repeats: Sequence[HeldOutRepeat], name: str
-) -> float:
-    """Return the figure that decides of one model's held-out predictions."""
-    if patients.kind == "class":
-        margins = np.array([one.margins[name] for one in repeats])
-        return fold_paired_auc(margins, folds, patients.answers == 1, patients.weights)
-    predictions = np.array([one.predictions[name] for one in repeats])
-    means = np.array([one.training_mean for one in repeats])
-    return r_squared_out_of_fold(predictions, patients.answers, means, patients.weights)
-
-
-def arithmetic_of(outcome: Outcome, site: Sequence[str] | None, seed: int) -> float | None:
-    """Return what the baseline score alone predicts of an outcome that is computed from it.
-
-    Parameters
-    ----------
-    outcome : Outcome
-        Any.
-    site : sequence of str, or None
-        One a patient; scores move within a site.
-    seed : int
-        The experiment's.
-
-    Returns
-    -------
-    float or None
-        Mean over permutations of the follow-up scores, which make them independent of baseline:
-        of a class the AUC of the best guess from the baseline score, of a number its squared
-        correlation. None if the outcome is not computed from baseline.
-
-    References
-    ----------
-    Oldham (1962), J Chronic Dis 15:969-977, doi:10.1016/0021-9681(62)90116-9
-    """
-    if not outcome.from_baseline:
-        return None
-    guess = guess_of(outcome)
-    groups = _groups_of(site, len(outcome.baseline))
-    rng = np.random.default_rng(derive_seed(seed, "arithmetic", outcome.name, outcome.follow_up))
-    found = []
-    for _ in range(_ARITHMETIC_DRAWS):
-        order = np.arange(len(outcome.baseline))
-        for rows in groups:
-            order[rows] = rng.permutation(rows)
-        values = replace(outcome, scores=outcome.scores[order]).values
-        known = ~np.isnan(values) & ~np.isnan(outcome.baseline)
-        value = _association(guess[known], values[known], outcome.kind)
-        if value is not None:
-            found.append(value)
-    if not found:
-        return None
-    mean = float(np.mean(found))
-    return mean if outcome.kind == "number" else max(mean, 1 - mean)
-
-
-def guess_of(outcome: Outcome) -> Floats:
-    """Return the best guess of an outcome that a baseline score allows if nothing else is known.
-
-    Each patient's mean outcome over all patients' follow-up scores; it need not rise or fall with
-    the baseline score throughout. Of a class its rank, the baseline score breaking ties.
-    """
-    n_patients = len(outcome.baseline)
-    sums, counts = np.zeros(n_patients), np.zeros(n_patients)
-    for shift in range(n_patients):
-        order = np.roll(np.arange(n_patients), shift)
-        values = replace(outcome, scores=outcome.scores[order]).values
-        counts += ~np.isnan(values)
-        sums += np.nan_to_num(values)
-    known = counts > 0
-    guess = np.full(n_patients, np.nan)
-    guess[known] = sums[known] / counts[known]
-    if outcome.kind == "class" and known.any():
-        # To rounding: means over the same scores, added in another order, are ties.
-        near, baseline = np.round(guess[known], 9), outcome.baseline[known]
-        rising = np.sum((near - near.mean()) * (baseline - baseline.mean())) >= 0
-        pairs = np.column_stack([near, baseline if rising else -baseline])
-        guess[known] = np.unique(pairs, axis=0, return_inverse=True)[1].ravel()
-    return guess
-
-
-def _association(guess: Floats, values: Floats, kind: str) -> float | None:
-    """Return the AUC, or the squared correlation, of a guess; None if there is none."""
-    if kind == "number":
-        if min(np.ptp(guess), np.ptp(values)) == 0:
-            return None
-        return float(np.corrcoef(guess, values)[0, 1] ** 2)
-    events, others = guess[values == 1], guess[values == 0]
-    if not len(events) or not len(others):
-        return None
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.concatenate([events, others]))[: len(events)].sum()
-    return float((ranks - len(events) * (len(events) + 1) / 2) / (len(events) * len(others)))
+    statistic = KINDS[outcome.kind].estimate.compute
+    values = []
+    for name in repeats[0].margins:
+        held_out = HeldOut(
+            answers=patients.answers,
+            margin=np.array([repeat.margins[name] for repeat in repeats]),
+            prediction=np.array([repeat.predictions[name] for repeat in repeats]),
+            training_mean=np.array([repeat.training_mean for repeat in repeats]),
+            folds=folds[:, rows],
+            weights=patients.weights,
+        )
+        value = statistic(held_out)
+        assert value is not None
+        values.append(value)
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Permuted:
+class JointTest:
     """A permutation test that was made: what it was made of, its rows, and what it says.
 
     `cells` are (outcome, follow-up, model), a column of `rows` each; `rows` has the observed one
@@ -384,13 +227,13 @@ class Permuted:
 
 
 def permute(
-    plan: StudyPlan, *, folder: Path | None, engine: Engine, progress: Progress
-) -> Permuted | None:
+    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
+) -> JointTest | None:
     """Return the joint permutation test of a study, or None if none was asked for.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         The study.
     folder : Path or None
         Where finished permutations are kept; None keeps none.
@@ -401,27 +244,26 @@ def permute(
 
     Returns
     -------
-    Permuted or None
+    JointTest or None
     """
-    if plan.inference.permutations == 0:
+    if design.inference.permutations == 0:
         return None
-    study = permuting_of(plan)
-    rows, test = run_permutations(study, folder=folder, engine=engine, progress=progress)
+    rows, test = run_permutations(design, folder=folder, engine=engine, progress=progress)
     cells = tuple(
-        (study.outcomes[number].name, study.outcomes[number].follow_up, model)
-        for number, model in cells_of(study)
+        (design.outcomes[number].name, design.outcomes[number].follow_up, model)
+        for number, model in cells_of(design)
     )
-    return Permuted(cells=cells, rows=rows, test=test)
+    return JointTest(cells=cells, rows=rows, test=test)
 
 
 def run_permutations(
-    study: Permuting, *, folder: Path | None, engine: Engine, progress: Progress
+    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
 ) -> tuple[Floats, PermutationTest]:
     """Return the rows of the joint permutation test, of which those stored are not made again.
 
     Parameters
     ----------
-    study : Permuting
+    design : Design
         With at least one permutation.
     folder : Path or None
         Where finished permutations are kept; None keeps none.
@@ -442,11 +284,11 @@ def run_permutations(
     done = (
         {}
         if store is None
-        else _stored_rows(store, len(cells_of(study)), enumerated=enumerable(study))
+        else _stored_rows(store, len(cells_of(design)), enumerated=enumerable(design))
     )
-    total = number_of_permutations(study)
+    total = number_of_permutations(design)
     missing = (number for number in range(total + 1) if number not in done)
-    made = as_ended(statistics, study, missing, engine, threads=_compiled_only(study))
+    made = as_ended(statistics, design, missing, engine, threads=_compiled_only(design))
     counted: list[tuple[float, ...]] = []
     redrawn, stop = 0, None
     progress(0, total, "permutations")
@@ -460,9 +302,9 @@ def run_permutations(
         redrawn += row.redrawn
         if row.values:
             counted.append(row.values)
-            if study.inference.stop_early and not enumerable(study):
+            if design.inference.stop_early and not enumerable(design):
                 stop = stop_after(
-                    np.array(counted), named=_named_cells(study), first=len(counted) - 2
+                    np.array(counted), named=_named_cells(design), first=len(counted) - 2
                 )
         progress(number, total, "permutations")
         if stop is not None:
@@ -471,23 +313,23 @@ def run_permutations(
             break
     made.close()
     rows = np.array(counted)
-    best = _best_of_noise(study, rows)
+    best = _best_of_noise(design, rows)
     return rows, PermutationTest(
         permutations=len(rows) - 1,
-        asked=study.inference.permutations,
+        asked=design.inference.permutations,
         stopped=len(rows) - 1 < total and stop is not None,
-        enumerated=enumerable(study),
+        enumerated=enumerable(design),
         redrawn=redrawn,
-        repeats=study.inference.repeats,
+        repeats=design.inference.repeats,
         best_mean=best[0],
         best_high=best[1],
     )
 
 
-def number_of_permutations(study: Permuting) -> int:
+def number_of_permutations(design: Design) -> int:
     """Return how many permutations may be made: as many as asked for, or all there are."""
-    groups = _groups_of(study.site, len(study.features))
-    return min(study.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
+    groups = exchangeable(design.site, len(design.features))
+    return min(design.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
 
 
 def _stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, _Row]:
@@ -510,32 +352,30 @@ def _stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, _R
     return found
 
 
-def _named_cells(study: Permuting) -> list[int]:
+def _named_cells(design: Design) -> list[int]:
     """Return the place of the primary headline, which was named beforehand, if there is one."""
     return [
         place
-        for place, (number, name) in enumerate(cells_of(study))
-        if name == HEADLINE and study.outcomes[number].primary
+        for place, (number, name) in enumerate(cells_of(design))
+        if name == HEADLINE and design.outcomes[number].primary
     ]
 
 
-def _compiled_only(study: Permuting) -> bool:
+def _compiled_only(design: Design) -> bool:
     """Return whether every model of every outcome goes through a compiled kernel."""
-    n_patients, n_columns = study.features.shape
-    width = sum(piece.n for piece in study.composition) or n_columns
     return all(
-        runs_compiled(model, n_patients, width)
-        for outcome in study.outcomes
-        for model in models_for(study.models, outcome.kind)
+        runs_compiled(model, len(design.features), design.n_features)
+        for number in design.evaluated
+        for model in models_for(design.models, design.outcomes[number].kind)
     )
 
 
-def _best_of_noise(study: Permuting, rows: Floats) -> tuple[float | None, float | None]:
+def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | None]:
     """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
     areas = [
         place
-        for place, (number, _) in enumerate(cells_of(study))
-        if study.outcomes[number].kind == "class"
+        for place, (number, _) in enumerate(cells_of(design))
+        if KINDS[design.outcomes[number].kind].has_events
     ]
     if not areas or len(rows) - 1 < _FEWEST:
         return None, None

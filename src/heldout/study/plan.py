@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from heldout.characteristics import (
     AuditCounts,
     Characteristic,
@@ -19,92 +17,62 @@ from heldout.characteristics import (
     table_one,
 )
 from heldout.cohort import FlowStep, include_patients, read_cohort
-from heldout.errors import DesignError
 from heldout.features import FeatureMatrix, build_features, severity_matrix
 from heldout.findings import Finding
 from heldout.instruments import load_keys, score_instruments
 from heldout.instruments.reliability import Reliability, scale_reliability
-from heldout.models import Model, check_models
+from heldout.models import check_models
 from heldout.outcomes import Outcome, derive_outcomes
 from heldout.quality import check_data
-from heldout.spec import (
-    Experiment,
-    InferenceSpec,
-    TuningSpec,
-    ValidationSpec,
-    composed,
-    fingerprint,
-)
-from heldout.splits import FoldPlan, cannot_fill, plan_folds, strata_of
-
-_FEWEST_PATIENTS = 10
+from heldout.spec import Experiment, composed, fingerprint
+from heldout.study.design import Design, site_numbers, with_folds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyPlan:
-    """A study ready to be fitted.
+    """A study ready to be fitted: its design, and what describes it.
 
     Attributes
     ----------
+    design : Design
+        All that units of work need.
     experiment : mapping
         Composed, as the record stores it.
-    fingerprint : str
-        Digest of the experiment.
+    fingerprint, data_fingerprint : str
+        Digests of the experiment and of the data.
     folder : Path or None
         The study folder; None for a study in memory.
-    models : tuple of Model
-        In the experiment's order.
-    validation, tuning, inference, seed
-        As in the experiment.
     patients : tuple of str
-        Sorted pseudonyms; every array below follows this order.
+        Sorted pseudonyms; every array follows this order.
     site : tuple of str, or None
         One a patient.
-    outcomes : tuple of Outcome
-        Evaluated or not.
-    declined : tuple of str or None
-        For each outcome, why it cannot be evaluated; None if it can.
     matrix : FeatureMatrix
-        What is known at baseline.
+        What is known at baseline, with its provenance.
     severity : tuple of FeatureMatrix or None
         For each outcome, its own score at baseline; None if it was not measured.
-    folds : FoldPlan
-        One for all outcomes and models.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
     visits : tuple of VisitFacts
         In order of time.
-    data_fingerprint : str
-        Digest of the data.
     findings, characteristics, reliability, score_audit
         What describes the data; empty for a study in memory.
-    explain : bool
-        Whether held-out predictions are explained.
     """
 
+    design: Design
     experiment: Mapping[str, Any]
     fingerprint: str
+    data_fingerprint: str
     folder: Path | None
-    models: tuple[Model, ...]
-    validation: ValidationSpec
-    tuning: TuningSpec
-    inference: InferenceSpec
-    seed: int
     patients: tuple[str, ...]
     site: tuple[str, ...] | None
-    outcomes: tuple[Outcome, ...]
-    declined: tuple[str | None, ...]
     matrix: FeatureMatrix
     severity: tuple[FeatureMatrix | None, ...]
-    folds: FoldPlan
     flow: tuple[FlowStep, ...]
     visits: tuple[VisitFacts, ...]
-    data_fingerprint: str
     findings: tuple[Finding, ...] = ()
     characteristics: tuple[Characteristic, ...] = ()
     reliability: tuple[Reliability, ...] = ()
     score_audit: tuple[AuditCounts, ...] = ()
-    explain: bool = True
 
 
 def plan_study(experiment: Experiment) -> StudyPlan:
@@ -132,28 +100,34 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)
     severity = tuple(severity_matrix(cohort, outcome.column, keys) for outcome in outcomes)
-    declined, folds = with_folds(
-        outcomes, experiment.validation, seed=experiment.seed, site=cohort.site
-    )
-    return StudyPlan(
-        experiment=composed(experiment),
-        fingerprint=fingerprint(experiment),
-        folder=experiment.folder,
+    site = site_numbers(cohort.site)
+    declined, folds = with_folds(outcomes, experiment.validation, seed=experiment.seed, site=site)
+    design = Design(
+        outcomes=outcomes,
+        declined=declined,
+        folds=folds,
+        features=matrix.values,
+        composition=matrix.composition,
+        severity=tuple(None if known is None else known.values for known in severity),
+        site=site,
         models=models,
         validation=experiment.validation,
         tuning=experiment.tuning,
         inference=experiment.inference,
         seed=experiment.seed,
+    )
+    return StudyPlan(
+        design=design,
+        experiment=composed(experiment),
+        fingerprint=fingerprint(experiment),
+        data_fingerprint=cohort.data_fingerprint,
+        folder=experiment.folder,
         patients=cohort.patients,
         site=cohort.site,
-        outcomes=outcomes,
-        declined=declined,
         matrix=matrix,
         severity=severity,
-        folds=folds,
         flow=cohort.flow,
         visits=observe_visits(cohort, outcomes),
-        data_fingerprint=cohort.data_fingerprint,
         findings=check_data(experiment, cohort, keys, outcomes, matrix),
         characteristics=table_one(
             baseline_variables(experiment, cohort, keys), _grouping(outcomes)
@@ -166,112 +140,3 @@ def plan_study(experiment: Experiment) -> StudyPlan:
 def _grouping(outcomes: Sequence[Outcome]) -> Outcome:
     """Return the outcome by which Table 1 groups: the primary one, or the first."""
     return next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
-
-
-def with_folds(
-    outcomes: Sequence[Outcome],
-    validation: ValidationSpec,
-    *,
-    seed: int,
-    site: Sequence[str] | None,
-) -> tuple[tuple[str | None, ...], FoldPlan]:
-    """Return why outcomes are declined, and one fold plan for all the others.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of one cohort.
-    validation : ValidationSpec
-        Outer folds and repeats.
-    seed : int
-        The experiment's.
-    site : sequence of str, or None
-        One a patient.
-
-    Returns
-    -------
-    declined : tuple of str or None
-        One an outcome.
-    folds : FoldPlan
-        Fills every fold of every outcome that is not declined.
-
-    Raises
-    ------
-    DesignError
-        If there are fewer than ten patients, or no outcome can be evaluated.
-    """
-    n_patients = len(outcomes[0].score)
-    if n_patients < _FEWEST_PATIENTS:
-        raise DesignError(
-            f"{n_patients} patients are included; at least {_FEWEST_PATIENTS} are required. With "
-            "so few nothing can be held out. Check the inclusion rules and the table."
-        )
-    declined = [reason_to_decline(outcome, validation.outer) for outcome in outcomes]
-    while None in declined:
-        kept = [outcome for outcome, reason in zip(outcomes, declined, strict=True) if not reason]
-        folds = plan_folds(
-            np.column_stack([strata_of(outcome.values, outcome.kind) for outcome in kept]),
-            n_folds=validation.outer,
-            n_repeats=validation.repeats,
-            seed=seed,
-            site=site,
-        )
-        if folds is not None:
-            return tuple(declined), folds
-        scarcest = min(kept, key=_rarer_answers)
-        declined[list(outcomes).index(scarcest)] = (
-            f"{_opening(scarcest)}: no division of the patients into {validation.outer} folds "
-            "serves it together with the other outcomes."
-        )
-    reasons = "\n".join(f"  {reason}" for reason in declined)
-    raise DesignError(
-        f"No outcome can be evaluated:\n{reasons}\nAn honest estimate needs more patients, fewer "
-        "folds (validation.outer), or another outcome."
-    )
-
-
-def _opening(outcome: Outcome) -> str:
-    """Return how every reason to decline begins."""
-    return f"{outcome.name.replace('_', ' ').capitalize()} at {outcome.follow_up} was not evaluated"
-
-
-def reason_to_decline(outcome: Outcome, n_folds: int) -> str | None:
-    """Return why an outcome cannot be evaluated with nested folds, or None."""
-    n_observed = int(outcome.observed.sum())
-    if n_observed < _FEWEST_PATIENTS:
-        return (
-            f"{_opening(outcome)}: {n_observed} patients were observed, and {_FEWEST_PATIENTS} are "
-            "the fewest of whom some can be held out."
-        )
-    if outcome.kind == "number":
-        return _reason_to_decline_number(outcome, n_folds)
-    if outcome.smaller_class == 0:
-        answer = "the event" if outcome.events else "no event"
-        return f"{_opening(outcome)}: all {n_observed} patients observed had {answer}."
-    if cannot_fill(outcome.smaller_class, n_folds):
-        with_event, without = outcome.event_words
-        who = with_event if outcome.events == outcome.smaller_class else without
-        return (
-            f"{_opening(outcome)}: {outcome.smaller_class} {who} among {n_observed} patients "
-            f"cannot fill {n_folds} stratified folds."
-        )
-    return None
-
-
-def _reason_to_decline_number(outcome: Outcome, n_folds: int) -> str | None:
-    """Return why a number observed in enough patients cannot be evaluated, or None."""
-    n_observed = int(outcome.observed.sum())
-    if np.ptp(outcome.values[outcome.observed]) == 0:
-        return f"{_opening(outcome)}: all {n_observed} patients observed had the same number."
-    if cannot_fill(_rarer_answers(outcome), n_folds):
-        return (
-            f"{_opening(outcome)}: the numbers of {n_observed} patients cannot fill {n_folds} "
-            "folds that each hold lower and higher ones."
-        )
-    return None
-
-
-def _rarer_answers(outcome: Outcome) -> int:
-    """Return how many patients are outside the largest group that the folds are balanced by."""
-    strata = strata_of(outcome.values, outcome.kind)[outcome.observed]
-    return len(strata) - int(np.bincount(strata.astype(np.int64)).max(initial=0))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
+from heldout.nested import choose_model, fit_models
 from heldout.parallel import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
 from heldout.study.places import record_folder
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.units import training_set
-from heldout.validation import choose_model, fit_models
 
 
 def export_model(
@@ -79,21 +79,20 @@ def _refitted_bundle(
     plan: StudyPlan, record: RunRecord, facts: OutcomeFacts, model: str | None, folder: Path
 ) -> Path:
     """Tune, choose and fit on all observed patients, and write the bundle."""
+    design = plan.design
     number = next(
         number
-        for number, outcome in enumerate(plan.outcomes)
+        for number, outcome in enumerate(design.outcomes)
         if (outcome.name, outcome.follow_up) == (facts.name, facts.follow_up)
     )
-    rows = np.flatnonzero(plan.outcomes[number].observed)
-    training = training_set(plan, number, rows, (facts.name, facts.follow_up, "all"))
-    models = [one for one in plan.models if model in (None, one.name)]
-    fitted = fit_models(
-        training, models, plan.tuning, n_inner=plan.validation.inner, seed=plan.seed
-    )
+    patients = design.patients(number, np.flatnonzero(design.outcomes[number].observed))
+    models = tuple(candidate for candidate in design.models if model in (None, candidate.name))
+    procedure = replace(design.procedure, models=models)
+    fitted = fit_models(patients, procedure, (facts.name, facts.follow_up, "all"))
     if not fitted:
         raise ExportError(f"--model: '{model}' cannot be fitted: its columns are not in the table.")
-    name = model or choose_model([(one.model, one.tuning) for one in fitted])
-    chosen = next(one for one in fitted if one.model.name == name)
+    name = model or choose_model([(each.model, each.search) for each in fitted])
+    chosen = next(each for each in fitted if each.model.name == name)
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None
     today = {"versions": versions(), "code": code_digest()}

@@ -1,4 +1,4 @@
-"""The unit of work: one outer fold of one outcome, pure in the plan and its own name.
+"""The unit of work: one outer fold of one outcome, pure in the design and its own name.
 
 A unit returns plain values and is stored when it ends, so that serial, parallel and resumed
 runs are the same loop over units and give the same bits.
@@ -7,30 +7,41 @@ runs are the same loop over units and give the same bits.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from heldout.arrays import Floats
 from heldout.explain import explain_patients
-from heldout.features import FeatureMatrix
+from heldout.inference import known_by_arithmetic
 from heldout.models import build_preparation
+from heldout.nested import ModelFold, Patients, evaluate_fold
 from heldout.parallel import Engine, as_ended
 from heldout.record import write_atomically
-from heldout.study.plan import StudyPlan
-from heldout.validation import ModelFold, TrainingSet, evaluate_fold
+from heldout.splits import derive_seed
+from heldout.study.design import Design
 
 UnitResult = Mapping[str, Any]
-_RESULT_KEYS = {"test", "training_mean", "chosen", "models", "composed"}
 # Called with the units done so far, all that there may be, and what they are.
 Progress = Callable[[int, int, str], None]
 
 
 def silent(*_: object) -> None:
     """Say nothing."""
+
+
+class _Stored(Hashable, Protocol):
+    """A unit of work that is stored under a name of its own."""
+
+    @property
+    def file(self) -> str:
+        """Name of the file that keeps the unit's result."""
+
+
+_Unit = TypeVar("_Unit", bound=_Stored)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,71 +58,44 @@ class Unit:
         return f"o{self.outcome}-r{self.repeat}-f{self.fold}.json"
 
 
-def units_of(plan: StudyPlan) -> list[Unit]:
-    """Return every unit of a plan, in the order of the record."""
-    return [
-        Unit(outcome=number, repeat=repeat, fold=fold)
-        for number, reason in enumerate(plan.declined)
-        if reason is None
-        for repeat in range(plan.validation.repeats)
-        for fold in range(plan.validation.outer)
-    ]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arithmetic:
+    """What the baseline score alone predicts of one outcome that is computed from it."""
+
+    outcome: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file that keeps the unit's result."""
+        return f"o{self.outcome}-arithmetic.json"
 
 
-def training_set(
-    plan: StudyPlan,
-    outcome: int,
-    rows: NDArray[np.int64],
-    path: tuple[str | int, ...],
-) -> TrainingSet:
-    """Return patients of a plan to learn one outcome from.
+def units_of(design: Design) -> list[Unit]:
+    """Return every outer fold of a design, in the order of the record.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         The study.
-    outcome : int
-        Which outcome.
-    rows : array of int
-        Positions of patients who were all observed.
-    path : tuple
-        What the set is for; names its seeds.
 
     Returns
     -------
-    TrainingSet
+    list of Unit
     """
-    target = plan.outcomes[outcome]
-    answers = target.values[rows]
-    site = None
-    if plan.site is not None:
-        site = np.unique(np.asarray(plan.site), return_inverse=True)[1][rows]
-    return TrainingSet(
-        features=features_of(plan, outcome, rows),
-        answers=answers.astype(np.int64) if target.kind == "class" else answers,
-        weights=target.weights[rows],
-        site=site,
-        path=path,
-        kind=target.kind,
-        composition=plan.matrix.composition,
-    )
+    return [
+        Unit(outcome=number, repeat=repeat, fold=fold)
+        for number in design.evaluated
+        for repeat in range(design.validation.repeats)
+        for fold in range(design.validation.outer)
+    ]
 
 
-def features_of(
-    plan: StudyPlan, outcome: int, rows: NDArray[np.int64]
-) -> dict[str, NDArray[np.float64]]:
-    """Return the features of some patients, and the outcome's severity where it is known."""
-    severity: FeatureMatrix | None = plan.severity[outcome]
-    features = {"all": plan.matrix.values[rows]}
-    return features if severity is None else features | {"severity": severity.values[rows]}
-
-
-def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
+def evaluate_unit(design: Design, unit: Unit) -> UnitResult:
     """Return one unit's predictions, choices, trials and explanations as plain values.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         The study.
     unit : Unit
         Which outer fold.
@@ -121,35 +105,27 @@ def evaluate_unit(plan: StudyPlan, unit: Unit) -> UnitResult:
     mapping
         Ready for JSON; floats survive to the last bit.
     """
-    target = plan.outcomes[unit.outcome]
+    target = design.outcomes[unit.outcome]
     rows = np.flatnonzero(target.observed)
-    held_out = plan.folds.folds[unit.repeat][rows] == unit.fold
+    held_out = design.folds.folds[unit.repeat][rows] == unit.fold
     train, test = rows[~held_out], rows[held_out]
     path = (target.name, target.follow_up, unit.repeat, unit.fold)
-    training = training_set(plan, unit.outcome, train, path)
-    features = features_of(plan, unit.outcome, test)
-    result = evaluate_fold(
-        training,
-        features,
-        test,
-        plan.models,
-        plan.tuning,
-        n_inner=plan.validation.inner,
-        seed=plan.seed,
-    )
-    models = [_model_values(one, training, features, explain=plan.explain) for one in result.models]
+    training = design.patients(unit.outcome, train)
+    features = design.features_of(unit.outcome, test)
+    result = evaluate_fold(training, features, design.procedure, path)
     return {
         "test": test.tolist(),
         "training_mean": result.training_mean,
         "chosen": result.chosen,
-        "models": models,
+        "models": [
+            _model_values(fold, training, features, explain=design.explain)
+            for fold in result.models
+        ],
         "composed": _composed_values(training, features["all"]),
     }
 
 
-def _composed_values(
-    training: TrainingSet, features: NDArray[np.float64]
-) -> list[list[float | None]]:
+def _composed_values(training: Patients, features: Floats) -> list[list[float | None]]:
     """Return what models see of patients held out; None where no input was observed.
 
     Nothing if that is the features themselves.
@@ -158,7 +134,7 @@ def _composed_values(
         return []
     prepare = build_preparation("impute", training.composition).fit(training.features["all"])
     inputs = [piece.inputs for piece in training.composition for _ in range(piece.n)]
-    unseen = np.column_stack([np.isnan(features[:, one]).all(axis=1) for one in inputs])
+    unseen = np.column_stack([np.isnan(features[:, columns]).all(axis=1) for columns in inputs])
     values = prepare.transform(features)
     return [
         [None if gone else value for value, gone in zip(row, hidden, strict=True)]
@@ -167,14 +143,14 @@ def _composed_values(
 
 
 def _model_values(
-    one: ModelFold,
-    training: TrainingSet,
-    features: Mapping[str, NDArray[np.float64]],
+    fold: ModelFold,
+    training: Patients,
+    features: Mapping[str, Floats],
     *,
     explain: bool,
 ) -> dict[str, Any]:
     """Return a fitted model's fold as plain values, explained if that is wanted."""
-    fitted = one.fitted
+    fitted = fold.fitted
     columns = fitted.model.columns
     contributions, base = np.empty((0, 0)), np.empty(0)
     if explain:
@@ -183,27 +159,27 @@ def _model_values(
         )
     return {
         "model": fitted.model.name,
-        "candidate": dict(fitted.tuning.best.candidate),
-        "criterion": fitted.tuning.best.criterion,
+        "candidate": dict(fitted.search.best.candidate),
+        "criterion": fitted.search.best.criterion,
         "converged": fitted.converged,
         "trials": [
-            [dict(trial.candidate), trial.criterion, trial.pruned] for trial in fitted.tuning.trials
+            [dict(trial.candidate), trial.criterion, trial.pruned] for trial in fitted.search.trials
         ],
-        "margin": one.margin.tolist(),
-        "prediction": one.prediction.tolist(),
+        "margin": fold.margin.tolist(),
+        "prediction": fold.prediction.tolist(),
         "base": base.tolist(),
         "contributions": contributions.tolist(),
     }
 
 
 def evaluate_units(
-    plan: StudyPlan, *, folder: Path | None, engine: Engine, progress: Progress
+    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
 ) -> list[UnitResult]:
-    """Return the results of all units, of which those stored before are not done again.
+    """Return the results of all outer folds, of which those stored before are not done again.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         The study.
     folder : Path or None
         Where finished units are kept; None keeps none.
@@ -217,29 +193,84 @@ def evaluate_units(
     list of mapping
         In the order of `units_of`.
     """
-    units = units_of(plan)
-    done = {} if folder is None else _stored_units(folder, units)
-    missing = [unit for unit in units if unit not in done]
+    units = units_of(design)
+    made = _carry_out(evaluate_unit, design, units, folder, engine, progress, "outer folds")
+    return [made[unit] for unit in units]
+
+
+def simulate_arithmetic(
+    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
+) -> dict[int, float | None]:
+    """Return what the baseline score alone predicts of each outcome that is computed from it.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    folder, engine, progress
+        As in `evaluate_units`.
+
+    Returns
+    -------
+    dict of int to float or None
+        By number of the outcome, as `heldout.inference.known_by_arithmetic` returns it.
+    """
+    units = [
+        _Arithmetic(outcome=number)
+        for number in design.evaluated
+        if design.outcomes[number].from_baseline
+    ]
+    what = "simulations of arithmetic"
+    made = _carry_out(_arithmetic_values, design, units, folder, engine, progress, what)
+    return {unit.outcome: made[unit]["reached"] for unit in units}
+
+
+def _arithmetic_values(design: Design, unit: _Arithmetic) -> UnitResult:
+    """Return what arithmetic reaches of one outcome."""
+    outcome = design.outcomes[unit.outcome]
+    seed = derive_seed(design.seed, "arithmetic", outcome.name, outcome.follow_up)
+    return {"reached": known_by_arithmetic(outcome, design.site, seed)}
+
+
+_RESULT_KEYS = {
+    evaluate_unit: {"test", "training_mean", "chosen", "models", "composed"},
+    _arithmetic_values: {"reached"},
+}
+
+
+def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
+    function: Callable[[Design, _Unit], UnitResult],
+    design: Design,
+    units: Sequence[_Unit],
+    folder: Path | None,
+    engine: Engine,
+    progress: Progress,
+    what: str,
+) -> dict[_Unit, UnitResult]:
+    """Return units with their results, each stored as it ends."""
+    done: dict[_Unit, UnitResult] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-    progress(len(done), len(units), "outer folds")
-    for unit, result in as_ended(evaluate_unit, plan, missing, engine):
+        done = _stored_units(folder, units, _RESULT_KEYS[function])
+    progress(len(done), len(units), what)
+    missing = [unit for unit in units if unit not in done]
+    for unit, result in as_ended(function, design, missing, engine):
         if folder is not None:
             write_atomically(folder / unit.file, json.dumps(result, allow_nan=False))
         done[unit] = result
-        progress(len(done), len(units), "outer folds")
-    return [done[unit] for unit in units]
+        progress(len(done), len(units), what)
+    return done
 
 
-def _stored_units(folder: Path, units: list[Unit]) -> dict[Unit, UnitResult]:
+def _stored_units(folder: Path, units: Sequence[_Unit], keys: set[str]) -> dict[_Unit, UnitResult]:
     """Return the results of units that an earlier run finished."""
-    found: dict[Unit, UnitResult] = {}
+    stored: dict[_Unit, UnitResult] = {}
     for unit in units:
         try:
             result = json.loads((folder / unit.file).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             # Not finished, or damaged: it is done again.
             continue
-        if isinstance(result, dict) and set(result) == _RESULT_KEYS:
-            found[unit] = result
-    return found
+        if isinstance(result, dict) and set(result) == keys:
+            stored[unit] = result
+    return stored

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from heldout.models import Model, models_for
-from heldout.study.permutations import enumerable, number_of_permutations, permuting_of
-from heldout.study.plan import StudyPlan
-from heldout.tuning import runs_compiled
+from heldout.models import Model
+from heldout.nested import runs_compiled
+from heldout.study.design import Design
+from heldout.study.permutations import enumerable, number_of_permutations
 
 # Microseconds of one core for one candidate on one inner fold, 36 patients and 30 columns.
 _KERNELS = {
@@ -47,12 +47,12 @@ class _Work:
     seconds: float
 
 
-def work_of(plan: StudyPlan) -> tuple[_Work, ...]:
+def work_of(design: Design) -> tuple[_Work, ...]:
     """Return what every model of every outcome that is evaluated has to fit.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         Nothing of it is fitted.
 
     Returns
@@ -60,21 +60,19 @@ def work_of(plan: StudyPlan) -> tuple[_Work, ...]:
     tuple of Work
     """
     return tuple(
-        _made(plan, number, model)
-        for number, reason in enumerate(plan.declined)
-        if reason is None
-        for model in models_for(plan.models, plan.outcomes[number].kind)
-        if model.columns == "all" or plan.severity[number] is not None
+        _work_of_model(design, number, model)
+        for number in design.evaluated
+        for model in design.models_of(number)
     )
 
 
-def _made(plan: StudyPlan, number: int, model: Model) -> _Work:
+def _work_of_model(design: Design, number: int, model: Model) -> _Work:
     """Return what one model has to fit at one outcome."""
-    n = int(plan.outcomes[number].observed.sum())
-    p = 1 if model.columns == "severity" else len(plan.matrix.features)
+    n = int(design.outcomes[number].observed.sum())
+    p = 1 if model.columns == "severity" else design.n_features
     compiled = runs_compiled(model, n, p)
-    candidates = plan.tuning.trials if model.space else 1
-    fits = plan.validation.outer * (plan.validation.inner * candidates + 1)
+    candidates = design.tuning.trials if model.space else 1
+    fits = design.validation.outer * (design.validation.inner * candidates + 1)
     if compiled and model.kernel is not None:
         each = _KERNELS[model.kernel.name] * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
     else:
@@ -84,12 +82,12 @@ def _made(plan: StudyPlan, number: int, model: Model) -> _Work:
     )
 
 
-def work_lines(plan: StudyPlan) -> Iterator[str]:
+def work_lines(design: Design) -> Iterator[str]:
     """Yield how much there is to fit, by which path, and about how long it takes.
 
     Parameters
     ----------
-    plan : StudyPlan
+    design : Design
         Nothing of it is fitted.
 
     Yields
@@ -97,35 +95,34 @@ def work_lines(plan: StudyPlan) -> Iterator[str]:
     str
         One sentence each.
     """
-    work = work_of(plan)
-    n_outcomes = plan.declined.count(None)
-    repeats, outer = plan.validation.repeats, plan.validation.outer
+    work = work_of(design)
+    n_outcomes = len(design.evaluated)
+    repeats, outer = design.validation.repeats, design.validation.outer
     folds = n_outcomes * repeats * outer
-    fits = repeats * sum(one.fits for one in work)
+    fits = repeats * sum(part.fits for part in work)
     yield (
         f"Work: {n_outcomes} outcome{'s' * (n_outcomes != 1)} x {repeats} repeats x {outer} outer "
-        f"folds = {folds} units; {plan.tuning.trials} candidates x {plan.validation.inner} inner "
-        f"folds a model: {fits:,} fits."
+        f"folds = {folds} units; {design.tuning.trials} candidates x {design.validation.inner} "
+        f"inner folds a model: {fits:,} fits."
     )
     for compiled, words in ((True, "By compiled kernels"), (False, "By the libraries")):
-        named = dict.fromkeys(one.model for one in work if one.compiled is compiled)
+        named = dict.fromkeys(part.model for part in work if part.compiled is compiled)
         if named:
             yield f"{words}: {', '.join(named)}."
-    once = sum(one.seconds for one in work)
-    observed = repeats * once + folds * len(plan.models) * _LAST_FIT / 1e6
-    study = permuting_of(plan)
-    most = number_of_permutations(study)
+    once = sum(part.seconds for part in work)
+    observed = repeats * once + folds * len(design.models) * _LAST_FIT / 1e6
+    most = number_of_permutations(design)
     if not most:
         yield f"{_spoken(observed).capitalize()} on one core; no permutation test."
         return
-    each = once * plan.inference.repeats
+    each = once * design.inference.repeats
     # All that there are would not be stopped early.
-    early = plan.inference.stop_early and not enumerable(study)
+    early = design.inference.stop_early and not enumerable(design)
     usual = _spoken(observed + (min(most, _USUAL_PERMUTATIONS) if early else most) * each)
     longest = _spoken(observed + most * each)
     last = f" if nothing is to be found, and up to {longest} if not" if usual != longest else ""
     yield (
-        f"Up to {most} permutations of {fits // repeats * plan.inference.repeats:,} fits each. "
+        f"Up to {most} permutations of {fits // repeats * design.inference.repeats:,} fits each. "
         f"{usual.capitalize()} on one core{last}."
     )
 

@@ -13,34 +13,18 @@ from datetime import datetime
 
 import pandas as pd
 
-from heldout.inference import Cell, area, percent, probability, render_verdict
+from heldout.inference import Cell, p_words, render_verdict
 from heldout.models import models_of
+from heldout.nested import HEADLINE
 from heldout.record import RunRecord, figure_name
-from heldout.validation import HEADLINE
 
 # Short enough to read in a column; the record has the whole digests.
 _DIGEST_DIGITS = 12
 # A model has one colour in all charts; black is the headline's. Told apart by colour-blind eyes.
 _HEADLINE_COLOUR = "#1a1a1a"
 _COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
-_METRICS = {
-    "cv.roc_auc": "auc",
-    "cv.roc_auc_lo": "auc_low",
-    "cv.roc_auc_hi": "auc_high",
-    "cv.brier": "brier",
-    "cv.brier_skill": "brier_skill",
-    "cv.p": "p",
-    "cv.p_adjusted": "p_adjusted",
-    "cv.arithmetic": "arithmetic",
-    "cv.r2": "r2",
-    "cv.r2_lo": "r2_low",
-    "cv.r2_hi": "r2_high",
-    "cv.mae": "mae",
-    "cv.mae_of_mean": "mae_mean",
-    "cv.spearman": "spearman",
-    "cv.concordance": "concordance",
-    "cv.calibration_slope": "calibration_slope",
-}
+# Of every cell, beside the figures that its kind declares.
+_TESTED = {"cv.p": "p", "cv.p_adjusted": "p_adjusted", "cv.arithmetic": "arithmetic"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +140,11 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
     yield Tags(values=_tags_of(record, cell))
     yield Params(values=_params_of(record, cell))
     if cell.status == "evaluated":
-        values = {name: getattr(cell, attribute) for name, attribute in _METRICS.items()}
-        yield Metrics(values={name: one for name, one in values.items() if one is not None})
-        if cell.kind == "class":
+        values = {
+            metric: cell.figures.get(name) for name, metric in cell.of_kind.declared.items()
+        } | {metric: getattr(cell, name) for metric, name in _TESTED.items()}
+        yield Metrics(values={name: value for name, value in values.items() if value is not None})
+        if cell.fold_auc:
             yield Series(name="fold.roc_auc", values=cell.fold_auc)
         yield from _trial_items(record, cell)
         yield Artifact(path="predictions.csv", text=_as_csv(_held_out(record, cell)))
@@ -204,38 +190,25 @@ def _description(record: RunRecord, cell: Cell) -> str:
         return cell.reason
     if cell.model == HEADLINE:
         return render_verdict(record.verdict)
-    known = models_of(record.experiment)
+    known, kind = models_of(record.experiment), cell.of_kind
     label = known[cell.model].for_kind(cell.kind).label if cell.model in known else cell.model
-    if cell.kind == "number":
-        interval = f"{percent(cell.r2_low)} to {percent(cell.r2_high)} %"
-        figure = f"{percent(cell.r2)} % of the variance explained"
-    else:
-        interval = f"{area(cell.auc_low or 0.0)} to {area(cell.auc_high or 1.0)}"
-        figure = f"AUC {area(cell.auc or 0.0)}"
+    words = ""
+    if cell.arithmetic is not None:
+        words = f"; arithmetic alone {kind.reached(cell.arithmetic)}"
+    figure = kind.short.format(kind.spoken(cell.estimate))
+    limits = f"{kind.spoken(cell.low)} to {kind.spoken(cell.high)}"
     return (
-        f"{label}: {figure} for patients held out (95 % interval {interval}"
-        f"{_arithmetic_words(cell)}){_p_words(record, cell)}. "
-        "The best of several models is not an estimate; the headline is one."
+        f"{label}: {figure} for patients held out (95 % interval {limits}{words})"
+        f"{_p_words(record, cell)}. The best of several models is not an estimate; the headline is "
+        "one."
     )
-
-
-def _arithmetic_words(cell: Cell) -> str:
-    """Return what the baseline score alone gives where the outcome is computed from it."""
-    if cell.arithmetic is None:
-        return ""
-    if cell.kind == "number":
-        return f"; arithmetic alone explains {percent(cell.arithmetic)} %"
-    return f"; arithmetic alone gives {area(cell.arithmetic)}"
 
 
 def _p_words(record: RunRecord, cell: Cell) -> str:
     """Return a cell's p, and of how many permutations it is."""
     if cell.p is None or record.permutation is None:
         return ""
-    return (
-        f", p = {probability(cell.p)}, adjusted {probability(cell.p_adjusted)} "
-        f"({record.permutation.permutations} permutations)"
-    )
+    return f", {p_words(cell)} ({record.permutation.permutations} permutations)"
 
 
 def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
@@ -246,7 +219,7 @@ def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
         "outcome": cell.outcome,
         "follow_up": cell.follow_up,
         "n": cell.n,
-        **({"events": cell.events} if cell.kind == "class" else {}),
+        **({"events": cell.events} if cell.of_kind.has_events else {}),
         "features": _n_features(record, cell),
         "outer": validation["outer"],
         "inner": validation["inner"],
@@ -281,11 +254,7 @@ def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
     table = record.predictions
     numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
-    answers = {
-        "class": ("event", "margin", "probability"),
-        "number": ("observed", "prediction", "training_mean"),
-    }
-    columns = ["patient", "repeat", "fold", *answers[cell.kind]]
+    columns = ["patient", "repeat", "fold", *cell.of_kind.columns.values()]
     return _of_cell(numbered, cell)[columns]
 
 

@@ -10,6 +10,7 @@ from heldout.export.card import input_row, refit_words, render_card
 from heldout.features import FeatureColumn
 from heldout.inference import Cell, PermutationTest
 from heldout.record import OutcomeFacts
+from tests.cells import cell_changed, cell_with
 
 TODAY = {"versions": {"heldout": "0.2", "numpy": "2.4"}, "code": "a"}
 
@@ -53,7 +54,7 @@ def test_a_card_says_what_the_model_was_fitted_with(then: dict[str, Any], words:
 TEST = PermutationTest(
     permutations=57, asked=999, stopped=True, enumerated=False, redrawn=0, repeats=1
 )
-HEADLINE = Cell(
+HEADLINE = cell_with(
     outcome="response",
     follow_up="d28",
     model="headline",
@@ -66,7 +67,7 @@ HEADLINE = Cell(
     brier=0.2,
     brier_skill=0.1,
 )
-NUMBER = Cell(
+NUMBER = cell_with(
     outcome="change",
     follow_up="d28",
     model="headline",
@@ -79,6 +80,7 @@ NUMBER = Cell(
     r2_high=0.3,
     mae=7.0,
     mae_mean=7.4,
+    spearman=0.35,
 )
 
 
@@ -109,7 +111,7 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         data_fingerprint="d" * 64,
     )
     tuning = SimpleNamespace(best=SimpleNamespace(candidate={"C": 1.0}))
-    fitted: Any = SimpleNamespace(tuning=tuning, model=SimpleNamespace(label="Ridge"))
+    fitted: Any = SimpleNamespace(search=tuning, model=SimpleNamespace(label="Ridge"))
     matrix: Any = SimpleNamespace(columns=(), features=())
     tested: dict[str, Any] = {"p": 0.3, "p_adjusted": 0.7} if test is not None else {}
     cells = {"headline": headline, "model": replace(headline, model="ridge", **tested)}
@@ -121,29 +123,35 @@ def test_a_card_names_p_and_adjusted_p_of_headline_and_model() -> None:
     lines = card.splitlines()
     start = lines.index("## How well it does") + 2
     assert lines[start : start + 4] == [
-        "| held-out estimate | AUC | 95 % interval | Brier | Brier skill | p | p, adjusted |",
-        "|---|---|---|---|---|---|---|",
-        "| the procedure that chose it | .71 | .50 to .86 | 0.200 | +0.10 | .040 | .21 |",
-        "| this kind of model alone | .71 | .50 to .86 | 0.200 | +0.10 | .30 | .70 |",
+        "| held-out estimate | AUC | 95 % interval | Brier score | Brier skill | p | p, adjusted |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| the procedure that chose it | .71 | .50 to .86 | .200 | .10 | .040 | .21 |",
+        "| this kind of model alone | .71 | .50 to .86 | .200 | .10 | .30 | .70 |",
     ]
     assert "p is of 57 permutations of the whole study" in card
 
 
 def test_a_card_of_a_number_names_them_too() -> None:
     card = a_card(replace(NUMBER, p=0.04, p_adjusted=0.21, arithmetic=0.25), TEST)
-    assert "| of the training mean | p | p, adjusted |" in card
-    assert "| 7.00 | 7.40 | .040 | .21 |" in card
-    assert "arithmetic alone explains 25 % of the variance, and chance lies there" in card
+    lines = card.splitlines()
+    start = lines.index("## How well it does") + 2
+    assert lines[start : start + 3 : 2] == [
+        "| held-out estimate | R² | 95 % interval | Mean absolute error | of the mean alone | "
+        "Spearman | Calibration slope | p | p, adjusted |",
+        "| the procedure that chose it | .10 | \N{MINUS SIGN}.10 to .30 | 7.00 | 7.40 | .35 | "
+        "not evaluated | .040 | .21 |",
+    ]
+    assert "arithmetic alone explains 25 %, and chance lies there" in card
 
 
 def test_a_card_names_what_arithmetic_alone_gives() -> None:
     card = a_card(replace(HEADLINE, arithmetic=0.636), None)
-    assert "arithmetic alone gives an AUC of .64, and chance lies there" in card
+    assert "arithmetic alone gives .64, and chance lies there" in card
     assert "rithmetic" not in a_card(HEADLINE, None)
 
 
 def test_a_card_of_a_tested_study_does_not_say_that_no_test_was_made() -> None:
-    above = replace(HEADLINE, auc_low=0.6)
+    above = cell_changed(HEADLINE, auc_low=0.6)
     assert "No permutation test" in a_card(above, None)
     assert "No permutation test" not in a_card(replace(above, p=0.04, p_adjusted=0.21), TEST)
 
@@ -158,5 +166,5 @@ def test_only_a_primary_outcome_stands_on_its_own_p(primary: bool, words: str) -
 
 def test_a_card_without_a_test_has_no_p() -> None:
     card = a_card(HEADLINE, None)
-    assert "| Brier skill |\n|---|---|---|---|---|\n" in card
+    assert "| Brier skill |\n| --- | --- | --- | --- | --- |\n" in card
     assert " p " not in card

@@ -9,14 +9,16 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
-import heldout.tuning
+import heldout.nested.judging
+from heldout.kernels.nested import Judgement
 from heldout.metrics import brier_score, fold_paired_auc
 from heldout.models import MODELS, Model
-from heldout.spec import TuningSpec
+from heldout.nested import Patients, TrainingSets, draw_sets, fit_models, prepare_features
+from heldout.nested.judging import judge_candidates
+from heldout.nested.search import ask_candidates
+from heldout.nested.training import HELD_OUT, LEARN
 from heldout.splits import derive_seed, draw_folds
-from heldout.training import HELD_OUT, LEARN, TrainingSets, draw_sets, prepare_features
-from heldout.tuning import Judged, ask_candidates, judge_candidates
-from heldout.validation import TrainingSet, fit_models
+from tests.tables import a_procedure
 
 Floats = NDArray[np.float64]
 N_OUTER, N_INNER = 3, 4
@@ -40,16 +42,14 @@ def nested_sets(
     strata = answers[:, None] if kind == "class" else np.zeros((len(answers), 1))
     outer = draw_folds(strata, N_OUTER, np.random.default_rng(seed))
     return draw_sets(
+        Patients(features={}, answers=answers, weights=weights, kind=kind),
         outer[None, :] == np.arange(N_OUTER)[:, None],
-        answers,
-        weights,
-        kind,
         n_inner=N_INNER,
         seeds=range(N_OUTER),
     )
 
 
-def judged(model: Model, *, compiled: bool, trials: int = 6, **ways: Any) -> Judged:
+def judged(model: Model, *, compiled: bool, trials: int = 6, **ways: Any) -> Judgement:
     """Return a model's candidates judged on one problem, by its kernel or by the library."""
     features, answers, weights = patients(kind=model.kind)
     sets = nested_sets(answers, weights, model.kind)
@@ -155,15 +155,15 @@ def test_the_criteria_are_those_of_the_metrics() -> None:
 def test_as_many_fits_are_made_as_the_design_has(monkeypatch: pytest.MonkeyPatch) -> None:
     """No hidden refits: every candidate on every inner set, and the best one on the outer set."""
     fits = []
-    original = heldout.tuning.library_path
+    original = heldout.nested.judging.margins_by
 
     def counting(*arguments: Any) -> Any:
-        fits.append(len(arguments[4]))
+        fits.append(arguments[1])
         return original(*arguments)
 
-    monkeypatch.setattr(heldout.tuning, "library_path", counting)
+    monkeypatch.setattr(heldout.nested.judging, "margins_by", counting)
     judged(MODELS["ridge"], compiled=False, trials=6)
-    assert sum(fits) == N_OUTER * (N_INNER * 6 + 1)
+    assert len(fits) == N_OUTER * (N_INNER * 6 + 1)
 
 
 def test_a_score_becomes_a_probability_without_the_patients_own_answer() -> None:
@@ -184,19 +184,13 @@ def test_what_is_explained_and_exported_says_what_the_kernel_says(name: str) -> 
     features, answers, weights = patients(60, seed=2)
     train, test = np.arange(60) < 45, np.arange(60) >= 45
     model = MODELS[name]
-    training = TrainingSet(
-        features={"all": features[train]},
-        answers=answers[train].astype(np.int64),
-        weights=weights[train],
-        site=None,
-        path=("equal",),
+    training = Patients(
+        features={"all": features[train]}, answers=answers[train], weights=weights[train]
     )
-    [fitted] = fit_models(training, [model], TuningSpec(trials=6), n_inner=4, seed=1)
+    [fitted] = fit_models(training, a_procedure(model, trials=6, n_inner=4), ("equal",))
     sets = draw_sets(
+        Patients(features={}, answers=answers, weights=weights),
         test[None, :],
-        answers,
-        weights,
-        "class",
         n_inner=4,
         seeds=[derive_seed(1, "inner", "equal")],
     )

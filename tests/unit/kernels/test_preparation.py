@@ -6,7 +6,8 @@ from numpy.typing import NDArray
 
 from heldout.features import Piece
 from heldout.models import build_preparation
-from heldout.training import LEARN, draw_sets, prepare_features
+from heldout.nested import Patients, draw_sets, prepare_features
+from heldout.nested.training import LEARN
 
 Floats = NDArray[np.float64]
 PIECES = (
@@ -35,10 +36,8 @@ def sets_of(n: int = 40, seed: int = 0) -> object:
     rng = np.random.default_rng(seed)
     outer = rng.integers(0, 3, n)
     return draw_sets(
+        Patients(features={}, answers=rng.integers(0, 2, n).astype(np.float64), weights=np.ones(n)),
         outer[None, :] == np.arange(3)[:, None],
-        rng.integers(0, 2, n).astype(np.float64),
-        np.ones(n),
-        "class",
         n_inner=4,
         seeds=[1, 2, 3],
     )

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heldout.models import MODELS, Kind, predict_patients
-from heldout.tuning import ask_candidates
+from heldout.kinds import KindName
+from heldout.models import MODELS, predict_patients
+from heldout.nested.search import ask_candidates
 
 Floats = NDArray[np.float64]
 
 
-def problem(kind: Kind, n: int, n_features: int, seed: int) -> tuple[Floats, Any, Floats, Floats]:
+def problem(
+    kind: KindName, n: int, n_features: int, seed: int
+) -> tuple[Floats, Any, Floats, Floats]:
     """Return features, answers and weights to learn from, and features to predict."""
     rng = np.random.default_rng(seed)
     features, unseen = rng.normal(size=(n, n_features)), rng.normal(size=(9, n_features))
@@ -27,7 +30,7 @@ def problem(kind: Kind, n: int, n_features: int, seed: int) -> tuple[Floats, Any
 @pytest.mark.parametrize(("n", "n_features"), [(29, 30), (12, 3), (150, 8)])
 @pytest.mark.parametrize("kind", ["class", "number"])
 def test_margins_are_those_of_the_estimator_to_the_last_bit(
-    kind: Kind, n: int, n_features: int, weights: str
+    kind: KindName, n: int, n_features: int, weights: str
 ) -> None:
     """Base score, objective, weights and chance: nothing may differ."""
     model = MODELS["xgboost"].for_kind(kind)

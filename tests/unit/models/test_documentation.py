@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from heldout import tuning
 from heldout.models import MODELS, Choice, Model, Real, Whole, middle
 from heldout.models.own import read_entry
+from heldout.nested.judging import FIRST_FOLDS
+from heldout.nested.search import FIRST_TRIALS
 
 PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 
@@ -61,8 +62,8 @@ def test_the_rule_of_dispatch_has_the_codes_bounds() -> None:
     assert f"up to {kernels['svc'].most_patients} patients for `svc` and `linear_svc`" in page
     bounded = {name for name, kernel in kernels.items() if not kernel.serves(10_000, 10_000)}
     assert bounded == {"ridge", "svc", "linear_svc"}
-    assert f"after {tuning.FIRST_FOLDS} inner folds" in page.replace("two", "2")
-    assert f"the first {tuning.FIRST_TRIALS} candidates" in page.replace("five", "5")
+    assert f"after {FIRST_FOLDS} inner folds" in page.replace("two", "2")
+    assert f"the first {FIRST_TRIALS} candidates" in page.replace("five", "5")
 
 
 def test_the_documented_and_the_shipped_entry_become_models() -> None:

@@ -15,6 +15,7 @@ from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 from heldout.record import OutcomeFacts, RunRecord
+from tests.cells import cell_with
 
 REASON = "Response at d10 was not evaluated: 3 responders among 26 patients cannot fill 5 folds."
 PATIENTS = tuple(f"pseudonym-{number:02d}" for number in range(12))
@@ -22,7 +23,7 @@ MODELS = ("prevalence", "ridge", "random_forest")
 
 
 def a_cell(model: str, auc: float, low: float, high: float) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="response",
         follow_up="d2",
         model=model,
@@ -39,7 +40,7 @@ def a_cell(model: str, auc: float, low: float, high: float) -> Cell:
 
 
 def a_declined_cell(model: str) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="response",
         follow_up="d10",
         model=model,
@@ -291,7 +292,7 @@ def record() -> RunRecord:
 
 
 def a_number_cell(cell: Cell) -> Cell:
-    return Cell(
+    return cell_with(
         outcome="response",
         follow_up="d2",
         model=cell.model,

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from heldout.inference import chance_range
+from heldout.metrics import chance_range
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
-from heldout.report.wording import as_signed
+from heldout.wording import decimal
+from tests.cells import cell_changed
 
 
 def texts_of(value: object) -> list[str]:
@@ -198,7 +199,7 @@ def test_a_number_is_judged_by_the_variance_explained(numbers: RunRecord) -> Non
 
     assert (card["auc"], card["interval"]) == ("−.11", "R², 95 % interval −.40 to .18")  # noqa: RUF001
     assert card["sample"] == "12 patients"
-    assert card["chance"] == "0, the mean alone, lies inside"
+    assert card["chance"] == "the mean alone (0) lies inside"
     assert ["Mean absolute error", "7.50"] in card["facts"]
 
 
@@ -383,7 +384,7 @@ def test_an_outcome_that_is_not_computed_from_baseline_has_no_arithmetic(
 def test_chance_lies_where_arithmetic_puts_it(
     tested: RunRecord, low: float, high: float, words: str
 ) -> None:
-    cell = replace(tested.headline[0], auc_low=low, auc_high=high)
+    cell = cell_changed(tested.headline[0], auc_low=low, auc_high=high)
     contents = build_contents(replace(tested, headline=(cell, tested.headline[1])))
 
     assert contents["headline"]["cards"][0]["chance"] == words
@@ -392,7 +393,7 @@ def test_chance_lies_where_arithmetic_puts_it(
 def test_a_headline_is_in_colour_if_the_test_found_it_and_not_by_its_interval(
     tested: RunRecord,
 ) -> None:
-    above = replace(tested.headline[0], auc_low=0.7, p=0.06)
+    above = cell_changed(tested.headline[0], auc_low=0.7, p=0.06)
     found = replace(tested.headline[0], p=0.05)
     cards = [
         build_contents(replace(tested, headline=(one, tested.headline[1])))["headline"]["cards"][0]
@@ -533,7 +534,9 @@ def test_a_rule_that_was_not_followed_is_not_cited(tested: RunRecord) -> None:
 def explained(record: RunRecord, **changes: Any) -> dict[str, Any]:
     """Return the explanation of ridge, the one chosen most often, with other figures."""
     cells = tuple(
-        replace(cell, **changes) if cell.model == "ridge" and cell.status == "evaluated" else cell
+        cell_changed(cell, **changes)
+        if cell.model == "ridge" and cell.status == "evaluated"
+        else cell
         for cell in record.cells
     )
     items = build_contents(replace(record, cells=cells))["explanations"]["items"]
@@ -586,4 +589,4 @@ def test_a_limit_of_alpha_below_0_has_a_true_minus_sign(record: RunRecord) -> No
 
 
 def test_a_negative_score_that_rounds_to_nothing_has_no_sign() -> None:
-    assert as_signed(-0.004, 2) == ".00"
+    assert decimal(-0.004, 2) == ".00"

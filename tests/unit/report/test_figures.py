@@ -10,6 +10,7 @@ import pandas as pd
 from heldout.record import RunRecord
 from heldout.report import draw_figures
 from heldout.report.figures import STYLE
+from tests.cells import cell_changed
 
 SHAP = "shap.response.d2.ridge"
 
@@ -165,7 +166,7 @@ def test_equal_numbers_can_be_drawn(numbers: RunRecord) -> None:
 
 
 def test_an_interval_beyond_the_scale_ends_at_its_end(numbers: RunRecord) -> None:
-    far = tuple(replace(cell, r2=-7.0, r2_low=-9.0) for cell in numbers.cells)
+    far = tuple(cell_changed(cell, r2=-7.0, r2_low=-9.0) for cell in numbers.cells)
     svg = draw_figures(replace(numbers, cells=far))["r2"]
 
     paths = [element.get("d") or "" for element in ET.fromstring(svg).iter()]

@@ -40,9 +40,9 @@ def test_the_shipped_study_says_first_that_its_data_are_simulated() -> None:
 def test_the_shipped_study_can_be_planned_at_every_follow_up() -> None:
     plan = plan_study(load_experiment(ROOT / "experiments" / f"{NAME}.yaml"))
     assert len(plan.patients) == 36
-    assert plan.declined == (None,) * 5
+    assert plan.design.declined == (None,) * 5
     assert len(set(plan.site or ())) == 4
-    observed = [(one.name, one.follow_up, int(one.observed.sum())) for one in plan.outcomes]
+    observed = [(one.name, one.follow_up, int(one.observed.sum())) for one in plan.design.outcomes]
     assert observed == [
         ("response", "month1", 33),
         ("response", "month3", 30),

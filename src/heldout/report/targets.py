@@ -8,13 +8,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from heldout.inference import LEVEL, Cell
+from heldout.kinds import KINDS, Kind, KindName
 from heldout.models import Model, models_of
 from heldout.record import OutcomeFacts, RunRecord
-from heldout.report.wording import as_share
+from heldout.wording import share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Target:
     """One outcome at one follow-up.
 
     Attributes
@@ -46,8 +47,22 @@ class Place:
     cells: tuple[Cell, ...]
     models: Mapping[str, Model]
 
+    @property
+    def kind(self) -> Kind:
+        """What its kind declares."""
+        return KINDS[self.facts.kind]
 
-def places_of(record: RunRecord) -> tuple[Place, ...]:
+    @property
+    def sample(self) -> str:
+        """How many patients, and events, it has."""
+        return self.kind.sample(self.facts.n, self.facts.events)
+
+    def label_of(self, cell: Cell) -> str:
+        """Return what a cell's model is called where it predicts this kind of outcome."""
+        return self.models[cell.model].for_kind(cell.kind).label
+
+
+def targets_of(record: RunRecord) -> tuple[Target, ...]:
     """Return every outcome at every follow-up, in the record's order.
 
     Parameters
@@ -57,54 +72,57 @@ def places_of(record: RunRecord) -> tuple[Place, ...]:
 
     Returns
     -------
-    tuple of Place
+    tuple of Target
     """
-    return tuple(_place_of(record, facts) for facts in record.outcomes)
+    return tuple(_target_of(record, facts) for facts in record.outcomes)
 
 
-def _place_of(record: RunRecord, facts: OutcomeFacts) -> Place:
-    """Return one place."""
+def _target_of(record: RunRecord, facts: OutcomeFacts) -> Target:
+    """Return one outcome at one follow-up."""
     visits = {visit.name: visit.label for visit in record.visits}
-    here = (facts.name, facts.follow_up)
     spoken = facts.name.replace("_", " ")
     visit = visits[facts.follow_up]
     visit = "" if visit == facts.follow_up else visit
     label = "" if facts.label.casefold() == spoken.casefold() else facts.label
-    return Place(
+    [headline], cells = (
+        [cell for cell in every if (cell.outcome, cell.follow_up) == (facts.name, facts.follow_up)]
+        for every in (record.headline, record.cells)
+    )
+    return Target(
         title=f"{spoken[:1].upper()}{spoken[1:]} at {facts.follow_up}",
         label=facts.label,
         visit=visit,
         detail=", ".join(filter(None, (label, visit))),
         facts=facts,
-        headline=next(one for one in record.headline if (one.outcome, one.follow_up) == here),
-        cells=tuple(one for one in record.cells if (one.outcome, one.follow_up) == here),
+        headline=headline,
+        cells=tuple(cells),
         models=models_of(record.experiment),
     )
 
 
-def by_kind(places: Sequence[Place]) -> dict[str, list[Place]]:
-    """Return the places of each kind of outcome.
+def by_kind(targets: Sequence[Target]) -> dict[KindName, list[Target]]:
+    """Return the targets of each kind of outcome.
 
     Parameters
     ----------
-    places : sequence of Place
+    targets : sequence of Target
         Of one record.
 
     Returns
     -------
-    dict of str to list of Place
+    dict of str to list of Target
         ``class`` or ``number`` or both, in the order of the experiment.
     """
-    kinds = dict.fromkeys(place.facts.kind for place in places)
-    return {kind: [place for place in places if place.facts.kind == kind] for kind in kinds}
+    kinds = dict.fromkeys(target.kind.name for target in targets)
+    return {kind: [target for target in targets if target.kind.name == kind] for kind in kinds}
 
 
-def has_evidence(place: Place, cell: Cell) -> bool | None:
+def has_evidence(target: Target, cell: Cell) -> bool | None:
     """Return whether the permutation test says that a cell predicts.
 
     Parameters
     ----------
-    place : Place
+    target : Target
         Where the cell is.
     cell : Cell
         The headline there, or a model.
@@ -117,20 +135,20 @@ def has_evidence(place: Place, cell: Cell) -> bool | None:
     """
     if cell.p_adjusted is None:
         return None
-    own = (place.headline.p, cell.p) if place.facts.primary else ()
+    own = (target.headline.p, cell.p) if target.facts.primary else ()
     return cell.p_adjusted <= LEVEL or (
         bool(own) and all(p is not None and p <= LEVEL for p in own)
     )
 
 
-def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:
-    """Return a record table's rows of one model at one place.
+def part_of(table: pd.DataFrame, target: Target, model: str) -> pd.DataFrame:
+    """Return a record table's rows of one model at one outcome and follow-up.
 
     Parameters
     ----------
     table : DataFrame
         With columns ``outcome``, ``follow_up`` and ``model``.
-    place : Place
+    target : Target
         Which outcome and follow-up.
     model : str
         Its name.
@@ -139,18 +157,18 @@ def part_of(table: pd.DataFrame, place: Place, model: str) -> pd.DataFrame:
     -------
     DataFrame
     """
-    here = (table["outcome"] == place.facts.name) & (table["follow_up"] == place.facts.follow_up)
+    here = (table["outcome"] == target.facts.name) & (table["follow_up"] == target.facts.follow_up)
     return table[here & (table["model"] == model)]
 
 
-def chosen_share(record: RunRecord, place: Place, model: str) -> str:
+def chosen_share(record: RunRecord, target: Target, model: str) -> str:
     """Return in what share of the folds the procedure chose a model.
 
     Parameters
     ----------
     record : RunRecord
         Whose choices are counted.
-    place : Place
+    target : Target
         Which outcome and follow-up.
     model : str
         Its name.
@@ -160,5 +178,5 @@ def chosen_share(record: RunRecord, place: Place, model: str) -> str:
     str
         In percent.
     """
-    chosen = part_of(record.choices, place, model)["chosen"].astype(bool)
-    return as_share(int(chosen.sum()), len(chosen))
+    chosen = part_of(record.choices, target, model)["chosen"].astype(bool)
+    return share(int(chosen.sum()), len(chosen))

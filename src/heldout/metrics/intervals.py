@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from heldout.metrics import hanley_mcneil_variance
+from heldout.metrics.discrimination import hanley_mcneil_variance
 
 VARIANCE_FACTOR = 2.0
 _Z_95 = 1.959963984540054

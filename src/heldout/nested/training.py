@@ -7,18 +7,57 @@ every model that asks for the same preparation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.arrays import Floats, Integers
+from heldout.arrays import Flags, Floats, Integers
 from heldout.features import Piece
-from heldout.models import Kind, build_preparation
-from heldout.splits import draw_folds, strata_of
+from heldout.kinds import KINDS, KindName
+from heldout.models import Model, build_preparation
+from heldout.splits import draw_folds
 
 LEARN, HELD_OUT, OUTSIDE = 1, 0, -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """Patients of one outcome, all of them observed.
+
+    Attributes
+    ----------
+    features : mapping of str to array of shape (n_patients, n_columns)
+        ``all`` the features, and the outcome's ``severity`` where it is known; NaN where not
+        observed.
+    answers : array of shape (n_patients,)
+        1 and 0, or numbers.
+    weights : array of shape (n_patients,)
+        Patient weights.
+    site : array of int of shape (n_patients,), or None
+        Site numbers, for balanced inner folds.
+    kind : str
+        ``class`` or ``number``: which of the two every model learns here.
+    composition : tuple of Piece
+        How what models see is made of ``all`` features; empty if it is these.
+    """
+
+    features: Mapping[str, Floats]
+    answers: Floats
+    weights: Floats
+    site: Integers | None = None
+    kind: KindName = "class"
+    composition: tuple[Piece, ...] = ()
+
+    @property
+    def targets(self) -> Integers | Floats:
+        """The answers as estimators take them: a class as whole numbers."""
+        return self.answers.astype(np.int64) if KINDS[self.kind].has_events else self.answers
+
+    def composition_of(self, model: Model) -> tuple[Piece, ...]:
+        """Return how what a model sees is made of its features."""
+        return self.composition if model.columns == "all" else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +68,8 @@ class TrainingSets:
     ----------
     roles : array of int8 of shape (n_outer, n_inner + 1, n_patients)
         `LEARN`, `HELD_OUT` or `OUTSIDE`; the outer set is the last of its row.
-    answers : array of shape (n_patients,)
-        1 and 0, or numbers; nobody unobserved.
-    weights : array of shape (n_patients,)
-        Patient weights.
+    answers, weights : arrays of shape (n_patients,)
+        As in `Patients`.
     kind : str
         ``class`` or ``number``.
     """
@@ -40,40 +77,38 @@ class TrainingSets:
     roles: NDArray[np.int8]
     answers: Floats
     weights: Floats
-    kind: Kind
+    kind: KindName
 
     def inner_folds(self, outer: int) -> Integers:
         """Return the inner fold each patient of an outer set is judged in; -1 for all others."""
         inner = self.roles[outer, :-1] == HELD_OUT
         return np.where(inner.any(axis=0), inner.argmax(axis=0), -1)
 
+    def outer_set(self, number: int) -> TrainingSets:
+        """Return one outer set alone."""
+        return TrainingSets(
+            roles=self.roles[number : number + 1],
+            answers=self.answers,
+            weights=self.weights,
+            kind=self.kind,
+        )
+
 
 def draw_sets(
-    held_out: NDArray[np.bool_],
-    answers: Floats,
-    weights: Floats,
-    kind: Kind,
-    *,
-    n_inner: int,
-    seeds: Sequence[int],
-    site: Integers | None = None,
+    patients: Patients, held_out: Flags, *, n_inner: int, seeds: Sequence[int]
 ) -> TrainingSets:
     """Return the nested training sets of an outer division, inner folds drawn by their seeds.
 
     Parameters
     ----------
+    patients : Patients
+        Everybody observed.
     held_out : array of bool of shape (n_outer, n_patients)
         Whom each outer set leaves out; nobody, if it is all patients.
-    answers, weights : arrays of shape (n_patients,)
-        As in `TrainingSets`.
-    kind : str
-        ``class`` or ``number``.
     n_inner : int
         Inner folds.
     seeds : sequence of int
         One an outer set.
-    site : array of int of shape (n_patients,), optional
-        Site numbers, over which inner folds are balanced.
 
     Returns
     -------
@@ -82,17 +117,19 @@ def draw_sets(
     """
     from heldout.kernels.folds import place_patients
 
-    roles = np.full((len(held_out), n_inner + 1, len(answers)), OUTSIDE, dtype=np.int8)
+    strata_of = KINDS[patients.kind].strata
+    roles = np.full((len(held_out), n_inner + 1, held_out.shape[1]), OUTSIDE, dtype=np.int8)
     for number, (left_out, seed) in enumerate(zip(held_out, seeds, strict=True)):
         rows = np.flatnonzero(~left_out)
-        strata = strata_of(answers[rows], kind)
-        stratum = None if site is None else site[rows]
-        rng = np.random.default_rng(seed)
-        folds = draw_folds(strata[:, None], n_inner, rng, stratum, place_patients)
+        strata = strata_of(patients.answers[rows])[:, None]
+        site = None if patients.site is None else patients.site[rows]
+        folds = draw_folds(strata, n_inner, np.random.default_rng(seed), site, place_patients)
         roles[number][:, rows] = LEARN
         roles[number][folds, rows] = HELD_OUT
         roles[number, -1, left_out] = HELD_OUT
-    return TrainingSets(roles=roles, answers=answers, weights=weights, kind=kind)
+    return TrainingSets(
+        roles=roles, answers=patients.answers, weights=patients.weights, kind=patients.kind
+    )
 
 
 def prepare_features(

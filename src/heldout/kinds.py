@@ -1,0 +1,374 @@
+"""What differs between predicting a class and predicting a number, declared once.
+
+A kind is a value: how folds are balanced over its answers, the statistic that decides and what
+chance gives of it, the figures beside it, and the words and styles in which all of these are said.
+Record, permutation test, terminal, page, MLflow, model card and ``--json`` read them from here, so
+that a new figure is one function of `heldout.metrics` and one line below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+
+from heldout.arrays import Floats, Integers
+from heldout.metrics import (
+    brier_score,
+    brier_skill,
+    calibration_slope,
+    chance_range,
+    fold_paired_auc,
+    fold_paired_concordance,
+    mean_absolute_error,
+    r_squared_interval,
+    r_squared_out_of_fold,
+    r_squared_variance,
+    score_interval,
+    spearman,
+)
+from heldout.splits import ranked_groups
+from heldout.wording import amount, counted, decimal, percent
+
+KindName = Literal["class", "number"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """Predictions for patients held out; every figure of a cell is made of these.
+
+    Attributes
+    ----------
+    answers : array of shape (n_patients,)
+        1 and 0, or numbers; observed patients only.
+    margin, prediction, training_mean : arrays of shape (n_repeats, n_patients)
+        Held-out margins, what they stand for (the probability of the event, or the number), and
+        the mean answer of the training set behind each.
+    folds : array of int of shape (n_repeats, n_patients)
+        Fold in which each patient was tested.
+    weights : array of shape (n_patients,)
+        Patient weights.
+    """
+
+    answers: Floats
+    margin: Floats
+    prediction: Floats
+    training_mean: Floats
+    folds: Integers
+    weights: Floats
+
+    def in_fold(self, repeat: int, fold: int) -> HeldOut:
+        """Return what belongs to one fold of one repeat."""
+        tested = self.folds[repeat] == fold
+        rows = slice(repeat, repeat + 1)
+        return HeldOut(
+            answers=self.answers[tested],
+            margin=self.margin[rows, tested],
+            prediction=self.prediction[rows, tested],
+            training_mean=self.training_mean[rows, tested],
+            folds=self.folds[rows, tested],
+            weights=self.weights[tested],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One figure of a cell.
+
+    Attributes
+    ----------
+    name : str
+        In records, in ``--json`` and as an attribute of a cell.
+    metric : str
+        In MLflow.
+    label : str
+        For people.
+    compute : callable
+        Held-out predictions -> the figure; None where there is none.
+    say : callable
+        The figure, as it is printed.
+    short : str
+        Above its column in the terminal's narrow tables; empty if it does not stand there.
+    shown : str
+        In ``tables`` and beside the headline, beside the ``headline`` only, or in ``data`` only.
+    """
+
+    name: str
+    metric: str
+    label: str
+    compute: Callable[[HeldOut], float | None]
+    say: Callable[[float | None], str] = decimal
+    short: str = ""
+    shown: Literal["tables", "headline", "data"] = "tables"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """A class or a number, as something to predict.
+
+    Attributes
+    ----------
+    name : str
+        ``class`` or ``number``.
+    has_events : bool
+        Whether answers are counted as events, and predictions are probabilities.
+    strata : callable
+        Answers -> the groups that every fold shall hold in proportion; NaN stays.
+    estimate : Figure
+        What decides, and what the permutation test compares: larger is better.
+    chance : float
+        The estimate without any skill.
+    interval : callable
+        (held-out predictions, estimate) -> its 95 % limits.
+    association : callable
+        (guesses, answers), of shape (n_patients,) each -> what guesses reach of the answers; None
+        where nothing varies.
+    figures : tuple of Figure
+        Beside the estimate, in the order in which they are shown.
+    columns : mapping of str to str
+        Attribute of `HeldOut` -> column of a record's table of predictions.
+    spoken : callable
+        The estimate as sentences say it.
+    sentence, short, gives : str
+        Templates of the estimate: in a sentence, before an interval in brackets, and after the
+        name of what else reaches it.
+    nothing : str
+        What gives chance, in a sentence.
+    where_chance_lies : str
+        The same beside an interval.
+    plural : str
+        Several estimates.
+    reach : callable
+        (figures, patients, events) -> what so few patients can show, in a sentence, and the numbers
+        behind it.
+    """
+
+    name: KindName
+    has_events: bool
+    strata: Callable[[Floats], Floats]
+    estimate: Figure
+    chance: float
+    interval: Callable[[HeldOut, float], tuple[float, float]]
+    association: Callable[[Floats, Floats], float | None]
+    figures: tuple[Figure, ...]
+    columns: Mapping[str, str]
+    spoken: Callable[[float | None], str]
+    sentence: str
+    short: str
+    gives: str
+    nothing: str
+    where_chance_lies: str
+    plural: str
+    reach: Callable[[Mapping[str, float], int, int], tuple[str, dict[str, float]]]
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """Every figure's name, that of MLflow behind it, in the order of records."""
+        name, metric = self.estimate.name, self.estimate.metric
+        limits = {f"{name}_low": f"{metric}_lo", f"{name}_high": f"{metric}_hi"}
+        return {name: metric} | limits | {figure.name: figure.metric for figure in self.figures}
+
+    def score(self, held_out: HeldOut) -> dict[str, float]:
+        """Return every figure that exists, by name."""
+        estimate = self.estimate.compute(held_out)
+        assert estimate is not None
+        low, high = self.interval(held_out, estimate)
+        values = [estimate, low, high, *(figure.compute(held_out) for figure in self.figures)]
+        return {
+            name: value
+            for name, value in zip(self.declared, values, strict=True)
+            if value is not None
+        }
+
+    def tables(self) -> tuple[Figure, ...]:
+        """Return the figures that stand in tables beside the estimate and its interval."""
+        return tuple(figure for figure in self.figures if figure.shown == "tables")
+
+    def sample(self, n: int, events: int) -> str:
+        """Return how many patients, and events, there are."""
+        patients = counted(n, "patient")
+        return f"{patients}, {counted(events, 'event')}" if self.has_events else patients
+
+    def reached(self, value: float) -> str:
+        """Return what something else gives of the estimate, such as ``gives .58``."""
+        return self.gives.format(self.spoken(value))
+
+
+def _auc(held_out: HeldOut) -> float:
+    """Return the fold-paired AUC."""
+    return fold_paired_auc(held_out.margin, held_out.folds, held_out.answers == 1, held_out.weights)
+
+
+def _auc_interval(held_out: HeldOut, auc: float) -> tuple[float, float]:
+    """Return the score interval of an AUC."""
+    n_events = int(held_out.answers.sum())
+    return score_interval(auc, n_events, len(held_out.answers) - n_events)
+
+
+def _reach_of_class(_: Mapping[str, float], n: int, events: int) -> tuple[str, dict[str, float]]:
+    """Return which AUCs chance gives with so few patients and events."""
+    low, high = chance_range(events, n - events)
+    words = (
+        f"With {n} patients and {events} events, an AUC between {decimal(low)} and "
+        f"{decimal(high)} cannot be told from chance."
+    )
+    return words, {"n": n, "events": events, "chance_low": low, "chance_high": high}
+
+
+def _rank_auc(guess: Floats, answers: Floats) -> float | None:
+    """Return the AUC of guesses that nothing was learnt for; None without both answers."""
+    from scipy.stats import rankdata
+
+    events, others = guess[answers == 1], guess[answers == 0]
+    if not len(events) or not len(others):
+        return None
+    ranks = rankdata(np.concatenate([events, others]))[: len(events)].sum()
+    return float((ranks - len(events) * (len(events) + 1) / 2) / (len(events) * len(others)))
+
+
+def _squared_correlation(guess: Floats, answers: Floats) -> float | None:
+    """Return the squared correlation; None where one of the two does not vary."""
+    if min(np.ptp(guess), np.ptp(answers)) == 0:
+        return None
+    return float(np.corrcoef(guess, answers)[0, 1] ** 2)
+
+
+def _r_squared(held_out: HeldOut) -> float:
+    """Return the variance explained out of fold."""
+    return r_squared_out_of_fold(
+        held_out.prediction, held_out.answers, held_out.training_mean, held_out.weights
+    )
+
+
+def _r_squared_interval(held_out: HeldOut, r_squared: float) -> tuple[float, float]:
+    """Return the interval of the variance explained."""
+    variance = r_squared_variance(
+        held_out.prediction, held_out.answers, held_out.training_mean, held_out.weights
+    )
+    return r_squared_interval(r_squared, variance)
+
+
+def _reach_of_number(figures: Mapping[str, float], n: int, _: int) -> tuple[str, dict[str, float]]:
+    """Return how far predictions are off."""
+    error, of_mean = figures["mae"], figures["mae_mean"]
+    words = (
+        f"The mean absolute error for the {n} patients held out is {amount(error)}; predicting the "
+        f"mean of the others gives {amount(of_mean)}."
+    )
+    return words, {"mae": error, "mae_mean": of_mean, "n": n}
+
+
+CLASS = Kind(
+    name="class",
+    has_events=True,
+    strata=np.asarray,
+    estimate=Figure(name="auc", metric="cv.roc_auc", label="AUC", compute=_auc),
+    chance=0.5,
+    interval=_auc_interval,
+    association=_rank_auc,
+    figures=(
+        Figure(
+            name="brier",
+            metric="cv.brier",
+            label="Brier score",
+            compute=lambda held: brier_score(held.prediction, held.answers == 1, held.weights),
+            say=partial(decimal, digits=3),
+        ),
+        Figure(
+            name="brier_skill",
+            metric="cv.brier_skill",
+            label="Brier skill",
+            short="skill",
+            compute=lambda held: brier_skill(
+                held.prediction, held.training_mean, held.answers == 1, held.weights
+            ),
+        ),
+    ),
+    columns={
+        "answers": "event",
+        "margin": "margin",
+        "prediction": "probability",
+        "training_mean": "prevalence",
+    },
+    spoken=decimal,
+    sentence="the AUC for patients held out is {}",
+    short="AUC {}",
+    gives="gives {}",
+    nothing="chance is .50",
+    where_chance_lies="chance (.50)",
+    plural="AUCs",
+    reach=_reach_of_class,
+)
+
+NUMBER = Kind(
+    name="number",
+    has_events=False,
+    strata=ranked_groups,
+    estimate=Figure(name="r2", metric="cv.r2", label="R²", compute=_r_squared),
+    chance=0.0,
+    interval=_r_squared_interval,
+    association=_squared_correlation,
+    figures=(
+        Figure(
+            name="mae",
+            metric="cv.mae",
+            label="Mean absolute error",
+            short="error",
+            compute=lambda held: mean_absolute_error(held.prediction, held.answers, held.weights),
+            say=amount,
+        ),
+        Figure(
+            name="mae_mean",
+            metric="cv.mae_of_mean",
+            label="of the mean alone",
+            short="of mean",
+            shown="headline",
+            compute=lambda held: mean_absolute_error(
+                held.training_mean, held.answers, held.weights
+            ),
+            say=amount,
+        ),
+        Figure(
+            name="spearman",
+            metric="cv.spearman",
+            label="Spearman",
+            compute=lambda held: spearman(held.prediction, held.folds, held.answers, held.weights),
+        ),
+        Figure(
+            name="concordance",
+            metric="cv.concordance",
+            label="Concordance",
+            compute=lambda held: fold_paired_concordance(
+                held.prediction, held.folds, held.answers, held.weights
+            ),
+            shown="data",
+        ),
+        Figure(
+            name="calibration_slope",
+            metric="cv.calibration_slope",
+            label="Calibration slope",
+            compute=lambda held: calibration_slope(
+                held.prediction, held.folds, held.answers, held.weights
+            ),
+            shown="headline",
+        ),
+    ),
+    columns={
+        "answers": "observed",
+        "prediction": "prediction",
+        "training_mean": "training_mean",
+    },
+    spoken=percent,
+    sentence="out of fold, the model explains {} of the variance",
+    short="{} of the variance explained",
+    gives="explains {}",
+    nothing="the mean alone explains 0 %",
+    where_chance_lies="the mean alone (0)",
+    plural="shares of variance explained",
+    reach=_reach_of_number,
+)
+
+KINDS: Mapping[KindName, Kind] = {"class": CLASS, "number": NUMBER}
