@@ -12,7 +12,7 @@ The way of the data, one module a stage; each may use only those above it::
     outcomes      a rule and its arrays, at each follow-up
     features      what is known at baseline, with its provenance
     quality       numbered findings about the data
-    characteristics  Table 1, reliability, and who was observed when
+    describe      Table 1, reliability, how scores were made, who was observed when
     simulate      cohorts with known truth
     splits        one patient-level fold plan for everything
     kernels       compiled solvers that fit many small problems at once

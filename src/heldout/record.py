@@ -21,13 +21,12 @@ from typing import Any
 
 import pandas as pd
 
-from heldout.characteristics import AuditCounts, Characteristic, Summary, VisitFacts
 from heldout.cohort import FlowStep
+from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
 from heldout.inference import Cell, PermutationTest, Verdict, render_verdict
-from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 
 FORMAT = 3

@@ -88,7 +88,7 @@ def assemble_record(
         n_patients=len(plan.patients),
         sites=tuple(sorted({site for site in plan.site or () if site})),
         flow=plan.flow,
-        visits=plan.visits,
+        visits=plan.description.visits,
         outcomes=tuple(map(_outcome_facts, plan.outcomes, plan.declined)),
         features=plan.matrix.features,
         cells=cells,
@@ -102,9 +102,9 @@ def assemble_record(
         environment=environment,
         permutations=_permutation_table(permuted),
         permutation=None if permuted is None else permuted.test,
-        characteristics=plan.characteristics,
-        reliability=plan.reliability,
-        score_audit=plan.score_audit,
+        characteristics=plan.description.characteristics,
+        reliability=plan.description.reliability,
+        score_audit=plan.description.score_audit,
     )
     return run_checks(record)
 

@@ -370,7 +370,6 @@ def plan_table(
         severity=(known,) * len(targets),
         folds=folds,
         flow=(FlowStep(label="In the table", n=len(table)),),
-        visits=(),
         data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
     )
 

@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from heldout.characteristics import (
-    AuditCounts,
-    Characteristic,
-    VisitFacts,
-    baseline_variables,
-    count_scores,
-    observe_visits,
-    table_one,
-)
 from heldout.cohort import FlowStep, include_patients, read_cohort
+from heldout.describe import Description, describe_cohort
 from heldout.errors import DesignError
 from heldout.features import FeatureMatrix, build_features, severity_matrix
 from heldout.findings import Finding
 from heldout.instruments import load_keys, score_instruments
-from heldout.instruments.reliability import Reliability, scale_reliability
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
 from heldout.quality import check_data
@@ -72,12 +63,12 @@ class StudyPlan:
         One for all outcomes and models.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
-    visits : tuple of VisitFacts
-        In order of time.
     data_fingerprint : str
         Digest of the data.
-    findings, characteristics, reliability, score_audit
-        What describes the data; empty for a study in memory.
+    findings : tuple of Finding
+        What was seen in the data; empty for a study in memory.
+    description : Description
+        Of the patients; empty for a study in memory.
     explain : bool
         Whether held-out predictions are explained.
     """
@@ -98,12 +89,9 @@ class StudyPlan:
     severity: tuple[FeatureMatrix | None, ...]
     folds: FoldPlan
     flow: tuple[FlowStep, ...]
-    visits: tuple[VisitFacts, ...]
     data_fingerprint: str
     findings: tuple[Finding, ...] = ()
-    characteristics: tuple[Characteristic, ...] = ()
-    reliability: tuple[Reliability, ...] = ()
-    score_audit: tuple[AuditCounts, ...] = ()
+    description: Description = field(default_factory=Description)
     explain: bool = True
 
 
@@ -152,20 +140,10 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         severity=severity,
         folds=folds,
         flow=cohort.flow,
-        visits=observe_visits(cohort, outcomes),
         data_fingerprint=cohort.data_fingerprint,
         findings=check_data(experiment, cohort, keys, outcomes, matrix),
-        characteristics=table_one(
-            baseline_variables(experiment, cohort, keys), _grouping(outcomes)
-        ),
-        reliability=scale_reliability(cohort, keys),
-        score_audit=count_scores(cohort, keys),
+        description=describe_cohort(experiment, cohort, keys, outcomes),
     )
-
-
-def _grouping(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the outcome by which Table 1 groups: the primary one, or the first."""
-    return next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
 
 
 def with_folds(

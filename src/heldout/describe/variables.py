@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from heldout.characteristics.values import Variable
 from heldout.cohort import Cohort, included_levels
+from heldout.describe.values import Variable
 from heldout.instruments.scales import scale_of, score_names
 from heldout.spec import Experiment, InstrumentKey
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from heldout.characteristics import (
+from heldout.describe import (
     Characteristic,
     Summary,
     Variable,
