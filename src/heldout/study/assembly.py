@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from heldout.checks import run_checks
 from heldout.features import FeatureMatrix
+from heldout.findings import check_method
 from heldout.inference import (
     Cell,
     HeldOut,
@@ -106,7 +106,7 @@ def assemble_record(
         reliability=plan.description.reliability,
         score_audit=plan.description.score_audit,
     )
-    return run_checks(record)
+    return replace(record, findings=(*record.findings, *check_method(record)))
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:

@@ -13,11 +13,10 @@ from heldout.cohort import FlowStep, include_patients, read_cohort
 from heldout.describe import Description, describe_cohort
 from heldout.errors import DesignError
 from heldout.features import FeatureMatrix, build_features, severity_matrix
-from heldout.findings import Finding
+from heldout.findings import Finding, StudyData, check_data
 from heldout.instruments import load_keys, score_instruments
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
-from heldout.quality import check_data
 from heldout.spec import (
     Experiment,
     InferenceSpec,
@@ -141,7 +140,11 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         folds=folds,
         flow=cohort.flow,
         data_fingerprint=cohort.data_fingerprint,
-        findings=check_data(experiment, cohort, keys, outcomes, matrix),
+        findings=check_data(
+            StudyData(
+                experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix
+            )
+        ),
         description=describe_cohort(experiment, cohort, keys, outcomes),
     )
 
