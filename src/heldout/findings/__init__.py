@@ -9,13 +9,7 @@ that no feature, model or fold can use what they find. A text names columns, cou
 never a value; who is meant stands apart, as pseudonyms, so that a page can leave them out.
 """
 
-from heldout.findings.catalogue import (
-    CATALOGUE,
-    check_data,
-    check_method,
-    check_reading,
-    is_of_method,
-)
+from heldout.findings.catalogue import CATALOGUE, is_of_method, run_checks
 from heldout.findings.check import Check, Seen, StudyData
 from heldout.record import Finding
 
@@ -25,8 +19,6 @@ __all__ = [
     "Finding",
     "Seen",
     "StudyData",
-    "check_data",
-    "check_method",
-    "check_reading",
     "is_of_method",
+    "run_checks",
 ]

@@ -40,52 +40,24 @@ _CHECKS: tuple[Check[Any], ...] = (
 CATALOGUE = {check.code: check for check in _CHECKS}
 
 
-def check_reading(cohort: Cohort) -> tuple[Finding, ...]:
-    """Return what was seen while the tables were read.
+def run_checks(subject: Cohort | StudyData | RunRecord) -> tuple[Finding, ...]:
+    """Return what the checks see that need what is given.
 
     Parameters
     ----------
-    cohort : Cohort
-        As read.
+    subject : Cohort, StudyData or RunRecord
+        Of a cohort it is looked at how its tables were read, of a record at the method.
 
     Returns
     -------
     tuple of Finding
         One a check, in the order of their numbers.
     """
-    return _findings_about(cohort)
-
-
-def check_data(data: StudyData) -> tuple[Finding, ...]:
-    """Return what was seen while reading, and what the checks of the data saw.
-
-    Parameters
-    ----------
-    data : StudyData
-        Of one study.
-
-    Returns
-    -------
-    tuple of Finding
-        Those of reading, then one a check, in the order of their numbers.
-    """
-    return check_reading(data.cohort) + _findings_about(data)
-
-
-def check_method(record: RunRecord) -> tuple[Finding, ...]:
-    """Return what the checks of the method saw.
-
-    Parameters
-    ----------
-    record : RunRecord
-        Complete but for these.
-
-    Returns
-    -------
-    tuple of Finding
-        One a check, in the order of their numbers.
-    """
-    return _findings_about(record)
+    return tuple(
+        Finding(code=check.code, title=check.title, **check.see(subject)._asdict())
+        for check in _CHECKS
+        if isinstance(subject, check.needs)
+    )
 
 
 def is_of_method(code: str) -> bool:
@@ -106,12 +78,3 @@ def is_of_method(code: str) -> bool:
     (True, False, False)
     """
     return code in CATALOGUE and CATALOGUE[code].needs is RunRecord
-
-
-def _findings_about(subject: Cohort | StudyData | RunRecord) -> tuple[Finding, ...]:
-    """Return one finding of every check that needs what is given."""
-    return tuple(
-        Finding(code=check.code, title=check.title, **check.see(subject)._asdict())
-        for check in _CHECKS
-        if isinstance(subject, check.needs)
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
@@ -79,3 +79,8 @@ class StudyData:
 def listed(items: Iterable[str]) -> str:
     """Return items as one text, shortened where it is long."""
     return a_few(items, _MOST_LISTED)
+
+
+def sentences(*parts: tuple[Sequence[str], str]) -> str:
+    """Return what is said of lists that hold something; ``{}`` stands for the items."""
+    return " ".join(words.format(listed(items)) for items, words in parts if items)

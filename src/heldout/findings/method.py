@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from heldout.cohort.words import how_many
 from heldout.findings.check import Seen
@@ -119,27 +120,32 @@ def declined_outcomes(record: RunRecord) -> Seen:
 
 def best_of_table(record: RunRecord) -> Seen:
     """Set the highest figure of the table, which is no estimate, beside the headline."""
-    sentences = []
-    for kind, figures in (("class", "AUCs"), ("number", "shares of variance explained")):
-        cells = [cell for cell in record.cells if cell.kind == kind and cell.estimate is not None]
-        if not cells:
-            continue
+    texts = [
+        *_best_of(record, "class", "AUCs"),
+        *_best_of(record, "number", "shares of variance explained"),
+    ]
+    test = record.permutation
+    if test is not None and test.best_mean is not None and test.best_high is not None:
+        texts.append(
+            f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
+            f"was {area(test.best_mean)} on average, and {area(test.best_high)} or more in 1 of 20."
+        )
+    return Seen("tip", " ".join(texts))
+
+
+def _best_of(record: RunRecord, kind: str, figures: str) -> Iterator[str]:
+    """Yield the highest figure of a kind, and what the headline reaches at its place."""
+    cells = [cell for cell in record.cells if cell.kind == kind and cell.estimate is not None]
+    if cells:
         best = max(cells, key=lambda cell: cell.estimate or 0.0)
         label = models_of(record.experiment)[best.model].for_kind(best.kind).label
-        place = (best.outcome, best.follow_up)
-        headline = next(cell for cell in record.headline if (cell.outcome, cell.follow_up) == place)
-        sentences.append(
+        at = (best.outcome, best.follow_up)
+        headline = next(cell for cell in record.headline if (cell.outcome, cell.follow_up) == at)
+        yield (
             f"The highest of {len(cells)} {figures} is {_figure(best)} ({label}, {best.outcome} at "
             f"{best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
             f"the folds reaches {_figure(headline)} there."
         )
-    test = record.permutation
-    if test is not None and test.best_mean is not None and test.best_high is not None:
-        sentences.append(
-            f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
-            f"was {area(test.best_mean)} on average, and {area(test.best_high)} or more in 1 of 20."
-        )
-    return Seen("tip", " ".join(sentences))
 
 
 def _figure(cell: Cell) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pandas as pd
 from heldout.arrays import Floats
 from heldout.cohort import Cohort
 from heldout.cohort.words import how_many
-from heldout.findings.check import Seen, StudyData, listed
+from heldout.findings.check import Seen, StudyData, listed, sentences
 from heldout.instruments.audit import audit_scores, contradictions
 from heldout.instruments.scales import Scale, scale_of, score_names
+from heldout.instruments.scoring import itemised
 
 # A reported score may be rounded to one decimal; sums differ by whole points.
 _ROUNDING = 0.051
@@ -32,30 +34,28 @@ def disagreeing_scores(data: StudyData) -> Seen:
     differ, lone = gaps > _ROUNDING, reported.notna() & made.isna()
     apart = [
         f"{place[0]} at {place[1]} for {differ[place].sum()} of {gaps[place].count()} patients"
-        for place in compared
-        if differ[place].any()
+        for place in differ.columns[differ.any()]
     ]
     unused = [
-        f"{place[0]} at {place[1]} for {how_many(lone[place].sum(), 'patient')}"
-        for place in compared
-        if lone[place].any()
+        f"{place[0]} at {place[1]} for {how_many(int(lone[place].sum()), 'patient')}"
+        for place in lone.columns[lone.any()]
     ]
-    texts = []
-    if apart:
-        texts.append(
-            f"The table's score is not what the items make: {listed(apart)}. The score made of "
-            "the items is used. Look for an error of scoring or of entry."
-        )
-    if unused:
-        texts.append(
-            f"The table has a score where items are missing: {listed(unused)}. It is not used, "
-            "and the score is missing. Enter the items, prorate, or read the score alone."
-        )
-    if not texts:
+    if not apart and not unused:
         n = how_many(len(compared), "reported score agrees", "reported scores agree")
         return Seen("passed", f"{n} with the items.")
-    patients = gaps.index[(differ | lone).any(axis=1)]
-    return Seen("issue", " ".join(texts), tuple(sorted(patients)))
+    text = sentences(
+        (
+            apart,
+            "The table's score is not what the items make: {}. The score made of the items is "
+            "used. Look for an error of scoring or of entry.",
+        ),
+        (
+            unused,
+            "The table has a score where items are missing: {}. It is not used, and the score is "
+            "missing. Enter the items, prorate, or read the score alone.",
+        ),
+    )
+    return Seen("issue", text, tuple(sorted(gaps.index[(differ | lone).any(axis=1)])))
 
 
 def directions(data: StudyData) -> Seen:
@@ -67,28 +67,22 @@ def directions(data: StudyData) -> Seen:
     less whose 99 % interval (Fieller et al. 1957) excludes 0, in twenty patients or more.
     """
     scales = _directed_scales(data)
-    names = [outcome.column for outcome in data.outcomes if outcome.column and outcome.higher_is]
-    if not names or names[0] not in scales:
+    columns = [outcome.column for outcome in data.outcomes if outcome.column in scales]
+    if not columns:
         return Seen("not_applicable", "The outcome's scale has no declared direction.")
-    reference = scales[names[0]]
-    others = [scale for scale in scales.values() if scale.column != reference.column]
-    agreements = {scale.name: _agreement(data.cohort, reference, scale) for scale in others}
-    contrary = [
-        f"{name} ({words}, {n} patients)"
-        for name, (rho, n, words) in agreements.items()
-        if _contradicts(rho, n)
-    ]
+    reference = scales[str(columns[0])]
+    agreements = dict(_agreements(data.cohort, reference, scales.values()))
+    contrary = [words for words, contradicts in agreements.items() if contradicts]
     if contrary:
         return Seen(
             "issue",
             f"Declared directions contradict {reference.name}: {listed(contrary)} go the other "
             "way. Look whether items were reversed twice or not at all, or 'higher_is' is wrong.",
         )
-    n_compared = sum(n >= FEWEST_TO_CORRELATE for _, n, _ in agreements.values())
-    if not n_compared:
+    if not agreements:
         text = "No scale can be compared with the outcome's in enough patients."
         return Seen("not_applicable", text)
-    agreeing = how_many(n_compared, "scale does", "scales do")
+    agreeing = how_many(len(agreements), "scale does", "scales do")
     return Seen("passed", f"The direction of {agreeing} not contradict {reference.name}.")
 
 
@@ -105,19 +99,21 @@ def _directed_scales(data: StudyData) -> dict[str, Scale]:
     return {name: scale for name, scale in scales.items() if scale and scale.higher_is}
 
 
-def _agreement(cohort: Cohort, scale: Scale, other: Scale) -> tuple[float, int, str]:
-    """Return the rank correlation of improvement on two scales, in how many, and of what."""
-    comparisons = list(_comparisons(cohort, (scale, other)))
-    if not comparisons:
-        return 0.0, 0, ""
-    # Changes where there are enough of them, and the largest number of patients among these.
-    changes = [pair for pair in comparisons[1:] if pair[0].shape[1] >= FEWEST_TO_CORRELATE]
-    values, words = max(changes, key=lambda pair: pair[0].shape[1], default=comparisons[0])
-    n_patients = values.shape[1]
-    if n_patients < FEWEST_TO_CORRELATE or np.ptp(values, axis=1).min() == 0:
-        return 0.0, 0, words
-    rho = np.corrcoef(pd.DataFrame(values).rank(axis=1))[0, 1]
-    return float(rho), n_patients, words
+def _agreements(
+    cohort: Cohort, reference: Scale, scales: Iterable[Scale]
+) -> Iterator[tuple[str, bool]]:
+    """Yield scales that are known in enough patients, and whether they contradict another one."""
+    for scale in scales:
+        comparisons = list(_comparisons(cohort, (reference, scale)))
+        if scale.column == reference.column or not comparisons:
+            continue
+        # Changes where there are enough of them, and the largest number of patients among these.
+        changes = [pair for pair in comparisons[1:] if pair[0].shape[1] >= FEWEST_TO_CORRELATE]
+        values, words = max(changes, key=lambda pair: pair[0].shape[1], default=comparisons[0])
+        n = values.shape[1]
+        if n >= FEWEST_TO_CORRELATE and np.ptp(values, axis=1).min() > 0:
+            rho = np.corrcoef(pd.DataFrame(values).rank(axis=1))[0, 1]
+            yield f"{scale.name} ({words}, {n} patients)", _contradicts(rho, n)
 
 
 def _comparisons(cohort: Cohort, scales: tuple[Scale, Scale]) -> Iterator[tuple[Floats, str]]:
@@ -145,7 +141,7 @@ def _comparisons(cohort: Cohort, scales: tuple[Scale, Scale]) -> Iterator[tuple[
 
 def _contradicts(rho: float, n: int) -> bool:
     """Return whether a rank correlation is surely and strongly negative."""
-    if rho > CONTRADICTS or n < FEWEST_TO_CORRELATE:
+    if rho > CONTRADICTS:
         return False
     return bool(np.arctanh(max(rho, -0.999)) + Z_99 * np.sqrt(1.06 / (n - 3)) < 0)
 
@@ -154,50 +150,47 @@ def suspicious_codes(data: StudyData) -> Seen:
     """Look for codes read as values, another coding of items, and answers that were not asked."""
     coded = [notice for notice in data.cohort.noticed if notice.code == "HO023"]
     unasked = list(contradictions(data.cohort, data.keys))
-    narrow = [*_items_from_one(data), *_narrow_scores(data)]
-    texts = []
-    if coded:
-        texts.append(
-            f"Codes may have been read as values: {listed(notice.text for notice in coded)}. "
-            "Declare what means 'not observed' under 'missing' beside 'file', give the column its "
-            "'range', and compare codes with the file's labels."
-        )
-    if narrow:
-        texts.append(
-            f"Check the coding: {listed(narrow)}. Items may be coded from 1 where the key counts "
-            "from 0, or a mean of items may stand where their sum is declared."
-        )
-    if unasked:
-        forms = listed(
-            f"{column} at {visit} contradicts its skip rule in {how_many(len(who), 'patient')}"
-            for column, visit, who in unasked
-        )
-        texts.append(
-            f"Check the forms: {forms}. Items that by the rule were not asked were "
-            "answered above 0; the score follows the key's rule."
-        )
-    if not texts:
+    text = sentences(
+        (
+            [notice.text for notice in coded],
+            "Codes may have been read as values: {}. Declare what means 'not observed' under "
+            "'missing' beside 'file', give the column its 'range', and compare codes with the "
+            "file's labels.",
+        ),
+        (
+            [*_items_from_one(data), *_narrow_scores(data)],
+            "Check the coding: {}. Items may be coded from 1 where the key counts from 0, or a "
+            "mean of items may stand where their sum is declared.",
+        ),
+        (
+            [
+                f"{column} at {visit} contradicts its skip rule in {how_many(len(who), 'patient')}"
+                for column, visit, who in unasked
+            ],
+            "Check the forms: {}. Items that by the rule were not asked were answered above 0; the "
+            "score follows the key's rule.",
+        ),
+    )
+    if not text:
         text = "No value looks like a code, and no scale is used in a small part only."
         return Seen("passed", text)
     groups = [*(notice.who for notice in coded), *(who for *_, who in unasked)]
-    patients = sorted({patient for who in groups for patient in who})
-    return Seen("issue" if coded else "tip", " ".join(texts), tuple(patients))
+    patients = tuple(sorted(set(chain(*groups))))
+    return Seen("issue" if coded else "tip", text, patients)
 
 
 def _items_from_one(data: StudyData) -> Iterator[str]:
     """Yield questionnaires of which no item ever has the lowest answer."""
     values = data.cohort.values
-    for column, declared in data.cohort.spec.columns.items():
+    keys = {column: key for column, key, _ in itemised(data.cohort, data.keys)}
+    for column, key in keys.items():
         places: list[Any] = [place for place in values.columns if place[0] == column and place[2]]
-        if declared.instrument is None or not places:
-            continue
-        lowest = data.keys[declared.instrument].item_min
-        n_items = len({place[2] for place in places})
         answers = values[places].to_numpy(dtype=np.float64)
         known = answers[~np.isnan(answers)]
+        n_items = len({place[2] for place in places})
         enough = known.size >= FEWEST_ANSWERS and n_items >= FEWEST_ITEMS
-        if enough and known.min() > lowest:
-            yield f"no answer to {n_items} items of {column} is ever {lowest}"
+        if enough and known.min() > key.item_min:
+            yield f"no answer to {n_items} items of {column} is ever {key.item_min}"
 
 
 def _narrow_scores(data: StudyData) -> Iterator[str]:

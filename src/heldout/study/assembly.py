@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.features import FeatureMatrix
-from heldout.findings import check_method
+from heldout.findings import run_checks
 from heldout.inference import (
     Cell,
     HeldOut,
@@ -94,7 +94,7 @@ def assemble_record(
         cells=cells,
         headline=headline,
         verdict=derive_verdict(headline, primary, None if permuted is None else permuted.test),
-        findings=plan.findings,
+        findings=(),
         predictions=predictions,
         choices=_choice_table(plan, units),
         trials=_trial_table(plan, units),
@@ -106,7 +106,7 @@ def assemble_record(
         reliability=plan.description.reliability,
         score_audit=plan.description.score_audit,
     )
-    return replace(record, findings=(*record.findings, *check_method(record)))
+    return replace(record, findings=plan.findings + run_checks(record))
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:

@@ -13,7 +13,7 @@ from heldout.cohort import FlowStep, include_patients, read_cohort
 from heldout.describe import Description, describe_cohort
 from heldout.errors import DesignError
 from heldout.features import FeatureMatrix, build_features, severity_matrix
-from heldout.findings import Finding, StudyData, check_data
+from heldout.findings import Finding, StudyData, run_checks
 from heldout.instruments import load_keys, score_instruments
 from heldout.models import Model, check_models
 from heldout.outcomes import Outcome, derive_outcomes
@@ -122,6 +122,9 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     declined, folds = with_folds(
         outcomes, experiment.validation, seed=experiment.seed, site=cohort.site
     )
+    data = StudyData(
+        experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix
+    )
     return StudyPlan(
         experiment=composed(experiment),
         fingerprint=fingerprint(experiment),
@@ -140,11 +143,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         folds=folds,
         flow=cohort.flow,
         data_fingerprint=cohort.data_fingerprint,
-        findings=check_data(
-            StudyData(
-                experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix
-            )
-        ),
+        findings=run_checks(cohort) + run_checks(data),
         description=describe_cohort(experiment, cohort, keys, outcomes),
     )
 

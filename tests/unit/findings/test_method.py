@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heldout.findings import CATALOGUE, Finding, check_method, is_of_method
+from heldout.findings import CATALOGUE, Finding, is_of_method, run_checks
 from heldout.inference import Cell, PermutationTest
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.study import evaluate
@@ -107,7 +107,7 @@ def with_inclusion(visit: str | None) -> Change:
 
 def finding(record: RunRecord, code: str) -> Finding:
     """Return a record's finding of a code."""
-    return next(finding for finding in check_method(record) if finding.code == code)
+    return next(finding for finding in run_checks(record) if finding.code == code)
 
 
 DECLINED = {"status": "declined", "reason": "Response at week8 was not evaluated: none."}
@@ -197,7 +197,7 @@ def test_every_check_leaves_one_finding_in_the_order_of_its_number(record: RunRe
 
 
 def test_checking_again_changes_nothing(record: RunRecord) -> None:
-    assert check_method(record) == record.findings
+    assert run_checks(record) == record.findings
 
 
 def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord) -> None:
