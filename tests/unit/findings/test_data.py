@@ -401,6 +401,22 @@ def test_a_feature_that_others_lack_too_is_not_missing_with_dropout(study: Study
     assert changed.finding("HO022").verdict == "passed"
 
 
+@pytest.mark.parametrize(("n_others", "verdict"), [(1, "issue"), (2, "passed")])
+def test_nine_in_ten_who_lack_a_feature_must_be_those_lost(
+    study: Study, n_others: int, verdict: str
+) -> None:
+    """Of nine lost patients who lack it, one more who lacks it makes .90, two make .82."""
+    changed = with_dropout(9)(study)
+    table = changed.matrix.table.copy()
+    table.iloc[30 : 30 + n_others] = np.nan
+    changed = replace(changed, matrix=replace(changed.matrix, table=table))
+    assert changed.finding("HO022").verdict == verdict
+
+
+def test_three_lost_patients_are_enough_to_be_looked_at(study: Study) -> None:
+    assert with_dropout(3)(study).finding("HO022").verdict == "issue"
+
+
 def test_twins_are_found_by_what_both_have(study: Study) -> None:
     def twin(values: pd.DataFrame) -> None:
         values.iloc[1] = values.iloc[0]

@@ -45,6 +45,16 @@ def with_outcomes(**changes: object) -> Change:
     return change
 
 
+def with_patients(n_patients: int, n_features: int = 4, **changes: object) -> Change:
+    """Return a change of the size of a study, and of every outcome's facts."""
+
+    def change(record: RunRecord) -> RunRecord:
+        sized = replace(record, n_patients=n_patients, features=(record.features[0],) * n_features)
+        return with_outcomes(**changes)(sized)
+
+    return change
+
+
 def with_headline(**changes: object) -> Change:
     """Return a change of the first headline."""
 
@@ -115,7 +125,9 @@ LARGE = with_outcomes(n=1000, events=400)
 SPEAKING: list[tuple[str, Change, str, str]] = [
     ("HO001", with_outcomes(n=40, events=14), "issue", "response4 at week4 3.5"),
     ("HO001", with_outcomes(n=40, events=34), "issue", "response8 at week8 1.5"),
+    ("HO001", with_patients(400, n=400, events=39), "issue", "response4 at week4 9.8"),
     ("HO002", with_outcomes(n=30), "issue", "response8 at week8 25 %"),
+    ("HO002", with_patients(100, n=89), "issue", "response8 at week8 11 %"),
     ("HO003", with_outcomes(from_baseline=True), "tip", "response4 at week4.*by arithmetic alone"),
     (
         "HO003",
@@ -150,7 +162,9 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
 ]
 SILENT: list[tuple[str, Change, str]] = [
     ("HO001", LARGE, "passed"),
+    ("HO001", with_patients(400, n=400, events=40), "passed"),
     ("HO002", with_outcomes(n=36), "passed"),
+    ("HO002", with_patients(100, n=91), "passed"),
     ("HO003", with_outcomes(from_baseline=False), "passed"),
     ("HO004", with_outcomes(n=100, events=30), "not_applicable"),
     ("HO005", with_outcomes(), "passed"),
