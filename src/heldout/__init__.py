@@ -4,15 +4,13 @@ The way of the data, one module a stage; each may use only those above it::
 
     arrays        the names that array types have
     errors        the exceptions a user can meet
-    findings      what a numbered check saw
     spec          the experiment file: composed, overridden, validated
     parallel      one loop over units: here, in threads, in processes, on a cluster
     cohort        the table, read and checked; who is included
     instruments   questionnaires as data; items to scores
     outcomes      a rule and its arrays, at each follow-up
     features      what is known at baseline, with its provenance
-    quality       numbered findings about the data
-    characteristics  Table 1, reliability, and who was observed when
+    describe      Table 1, reliability, how scores were made, who was observed when
     simulate      cohorts with known truth
     splits        one patient-level fold plan for everything
     kernels       compiled solvers that fit many small problems at once
@@ -24,7 +22,7 @@ The way of the data, one module a stage; each may use only those above it::
     inference     intervals, the permutation test, and the verdict
     explain       SHAP on held-out patients
     record        everything a finished run is
-    checks        numbered findings
+    findings      one catalogue of numbered checks of tables, data and method
     tracking      record to MLflow
     report        record to one HTML page
     export        a fitted model as a folder that stands alone

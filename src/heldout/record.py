@@ -21,13 +21,11 @@ from typing import Any
 
 import pandas as pd
 
-from heldout.characteristics import AuditCounts, Characteristic, Summary, VisitFacts
 from heldout.cohort import FlowStep
+from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
-from heldout.findings import Finding
 from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
-from heldout.instruments.reliability import Reliability
 from heldout.kinds import KindName
 from heldout.outcomes import Tally
 
@@ -67,6 +65,33 @@ class OutcomeFacts:
     sd: float | None = None
     missing_rules: Mapping[str, Tally] = field(default_factory=dict)
     unobserved: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The result of one numbered check; codes are never used again for another check.
+
+    Attributes
+    ----------
+    code : str
+        Such as ``HO011``; ``docs/findings/HO011.md`` says what it means and what to do.
+    title : str
+        What was looked at.
+    verdict : str
+        ``issue`` (read the results differently because of it), ``tip`` (worth knowing),
+        ``passed`` or ``not_applicable``.
+    text : str
+        What was seen: columns, counts, rows; never a patient's answer.
+    who : tuple of str
+        Pseudonyms of the patients it is about, or of pairs of them, to mend the table; left
+        out of pages.
+    """
+
+    code: str
+    title: str
+    verdict: str
+    text: str
+    who: tuple[str, ...] = ()
 
 
 def no_permutations() -> pd.DataFrame:

@@ -12,11 +12,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from heldout.characteristics import AuditCounts, Characteristic, Summary
+from heldout.describe import AuditCounts, Characteristic, Reliability, Summary
 from heldout.errors import RecordError
 from heldout.findings import Finding
 from heldout.inference import render_verdict
-from heldout.instruments.reliability import Reliability
 from heldout.record import FORMAT, RunRecord, read_record, summary, write_atomically, write_record
 from heldout.study import evaluate
 from tests.cells import cell_changed

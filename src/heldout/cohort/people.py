@@ -16,14 +16,13 @@ from heldout.cohort.declarations import (
     undeclared_visits,
 )
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
-from heldout.cohort.noticing import Notice, findings_of, noticed_of
+from heldout.cohort.noticing import Notice, noticed_of
 from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
 from heldout.cohort.values import read_values, unread
 from heldout.cohort.visits import Placement, changing, place_rows
 from heldout.cohort.words import how_many, missing_hint
 from heldout.errors import CohortError, raise_faults
-from heldout.findings import Finding
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
 
 # With fewer patients, nearly each may be alone at a site.
@@ -52,12 +51,9 @@ class Cohort:
     reported : DataFrame
         Scores that the tables hold beside the items they are made of, in the form of
         `values`; to be compared, never used.
-    findings : tuple of Finding
-        Checks of reading, HO011 to HO014, HO025 and HO026, such as rows equally near to two
-        visits.
     noticed : tuple of Notice
-        What was suspicious about values while their rows were known; told by the check of the
-        data whose code it bears.
+        What was decided about rows, and suspicious about values, while the tables were read; a
+        check of the code that it bears makes a finding of it.
     unused : int
         Columns of the tables that no declared column reads.
     data_fingerprint : str
@@ -72,7 +68,6 @@ class Cohort:
     unused: int
     data_fingerprint: str
     reported: pd.DataFrame = field(default_factory=pd.DataFrame)
-    findings: tuple[Finding, ...] = ()
     noticed: tuple[Notice, ...] = ()
 
     @property
@@ -159,8 +154,7 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
         site=_sites_of(spec, tables[None], list(values.index)),
         flow=(FlowStep(label="In the table", n=len(values)),),
         sources=tuple(source for source in sources if source not in beside),
-        findings=findings_of(spec, noticed),
-        noticed=tuple(coded),
+        noticed=(*noticed, *coded),
         unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
         data_fingerprint=digest,
     )

@@ -6,20 +6,16 @@ score is made along one patient's row; nothing is learnt from other patients her
 
 from heldout.instruments.audit import ScoreAudit, audit_scores
 from heldout.instruments.keys import instrument_names, load_key, load_keys
-from heldout.instruments.reliability import Reliability, reliable_change, scale_reliability
 from heldout.instruments.scoring import score_array, score_instruments
 from heldout.instruments.table import Scored, score_items
 
 __all__ = [
-    "Reliability",
     "ScoreAudit",
     "Scored",
     "audit_scores",
     "instrument_names",
     "load_key",
     "load_keys",
-    "reliable_change",
-    "scale_reliability",
     "score_array",
     "score_instruments",
     "score_items",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heldout.checks import CHECKS
+from heldout.findings import is_of_method
 from heldout.record import RunRecord
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction
@@ -87,7 +87,7 @@ def _build_findings(record: RunRecord) -> Section:
     order = list(words)
     groups = []
     for title, of_method in (("The data", False), ("The method", True)):
-        found = [one for one in record.findings if (one.code in CHECKS) == of_method]
+        found = [one for one in record.findings if is_of_method(one.code) == of_method]
         # Sorting keeps the order of the codes within a verdict.
         listed = [
             {

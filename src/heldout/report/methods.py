@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from heldout.inference import PermutationTest
 from heldout.metrics import VARIANCE_FACTOR
-from heldout.models import models_for, models_of
+from heldout.models import Model, models_for, models_of
 from heldout.record import RunRecord
 from heldout.wording import counted, duration
 
@@ -17,21 +17,52 @@ _SAMPLERS = {
     "tpe": "a tree-structured Parzen estimator",
     "random": "random search",
 }
-
-
-_CLASS_WORDS = (
-    "Discrimination is the fold-paired AUC: a patient with the event and one without are compared "
-    "only if the same fitted model predicted both. Its 95 % interval is a score interval with the "
-    "Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
-    f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge them. "
-    "Probabilities are judged by the Brier score and by its skill against the training prevalence."
-)
-_NUMBER_WORDS = (
-    "Numbers are judged by the variance explained out of fold (R²): one minus the squared error of "
-    "the predictions over that of the training set's mean. The variance behind its 95 % interval "
-    f"is multiplied by {VARIANCE_FACTOR:g} for the same reason. Errors are in the number's unit; "
-    "rank correlations compare patients of the same fold."
-)
+# What candidates and models are judged by: of numbers it is always the same.
+_SQUARED = "the squared error of numbers"
+_CRITERIA = {
+    "brier": {"class": "the Brier score", "number": _SQUARED},
+    "log_loss": {"class": "the log loss", "number": _SQUARED},
+    "auc": {"class": "the AUC", "number": _SQUARED},
+}
+_STATISTICS = {
+    "class": "the fold-paired AUC",
+    "number": "the variance explained out of fold",
+}
+_ESTIMATES = {
+    "class": (
+        "Discrimination is the fold-paired AUC: a patient with the event and one without are "
+        "compared only if the same fitted model predicted both. Its 95 % interval is a score "
+        "interval with the Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
+        f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge "
+        "them. Probabilities are judged by the Brier score and by its skill against the training "
+        "prevalence."
+    ),
+    "number": (
+        "Numbers are judged by the variance explained out of fold (R²): one minus the squared "
+        "error of the predictions over that of the training set's mean. The variance behind its "
+        f"95 % interval is multiplied by {VARIANCE_FACTOR:g} for the same reason. Errors are in "
+        "the number's unit; rank correlations compare patients of the same fold."
+    ),
+}
+# Settings whose default needs no word say what was done where it is another.
+_NUMBERS = {
+    "score": "the score at the follow-up",
+    "change": "its change from baseline",
+    "percent_change": "its change from baseline in percent",
+}
+_MISSED = {
+    "non_responder": "counted as a failure",
+    "last_observation": "took the last score before it",
+}
+_FILLED_IN = {"80%": "at least 80 %", "half": "at least half"}
+# What builders learn inside a training set, and the method of those that name none.
+_COMPOSITES = {
+    "mean": "mean z-scores",
+    "principal": "principal components",
+    "factor": "regression factor scores",
+}
+_USUAL_METHODS = {"constructs": "mean", "components": "principal"}
+_PREPARATIONS = {"impute_scale": "scaled", "impute": "as they are"}
 
 
 def build_methods(record: RunRecord) -> _Section:
@@ -53,6 +84,7 @@ def build_methods(record: RunRecord) -> _Section:
             _validation_words(record),
             _model_words(record),
             _estimate_words(record),
+            *_data_words(record),
             *_permutation_words(record),
             *_arithmetic_words(record),
             *_references(record),
@@ -60,22 +92,26 @@ def build_methods(record: RunRecord) -> _Section:
     }
 
 
-def _kinds_of(record: RunRecord) -> set[str]:
+def _kinds_of(record: RunRecord) -> list[str]:
     """Return the kinds of what is predicted: ``class``, ``number`` or both."""
-    return {outcome.kind for outcome in record.outcomes}
+    return sorted({outcome.kind for outcome in record.outcomes})
 
 
 def _criterion_words(record: RunRecord) -> str:
     """Return by what models and candidates were chosen."""
-    names = {"class": "the Brier score", "number": "the squared error of numbers"}
-    kinds = _kinds_of(record)
-    return " and ".join(words for kind, words in names.items() if kind in kinds)
+    words = _CRITERIA[record.experiment["tuning"].get("criterion", "brier")]
+    return " and ".join(words[kind] for kind in _kinds_of(record))
 
 
 def _validation_words(record: RunRecord) -> str:
     """Return how patients were held out and models tuned."""
     validation, tuning = record.experiment["validation"], record.experiment["tuning"]
     sites = ", and balanced over sites" if record.sites else ""
+    given_up = (
+        " Candidates that were behind after some inner folds were given up."
+        if tuning.get("prune")
+        else ""
+    )
     return (
         f"Models were evaluated by nested cross-validation with {validation['outer']} outer and "
         f"{validation['inner']} inner folds in {counted(validation['repeats'], 'repeat')}. One "
@@ -83,30 +119,40 @@ def _validation_words(record: RunRecord) -> str:
         f"{sites}, served every model. Inside each outer training set, every model with settings "
         f"was tuned over {counted(tuning['trials'], 'candidate')} drawn by "
         f"{_SAMPLERS[tuning['sampler']]}; the criterion was {_criterion_words(record)} over the "
-        f"inner folds. The seed was {record.experiment['seed']}."
+        f"inner folds.{given_up} The seed was {record.experiment['seed']}."
     )
 
 
 def _model_words(record: RunRecord) -> str:
     """Return which models there were, and how one was chosen."""
-    kinds = sorted(_kinds_of(record))
     known = models_of(record.experiment)
-    named_here = [known[name] for name in record.experiment["models"]]
+    listed = [known[name] for name in record.experiment["models"]]
     models = [
         model
-        for kind in kinds
-        for model in models_for(named_here, "number" if kind == "number" else "class")
+        for kind in _kinds_of(record)
+        for model in models_for(listed, "number" if kind == "number" else "class")
     ]
     rivals = _named(model.label for model in models if not model.reference)
     references = _named(model.label for model in models if model.reference)
     beside = f" References, never chosen, were {references}." if references else ""
     return (
         f"The models were {rivals}.{beside} Missing values were replaced by the median of the "
-        "training patients, inside each fold; linear models saw features scaled there too. The "
+        "training patients, inside each fold; linear models saw features scaled there too."
+        f"{_own_model_words(record, models)} The "
         "headline is the procedure that, in each outer training set, chooses the model that is "
         f"best by {_criterion_words(record)} over the inner folds and predicts the patients held "
         "out with it; the choice is therefore part of what was validated."
     )
+
+
+def _own_model_words(record: RunRecord, models: Iterable[Model]) -> str:
+    """Return how features were prepared for models of the user's own."""
+    own = {
+        model.label: _PREPARATIONS[model.preparation]
+        for model in models
+        if model.name in record.experiment.get("own_models", {})
+    }
+    return "".join(f" {label} saw them {words}." for label, words in own.items())
 
 
 def _named(labels: Iterable[str]) -> str:
@@ -116,12 +162,49 @@ def _named(labels: Iterable[str]) -> str:
 
 def _estimate_words(record: RunRecord) -> str:
     """Return how the figures were made of the predictions."""
-    kinds = _kinds_of(record)
-    words = [_CLASS_WORDS] if "class" in kinds else []
-    words += [_NUMBER_WORDS] if "number" in kinds else []
+    words = [_ESTIMATES[kind] for kind in _kinds_of(record)]
     words.append("Patients whose outcome is not known were not analysed there.")
     words += [] if record.permutation else ["No permutation test was made."]
     return " ".join(words)
+
+
+def _data_words(record: RunRecord) -> list[str]:
+    """Return how scores, outcomes and features were made, where that is not the usual way."""
+    experiment = record.experiment
+    methods = [
+        feature.get("method") or _USUAL_METHODS.get(feature.get("build"))
+        for feature in experiment.get("features", ())
+    ]
+    words = [f"The prediction was made at {at}." for at in [experiment.get("known_at")] if at]
+    words += [
+        f"Missing items of {_spoken(name)} were replaced by the patient's mean of the others "
+        f"where {_FILLED_IN[column['prorate']]} of a score's items were there."
+        for name, column in experiment["cohort"].get("columns", {}).items()
+        if column.get("prorate") in _FILLED_IN
+    ]
+    words += _outcome_words(experiment)
+    words += [
+        f"Inside each training set, {_COMPOSITES[method]} were made of several scores."
+        for method in dict.fromkeys(methods)
+        if method in _COMPOSITES
+    ]
+    return [" ".join(words)] if words else []
+
+
+def _outcome_words(experiment: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the numbers to predict are, and what a missed visit did to an outcome."""
+    for outcome in experiment.get("outcomes", ()):
+        value = outcome.get("rule", {}).get("value")
+        if value in _NUMBERS:
+            yield f"The number of {_spoken(outcome['name'])} is {_NUMBERS[value]}."
+        missed = outcome.get("missing_visit")
+        if missed in _MISSED:
+            yield f"For {_spoken(outcome['name'])}, a missed visit {_MISSED[missed]}."
+
+
+def _spoken(name: str) -> str:
+    """Return a name as it stands inside a sentence."""
+    return name.replace("_", " ")
 
 
 def _permutation_words(record: RunRecord) -> list[str]:
@@ -129,9 +212,7 @@ def _permutation_words(record: RunRecord) -> list[str]:
     test = record.permutation
     if test is None:
         return []
-    kinds = _kinds_of(record)
-    statistics = {"class": "the fold-paired AUC", "number": "the variance explained out of fold"}
-    statistic = " or ".join(words for kind, words in statistics.items() if kind in kinds)
+    statistic = " or ".join(_STATISTICS[kind] for kind in _kinds_of(record))
     site = " of the same site" if record.sites else ""
     coupled = ", so that of those computed from baseline the follow-up was permuted"
     again = "1 draw was" if test.redrawn == 1 else f"{test.redrawn or 'No'} draws were"
@@ -162,7 +243,9 @@ def _number_words(record: RunRecord, test: PermutationTest) -> str:
         return f"All {made} that can be evaluated were made."
     if not _sequential(record):
         return f"{made} were made, as many as asked for."
-    named = " and the primary headline" if any(one.primary for one in record.outcomes) else ""
+    named = (
+        " and the primary headline" if any(outcome.primary for outcome in record.outcomes) else ""
+    )
     return (
         f"Of {counted(test.asked, 'permutation')} asked for, {test.permutations} were made: the "
         f"test ends once ten have reached the best cell{named} (Besag & Clifford 1991)."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from heldout.characteristics import Characteristic, Summary, VisitFacts
+from heldout.describe import Characteristic, Summary, VisitFacts
 from heldout.outcomes import Tally
 from heldout.record import RunRecord
 from heldout.report.tables import ABSENT, Section, row, table

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from heldout.arrays import Floats
-from heldout.checks import run_checks
 from heldout.features import FeatureMatrix
+from heldout.findings import run_checks
 from heldout.inference import Cell, derive_verdict, p_values, score_cell
 from heldout.kinds import KINDS, HeldOut
 from heldout.nested import HEADLINE
@@ -83,13 +83,13 @@ def assemble_record(
         n_patients=len(plan.patients),
         sites=tuple(sorted({site for site in plan.site or () if site})),
         flow=plan.flow,
-        visits=plan.visits,
+        visits=plan.description.visits,
         outcomes=tuple(map(_outcome_facts, design.outcomes, design.declined)),
         features=plan.matrix.features,
         cells=tuple(cell for cell in cells if cell.model != HEADLINE),
         headline=headline,
         verdict=derive_verdict(headline, primary, None if test is None else test.test),
-        findings=plan.findings,
+        findings=(),
         predictions=predictions,
         choices=_choice_table(plan, units),
         trials=_trial_table(plan, units),
@@ -97,11 +97,11 @@ def assemble_record(
         environment=environment,
         permutations=_permutation_table(test),
         permutation=None if test is None else test.test,
-        characteristics=plan.characteristics,
-        reliability=plan.reliability,
-        score_audit=plan.score_audit,
+        characteristics=plan.description.characteristics,
+        reliability=plan.description.reliability,
+        score_audit=plan.description.score_audit,
     )
-    return run_checks(record)
+    return replace(record, findings=plan.findings + run_checks(record))
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:

@@ -383,7 +383,6 @@ def plan_table(
         matrix=matrix,
         severity=(known,) * len(targets),
         flow=(FlowStep(label="In the table", n=len(table)),),
-        visits=(),
     )
 
 

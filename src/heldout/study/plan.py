@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from heldout.characteristics import (
-    AuditCounts,
-    Characteristic,
-    VisitFacts,
-    baseline_variables,
-    count_scores,
-    observe_visits,
-    table_one,
-)
 from heldout.cohort import FlowStep, include_patients, read_cohort
+from heldout.describe import Description, describe_cohort
 from heldout.features import FeatureMatrix, build_features, severity_matrix
-from heldout.findings import Finding
+from heldout.findings import Finding, StudyData, run_checks
 from heldout.instruments import load_keys, score_instruments
-from heldout.instruments.reliability import Reliability, scale_reliability
 from heldout.models import check_models
-from heldout.outcomes import Outcome, derive_outcomes
-from heldout.quality import check_data
+from heldout.outcomes import derive_outcomes
 from heldout.spec import Experiment, composed, fingerprint
 from heldout.study.design import Design, site_numbers, with_folds
 
@@ -52,10 +42,10 @@ class StudyPlan:
         For each outcome, its own score at baseline; None if it was not measured.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
-    visits : tuple of VisitFacts
-        In order of time.
-    findings, characteristics, reliability, score_audit
-        What describes the data; empty for a study in memory.
+    findings : tuple of Finding
+        What was seen in the data; empty for a study in memory.
+    description : Description
+        Of the patients; empty for a study in memory.
     """
 
     design: Design
@@ -68,11 +58,8 @@ class StudyPlan:
     matrix: FeatureMatrix
     severity: tuple[FeatureMatrix | None, ...]
     flow: tuple[FlowStep, ...]
-    visits: tuple[VisitFacts, ...]
     findings: tuple[Finding, ...] = ()
-    characteristics: tuple[Characteristic, ...] = ()
-    reliability: tuple[Reliability, ...] = ()
-    score_audit: tuple[AuditCounts, ...] = ()
+    description: Description = field(default_factory=Description)
 
 
 def plan_study(experiment: Experiment) -> StudyPlan:
@@ -100,6 +87,9 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)
     severity = tuple(severity_matrix(cohort, outcome.column, keys) for outcome in outcomes)
+    data = StudyData(
+        experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix
+    )
     site = site_numbers(cohort.site)
     declined, folds = with_folds(outcomes, experiment.validation, seed=experiment.seed, site=site)
     design = Design(
@@ -127,16 +117,6 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         matrix=matrix,
         severity=severity,
         flow=cohort.flow,
-        visits=observe_visits(cohort, outcomes),
-        findings=check_data(experiment, cohort, keys, outcomes, matrix),
-        characteristics=table_one(
-            baseline_variables(experiment, cohort, keys), _grouping(outcomes)
-        ),
-        reliability=scale_reliability(cohort, keys),
-        score_audit=count_scores(cohort, keys),
+        findings=run_checks(cohort) + run_checks(data),
+        description=describe_cohort(experiment, cohort, keys, outcomes),
     )
-
-
-def _grouping(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return the outcome by which Table 1 groups: the primary one, or the first."""
-    return next((outcome for outcome in outcomes if outcome.primary), outcomes[0])

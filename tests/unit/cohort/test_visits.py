@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 
 from heldout.cohort import Cohort
 from heldout.errors import CohortError
-from heldout.findings import Finding
+from heldout.findings import Finding, run_checks
 from tests.unit.cohort.exports import cohort_of
 
 VISITS = {
@@ -40,7 +40,7 @@ def read(folder: Path, text: str, **table: Any) -> Cohort:
 
 def finding(cohort: Cohort, code: str) -> Finding:
     """Return one finding of a cohort."""
-    return next(one for one in cohort.findings if one.code == code)
+    return next(one for one in run_checks(cohort) if one.code == code)
 
 
 def scores(cohort: Cohort) -> list[list[float]]:
@@ -54,7 +54,7 @@ PLAIN = "id,day,m,w\na,0,40,70\na,13,30,\na,30,20,\nb,-2,41,80\nb,16,31,\n"
 def test_rows_are_put_to_the_nearest_visit(tmp_path: Path) -> None:
     cohort = read(tmp_path, PLAIN)
     assert scores(cohort) == [[40, 41], [30, 31], [20, -1]]
-    assert {one.code: one.verdict for one in cohort.findings} == {
+    assert {one.code: one.verdict for one in run_checks(cohort)} == {
         "HO011": "not_applicable",
         "HO012": "passed",
         "HO013": "passed",

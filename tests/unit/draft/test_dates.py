@@ -8,6 +8,7 @@ import pytest
 from heldout.cohort import read_cohort
 from heldout.draft import Draft, draft_study, summary
 from heldout.errors import CohortError
+from heldout.findings import run_checks
 from heldout.instruments import load_keys
 from heldout.spec import load_experiment
 from tests.unit.draft.drafts import USUAL, Row, dated_rows, write_rows
@@ -44,7 +45,7 @@ def test_dates_are_put_to_visits_and_the_draft_can_be_read(
     ]
     assert np.isfinite(cohort.numbers("madrs", last)).sum() > 30
     assert cohort.site == tuple(firsts[patient]["Zentrum"] for patient in cohort.patients)
-    assert "HO013" not in {one.code for one in cohort.findings if one.verdict == "issue"}
+    assert "HO013" not in {one.code for one in run_checks(cohort) if one.verdict == "issue"}
 
 
 def test_day_0_and_the_visits_are_put_to_decision(tmp_path: Path) -> None:

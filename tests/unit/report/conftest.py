@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from heldout.characteristics import AuditCounts, Characteristic, Summary, VisitFacts
 from heldout.cohort import FlowStep
+from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.features import FeatureColumn
 from heldout.findings import Finding
 from heldout.inference import Cell, PermutationTest, Verdict
-from heldout.instruments.reliability import Reliability
 from heldout.outcomes import Tally
 from heldout.record import OutcomeFacts, RunRecord
 from tests.cells import cell_with

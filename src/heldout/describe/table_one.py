@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heldout.arrays import Floats
-from heldout.characteristics.values import Characteristic, Summary, Variable
+from heldout.describe.values import Characteristic, Summary, Variable
 from heldout.outcomes import Outcome
 
 EVERYBODY, MET, NOT_MET = "all", "event", "no_event"

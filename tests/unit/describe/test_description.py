@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from heldout.characteristics import (
+from heldout.describe import (
     Characteristic,
     Summary,
     Variable,
@@ -20,7 +20,7 @@ from heldout.characteristics import (
 from heldout.instruments.audit import audit_scores
 from heldout.outcomes import Outcome
 from heldout.spec import RuleSpec
-from tests.unit.test_quality import PATIENTS, N, Study, made_up_values, prorated, study_of
+from tests.unit.findings.test_data import PATIENTS, N, Study, made_up_values, prorated, study_of
 
 NAN = math.nan
 

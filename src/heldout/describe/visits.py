@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import numpy as np
 
-from heldout.characteristics.values import AuditCounts, VisitFacts
 from heldout.cohort import Cohort
+from heldout.describe.values import AuditCounts, VisitFacts
 from heldout.instruments.audit import audit_scores
 from heldout.outcomes import Outcome
 from heldout.spec import InstrumentKey

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 
 import numpy as np
 
-from heldout.characteristics.values import Variable
 from heldout.cohort import Cohort, included_levels
+from heldout.describe.values import Variable
 from heldout.instruments.scales import scale_of, score_names
-from heldout.spec import Experiment, InstrumentKey
+from heldout.spec import Experiment, FeatureSpec, InstrumentKey
 
 
 def baseline_variables(
@@ -32,16 +33,20 @@ def baseline_variables(
         Each one once, in the order of the experiment.
     """
     baseline = cohort.spec.baseline
-    wanted = []
-    for spec in experiment.features:
-        named = [*spec.columns, *(name for pair in spec.pairs or () for name in pair)]
-        named += [name for names in (spec.constructs or {}).values() for name in names]
-        wanted += [(name, spec.visit or baseline) for name in named]
+    wanted = [
+        (name, spec.visit or baseline) for spec in experiment.features for name in _named_in(spec)
+    ]
     wanted += [(outcome.column, baseline) for outcome in experiment.outcomes]
-    found = [_site_variable(cohort)] if cohort.site is not None else []
+    variables = [] if cohort.site is None else [_site_variable(cohort)]
     for name, visit in dict.fromkeys(wanted):
-        found += _variables_of(cohort, keys, name, visit)
-    return tuple({(one.name, one.visit): one for one in found}.values())
+        variables += _variables_of(cohort, keys, name, visit)
+    return tuple({(variable.name, variable.visit): variable for variable in variables}.values())
+
+
+def _named_in(spec: FeatureSpec) -> list[str]:
+    """Return the scores and columns that a builder's entry names."""
+    groups = (spec.columns, *(spec.pairs or ()), *(spec.constructs or {}).values())
+    return list(chain(*groups))
 
 
 def _site_variable(cohort: Cohort) -> Variable:
@@ -66,25 +71,13 @@ def _variables_of(
     declared = cohort.spec.columns.get(column)
     if declared is None or declared.kind == "text":
         return []
+    names = [name]
+    if not cohort.has(name, visit) and declared.kind != "category":
+        names = score_names(cohort.spec, keys, column)
+    measured = [name for name in names if cohort.has(name, visit)]
     if declared.kind == "category":
-        if not cohort.has(name, visit):
-            return []
-        levels = included_levels(cohort.spec, name, visit)
-        positions = {code: float(place) for place, code in enumerate(levels)}
-        codes = cohort.values[(name, visit, 0)].map(positions)
-        label = declared.label or name.replace("_", " ").capitalize()
-        return [
-            Variable(
-                name=name,
-                visit=visit,
-                label=label,
-                unit=None,
-                values=np.asarray(codes, dtype=np.float64),
-                levels=tuple(levels.values()),
-            )
-        ]
-    names = [name] if cohort.has(name, visit) else score_names(cohort.spec, keys, column)
-    scales = [scale_of(cohort.spec, keys, one) for one in names if cohort.has(one, visit)]
+        return [_category_variable(cohort, name, visit, declared.label) for name in measured]
+    scales = [scale_of(cohort.spec, keys, name) for name in measured]
     return [
         Variable(
             name=scale.name,
@@ -96,3 +89,17 @@ def _variables_of(
         for scale in scales
         if scale is not None
     ]
+
+
+def _category_variable(cohort: Cohort, name: str, visit: str, label: str | None) -> Variable:
+    """Return a category as the positions of its levels."""
+    levels = included_levels(cohort.spec, name, visit)
+    positions = {code: float(position) for position, code in enumerate(levels)}
+    return Variable(
+        name=name,
+        visit=visit,
+        label=label or name.replace("_", " ").capitalize(),
+        unit=None,
+        values=np.asarray(cohort.values[(name, visit, 0)].map(positions), dtype=np.float64),
+        levels=tuple(levels.values()),
+    )

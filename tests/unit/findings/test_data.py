@@ -2,24 +2,20 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from heldout.checks import CHECKS
 from heldout.cohort import Cohort, FlowStep, Source
-from heldout.cohort.noticing import CHECKS as READING_CHECKS
 from heldout.cohort.noticing import Notice
 from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.findings import Finding
+from heldout.findings import CATALOGUE, Finding, StudyData, run_checks
 from heldout.instruments import load_keys
 from heldout.outcomes import Outcome
-from heldout.quality import DATA_CHECKS, check_data
-from heldout.spec import Experiment, InstrumentKey, RuleSpec
+from heldout.spec import Experiment, RuleSpec
 from heldout.spec.experiment import experiment_from
 
 N = 40
@@ -27,20 +23,15 @@ ITEMS = range(1, 11)
 PATIENTS = [f"P{number:02d}" for number in range(N)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Study:
-    """What the checks are given."""
+DATA_CODES = {code for code, check in CATALOGUE.items() if check.needs is StudyData}
 
-    experiment: Experiment
-    cohort: Cohort
-    keys: Mapping[str, InstrumentKey]
-    outcomes: tuple[Outcome, ...]
-    matrix: FeatureMatrix
+
+class Study(StudyData):
+    """What the checks are given."""
 
     def finding(self, code: str) -> Finding:
         """Return what a check found."""
-        found = check_data(self.experiment, self.cohort, self.keys, self.outcomes, self.matrix)
-        return next(one for one in found if one.code == code)
+        return next(finding for finding in run_checks(self) if finding.code == code)
 
 
 Change = Callable[[Study], Study]
@@ -378,14 +369,11 @@ def test_a_check_passes_where_there_is_nothing(
 
 
 def test_every_check_is_made_to_speak_and_to_pass() -> None:
-    assert {code for code, *_ in SPEAKING} == {code for code, *_ in SILENT} == set(DATA_CHECKS)
+    assert {code for code, *_ in SPEAKING} == {code for code, *_ in SILENT} == DATA_CODES
 
 
-def test_every_check_leaves_one_finding_after_those_of_reading(study: Study) -> None:
-    noticed = Finding(code="HO011", title="Ties", verdict="tip", text="Two visits.")
-    people = replace(study.cohort, findings=(noticed,))
-    found = check_data(study.experiment, people, study.keys, study.outcomes, study.matrix)
-    assert [one.code for one in found] == ["HO011", *DATA_CHECKS]
+def test_every_check_leaves_one_finding_in_the_order_of_its_number(study: Study) -> None:
+    assert [finding.code for finding in run_checks(study)] == sorted(DATA_CODES)
 
 
 def test_patients_are_named_apart_from_the_text(study: Study) -> None:
@@ -411,6 +399,22 @@ def test_a_feature_that_others_lack_too_is_not_missing_with_dropout(study: Study
     table.iloc[30:] = np.nan
     changed = replace(changed, matrix=replace(changed.matrix, table=table))
     assert changed.finding("HO022").verdict == "passed"
+
+
+@pytest.mark.parametrize(("n_others", "verdict"), [(1, "issue"), (2, "passed")])
+def test_nine_in_ten_who_lack_a_feature_must_be_those_lost(
+    study: Study, n_others: int, verdict: str
+) -> None:
+    """Of nine lost patients who lack it, one more who lacks it makes .90, two make .82."""
+    changed = with_dropout(9)(study)
+    table = changed.matrix.table.copy()
+    table.iloc[30 : 30 + n_others] = np.nan
+    changed = replace(changed, matrix=replace(changed.matrix, table=table))
+    assert changed.finding("HO022").verdict == verdict
+
+
+def test_three_lost_patients_are_enough_to_be_looked_at(study: Study) -> None:
+    assert with_dropout(3)(study).finding("HO022").verdict == "issue"
 
 
 def test_twins_are_found_by_what_both_have(study: Study) -> None:
@@ -447,34 +451,6 @@ def test_no_value_is_repeated(
     changed = change(study)
     ages = {f"{age:.4f}"[:7] for age in changed.cohort.numbers("age", "d0")}
     assert not [age for age in ages if age in changed.finding(code).text]
-
-
-def page_titles() -> dict[str, str]:
-    """Return the first line of every page of the documentation of findings."""
-    folder = Path(__file__).parents[2] / "docs" / "findings"
-    pages = sorted(folder.glob("HO*.md"))
-    return {page.stem: page.read_text(encoding="utf-8").partition("\n")[0] for page in pages}
-
-
-def test_no_code_stands_for_two_checks() -> None:
-    catalogues = (set(CHECKS), set(READING_CHECKS), set(DATA_CHECKS))
-    assert len(set.union(*catalogues)) == sum(map(len, catalogues))
-
-
-def test_every_code_has_a_page_of_its_title_and_every_page_a_code() -> None:
-    titles = {
-        code: words[0]
-        for catalogue in (CHECKS, READING_CHECKS, DATA_CHECKS)
-        for code, words in catalogue.items()
-    }
-    expected = {code: f"# {code}: {title[:1].lower()}{title[1:]}" for code, title in titles.items()}
-    assert page_titles() == expected
-
-
-def test_the_index_of_findings_names_every_page() -> None:
-    folder = Path(__file__).parents[2] / "docs" / "findings"
-    index = (folder / "README.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\((HO\d{3})\.md\)", index)) == set(page_titles())
 
 
 def test_equal_patients_of_few_coarse_columns_are_no_news(study: Study) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heldout.instruments import load_keys, scale_reliability
-from heldout.instruments.reliability import (
+from heldout.describe import scale_reliability
+from heldout.describe.reliability import (
     Reliability,
     cronbach_alpha,
     floor_ceiling,
@@ -16,6 +16,7 @@ from heldout.instruments.reliability import (
     reliable_change,
     standard_error_of_measurement,
 )
+from heldout.instruments import load_keys
 from heldout.spec import Experiment
 from tests.unit.cohort.studies import scored, wide_cohort, with_columns, write_study
 

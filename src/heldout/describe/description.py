@@ -1,0 +1,69 @@
+"""All that describes the patients of a study, in one value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from heldout.cohort import Cohort
+from heldout.describe.reliability import Reliability, scale_reliability
+from heldout.describe.table_one import table_one
+from heldout.describe.values import AuditCounts, Characteristic, VisitFacts
+from heldout.describe.variables import baseline_variables
+from heldout.describe.visits import count_scores, observe_visits
+from heldout.outcomes import Outcome
+from heldout.spec import Experiment, InstrumentKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What describes the patients; empty where nothing is declared of a table.
+
+    Attributes
+    ----------
+    visits : tuple of VisitFacts
+        In order of time.
+    characteristics : tuple of Characteristic
+        Table 1: every baseline variable, overall and by the first outcome.
+    reliability : tuple of Reliability
+        Of every scale with items.
+    score_audit : tuple of AuditCounts
+        How each score was made of its items, and for how many patients it could not be.
+    """
+
+    visits: tuple[VisitFacts, ...] = ()
+    characteristics: tuple[Characteristic, ...] = ()
+    reliability: tuple[Reliability, ...] = ()
+    score_audit: tuple[AuditCounts, ...] = ()
+
+
+def describe_cohort(
+    experiment: Experiment,
+    cohort: Cohort,
+    keys: Mapping[str, InstrumentKey],
+    outcomes: Sequence[Outcome],
+) -> Description:
+    """Return what describes the patients of a study.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its features and outcomes say what matters.
+    cohort : Cohort
+        Scored, and only those included.
+    keys : mapping of str to InstrumentKey
+        The keys of its instruments.
+    outcomes : sequence of Outcome
+        Derived from the cohort; Table 1 is by the primary one, or else by the first.
+
+    Returns
+    -------
+    Description
+    """
+    grouping = next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
+    return Description(
+        visits=observe_visits(cohort, outcomes),
+        characteristics=table_one(baseline_variables(experiment, cohort, keys), grouping),
+        reliability=scale_reliability(cohort, keys),
+        score_audit=count_scores(cohort, keys),
+    )

@@ -1,0 +1,220 @@
+"""What a run did: size, follow-up, fits, and whether its figures can be believed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from heldout.cohort.words import how_many
+from heldout.findings.check import Seen
+from heldout.inference import LEVEL, Cell
+from heldout.kinds import KINDS, Kind
+from heldout.models import models_of
+from heldout.record import OutcomeFacts, RunRecord
+from heldout.wording import decimal, p_value, percent
+
+ENOUGH_EVENTS_PER_FEATURE = 10
+ATTRITION_WORTH_SAYING = 0.10
+ENOUGH_TO_CALIBRATE = 30
+TOO_GOOD, SMALL = 0.95, 100
+
+
+def _evaluated(record: RunRecord) -> list[OutcomeFacts]:
+    """Return the outcomes that were evaluated."""
+    return [outcome for outcome in record.outcomes if outcome.status == "evaluated"]
+
+
+def _spoken(outcome: OutcomeFacts) -> str:
+    """Return an outcome at its follow-up as it is spoken of."""
+    return f"{outcome.name.replace('_', ' ')} at {outcome.follow_up}"
+
+
+def _informative(outcome: OutcomeFacts) -> int:
+    """Return how many patients inform a model: of a number all, of an event the rarer class."""
+    if not KINDS[outcome.kind].has_events:
+        return outcome.n
+    return min(outcome.events, outcome.n - outcome.events)
+
+
+def events_per_feature(record: RunRecord) -> Seen:
+    """Call a study exploratory below ten events per candidate feature (Riley et al. 2020)."""
+    n_features, outcomes = len(record.features), _evaluated(record)
+    ratios = {_spoken(outcome): _informative(outcome) / n_features for outcome in outcomes}
+    low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
+    if not low:
+        return Seen("passed", "Every outcome has ten or more events per candidate feature.")
+    names = "; ".join(f"{name} {ratio:.1f}" for name, ratio in low.items())
+    numbers = any(not KINDS[outcome.kind].has_events for outcome in outcomes)
+    return Seen(
+        "issue",
+        f"Events{', or patients of a number,' if numbers else ''} per candidate feature "
+        f"({n_features} features): {names}. Below {ENOUGH_EVENTS_PER_FEATURE}, results are "
+        "exploratory.",
+    )
+
+
+def attrition(record: RunRecord) -> Seen:
+    """Name follow-ups at which more than a tenth of the patients was not observed."""
+    shares = {_spoken(outcome): 1 - outcome.n / record.n_patients for outcome in record.outcomes}
+    lost = [
+        f"{name} {percent(share)}"
+        for name, share in shares.items()
+        if share > ATTRITION_WORTH_SAYING
+    ]
+    if not lost:
+        return Seen("passed", "At most a tenth of the patients is missing at any follow-up.")
+    return Seen(
+        "issue",
+        f"Not observed: {'; '.join(lost)}. Only observed patients are analysed; if who stays "
+        "depends on how they fare, rates are too favourable.",
+    )
+
+
+def baseline_in_outcome(record: RunRecord) -> Seen:
+    """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962)."""
+    cells = {(cell.outcome, cell.follow_up): cell for cell in record.headline}
+    coupled = [
+        f"{_spoken(outcome)}{_by_arithmetic(cells.get((outcome.name, outcome.follow_up)))}"
+        for outcome in _evaluated(record)
+        if outcome.from_baseline
+    ]
+    if not coupled:
+        return Seen("passed", "No outcome is computed from the baseline score.")
+    return Seen(
+        "tip",
+        f"The baseline score is part of: {'; '.join(coupled)}. Baseline severity predicts these by "
+        "arithmetic alone; read every model beside it.",
+    )
+
+
+def _by_arithmetic(cell: Cell | None) -> str:
+    """Return what the baseline score alone reaches of an outcome; nothing if it is unknown."""
+    if cell is None or cell.arithmetic is None:
+        return ""
+    return f" (arithmetic {cell.of_kind.reached(cell.arithmetic)})"
+
+
+def calibration(record: RunRecord) -> Seen:
+    """Refuse calibration slopes and curves below thirty patients in the rarer class."""
+    few = [
+        f"{_spoken(outcome)} ({_informative(outcome)})"
+        for outcome in _evaluated(record)
+        if KINDS[outcome.kind].has_events and _informative(outcome) < ENOUGH_TO_CALIBRATE
+    ]
+    if not few:
+        return Seen("not_applicable", "Calibration curves are not drawn by this version.")
+    return Seen(
+        "tip",
+        f"Patients in the rarer class: {', '.join(few)}. Below {ENOUGH_TO_CALIBRATE} calibration "
+        "cannot be assessed; probabilities are uncalibrated scores.",
+    )
+
+
+def declined_outcomes(record: RunRecord) -> Seen:
+    """Repeat why outcomes could not be evaluated."""
+    reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
+    if not reasons:
+        return Seen("passed", "Every outcome was evaluated.")
+    return Seen("issue", " ".join(reasons))
+
+
+def best_of_table(record: RunRecord) -> Seen:
+    """Set the highest figure of the table, which is no estimate, beside the headline."""
+    texts = [text for kind in KINDS.values() for text in _best_of(record, kind)]
+    test = record.permutation
+    if test is not None and test.best_mean is not None and test.best_high is not None:
+        texts.append(
+            f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
+            f"was {decimal(test.best_mean)} on average, and {decimal(test.best_high)} or more in "
+            "1 of 20."
+        )
+    return Seen("tip", " ".join(texts))
+
+
+def _best_of(record: RunRecord, kind: Kind) -> Iterator[str]:
+    """Yield the highest figure of a kind, and what the headline reaches at its place."""
+    cells = [cell for cell in record.cells if cell.kind == kind.name and cell.estimate is not None]
+    if cells:
+        best = max(cells, key=lambda cell: cell.estimate or 0.0)
+        label = models_of(record.experiment)[best.model].for_kind(best.kind).label
+        at = (best.outcome, best.follow_up)
+        headline = next(cell for cell in record.headline if (cell.outcome, cell.follow_up) == at)
+        yield (
+            f"The highest of {len(cells)} {kind.plural} is {_figure(best)} ({label}, {best.outcome} "
+            f"at {best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
+            f"the folds reaches {_figure(headline)} there."
+        )
+
+
+def _figure(cell: Cell) -> str:
+    """Return the figure that decides, as it is printed."""
+    return cell.of_kind.spoken(cell.estimate)
+
+
+def convergence(record: RunRecord) -> Seen:
+    """Count final fits whose solver stopped at its limit of iterations."""
+    failed = record.choices[~record.choices["converged"].astype(bool)]
+    if failed.empty:
+        return Seen("passed", "Every final fit converged.")
+    every, models = Counter(record.choices["model"]), models_of(record.experiment)
+    counts = ", ".join(
+        f"{models[model].label} {n} of {every[model]}"
+        for model, n in Counter(failed["model"]).most_common()
+    )
+    return Seen("issue", f"Final fits that did not converge: {counts}.")
+
+
+def too_good(record: RunRecord) -> Seen:
+    """Suspect an AUC or an R squared of .95 at under a hundred patients: more often a leak."""
+    suspects = [
+        f"{cell.outcome} at {cell.follow_up} ({_figure(cell)})"
+        for cell in record.headline
+        if cell.estimate is not None and cell.estimate >= TOO_GOOD and cell.n < SMALL
+    ]
+    if not suspects:
+        return Seen("passed", "No headline is too good to be true.")
+    text = f"Too good for so few patients: {', '.join(suspects)}. Look for a leak first."
+    return Seen("issue", text)
+
+
+def permutation_test(record: RunRecord) -> Seen:
+    """Say how the permutation test was made; without one an interval is a hint."""
+    test = record.permutation
+    if test is None:
+        text = "No permutation test was made; an interval above chance is a hint, not a test."
+        return Seen("tip", text)
+    if test.enumerated:
+        how = "all there are that can be evaluated"
+    elif test.stopped:
+        how = f"of {test.asked} asked for; the best cell had been reached ten times by then"
+    else:
+        how = "as many as asked for"
+    text = f"{how_many(test.permutations, 'permutation was', 'permutations were')} made, {how}."
+    if test.redrawn:
+        text += f" {how_many(test.redrawn, 'draw')} could not be evaluated and were replaced."
+    smallest = 1 / (test.permutations + 1)
+    if smallest > LEVEL and not test.stopped:
+        return Seen(
+            "tip",
+            f"{text} With so few no p can be below {p_value(smallest)}, whatever there is to find.",
+        )
+    return Seen("passed", text)
+
+
+def later_inclusion(record: RunRecord) -> Seen:
+    """Name inclusion rules that look at a follow-up: whoever left is no longer counted."""
+    cohort = record.experiment.get("cohort", {})
+    days = {name: visit["day"] for name, visit in cohort.get("visits", {}).items()}
+    start = days.get(cohort.get("baseline"), 0)
+    late = [
+        rule["label"]
+        for rule in cohort.get("include", [])
+        if days.get(rule.get("visit") or cohort["baseline"], start) > start
+    ]
+    if not late:
+        return Seen("passed", "Patients are included by what was known at baseline.")
+    return Seen(
+        "issue",
+        f"Included by what came after baseline: {'; '.join(late)}. Nobody can be included so when "
+        "the prediction is made, and patients who left do not count as lost.",
+    )
