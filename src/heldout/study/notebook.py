@@ -17,7 +17,7 @@ from heldout.cohort import FlowStep
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.models import MODELS, Kind, own_code
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.parallel import Engine
 from heldout.record import RunRecord
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
@@ -405,7 +405,7 @@ def _outcomes_of(
                 follow_up=follow_up,
                 label=column,
                 column=None,
-                rule=rule,
+                rule=rule_of(rule),
                 baseline=baseline,
                 scores=values[:, np.newaxis],
                 visits=(follow_up,),
