@@ -59,7 +59,7 @@ def alpha_with(instrument: str, score: str, loading: float, n_patients: int = 40
     rng = np.random.default_rng(20260101)
     trait = rng.standard_normal(n_patients)
     answers = draw_answers(replace(questionnaire, loading=loading), key, trait, rng)
-    return alpha(score_parts(key, read_answers(key, answers), score)[0])
+    return alpha(score_parts(key, read_answers(key, answers), score))
 
 
 def solve() -> None:

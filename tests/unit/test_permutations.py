@@ -16,7 +16,7 @@ from heldout.inference import p_values, stop_after
 from heldout.inference.arithmetic import guess_of, known_by_arithmetic
 from heldout.inference.permutation import exceedances
 from heldout.models import MODELS
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.parallel import Engine
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan
@@ -47,7 +47,7 @@ def an_outcome(scores: Any, **changes: Any) -> Outcome:
         follow_up="month1",
         label="Response",
         column=None,
-        rule=None,
+        rule=rule_of(None),
         baseline=np.full(n, NAN),
         scores=np.array(scores, dtype=np.float64)[:, None],
         visits=("month1",),
@@ -188,7 +188,7 @@ def test_a_cell_named_beforehand_is_waited_for() -> None:
 
 
 def test_scores_missed_visits_and_weights_move_together_and_baselines_stay() -> None:
-    rule = RuleSpec(reduction=0.5)
+    rule = rule_of(RuleSpec(reduction=0.5))
     outcome = an_outcome(
         [1, 2, 3, 4],
         rule=rule,
@@ -239,7 +239,7 @@ def test_a_permutation_that_cannot_be_evaluated_is_drawn_again() -> None:
     """Only low baselines can halve to 5: many permutations leave too few events for the folds."""
     baseline = np.where(np.arange(20) < 7, 12.0, 6.0)
     scores = np.where(np.arange(20) < 7, 5.0, 9.0)
-    outcome = an_outcome(scores, rule=RuleSpec(reduction=0.5), baseline=baseline)
+    outcome = an_outcome(scores, rule=rule_of(RuleSpec(reduction=0.5)), baseline=baseline)
     row = statistics(a_study([outcome], seed=2), 1)
     assert row.redrawn > 0
     _, test = run_test(a_study([outcome], seed=2))
@@ -252,7 +252,7 @@ def test_a_test_that_can_never_be_made_ends_with_a_sentence(
     monkeypatch.setattr(permutations, "_ATTEMPTS", 5)
     baseline = np.where(np.arange(20) < 3, 12.0, 6.0)
     scores = np.where(np.arange(20) < 3, 5.0, 9.0)
-    outcome = an_outcome(scores, rule=RuleSpec(reduction=0.5), baseline=baseline)
+    outcome = an_outcome(scores, rule=rule_of(RuleSpec(reduction=0.5)), baseline=baseline)
     with pytest.raises(DesignError, match=r"inference\.permutations: 5 permutations in a row"):
         statistics(a_study([outcome]), 1)
 
@@ -346,7 +346,7 @@ def coupled(n: int, seed: int = 0, **changes: Any) -> Outcome:
     rng = np.random.default_rng(seed)
     baseline = np.clip(np.round(rng.normal(34, 5, n)), 20, 60)
     scores = np.clip(np.round(rng.normal(17, 8, n)), 0, 60)
-    return an_outcome(scores, rule=RuleSpec(reduction=0.5), baseline=baseline, **changes)
+    return an_outcome(scores, rule=rule_of(RuleSpec(reduction=0.5)), baseline=baseline, **changes)
 
 
 def test_baseline_alone_predicts_a_reduction_by_arithmetic() -> None:
@@ -357,7 +357,7 @@ def test_baseline_alone_predicts_a_reduction_by_arithmetic() -> None:
 
 def test_arithmetic_is_that_of_the_best_guess_and_not_of_a_straight_line() -> None:
     """A partial response is missed from both sides, and a percent change bends with baseline."""
-    partial = replace(coupled(600), rule=RuleSpec(reduction=0.25, and_less_than=0.5))
+    partial = replace(coupled(600), rule=rule_of(RuleSpec(reduction=0.25, and_less_than=0.5)))
     baseline, rates = partial.baseline, []
     events = [
         np.mean((1 - partial.score / one >= 0.25) & (1 - partial.score / one < 0.5))
@@ -372,7 +372,7 @@ def test_arithmetic_is_that_of_the_best_guess_and_not_of_a_straight_line() -> No
     assert value == pytest.approx(np.mean(rates), abs=0.005)
     assert value > 0.54
     baseline = np.clip(np.round(rng.normal(28, 9, 600)), 12, 50)
-    bent = replace(coupled(600), rule=RuleSpec(value="percent_change"), baseline=baseline)
+    bent = replace(coupled(600), rule=rule_of(RuleSpec(value="percent_change")), baseline=baseline)
     straight = [
         np.corrcoef(baseline, 1 - rng.permutation(bent.score) / baseline)[0, 1] ** 2
         for _ in range(300)
@@ -391,12 +391,12 @@ def test_for_a_reduction_the_best_guess_is_in_the_order_of_the_baseline_score() 
 
 
 def test_an_outcome_that_is_not_computed_from_baseline_has_no_arithmetic() -> None:
-    outcome = replace(coupled(40), rule=RuleSpec(at_most=10))
+    outcome = replace(coupled(40), rule=rule_of(RuleSpec(at_most=10)))
     assert known_by_arithmetic(outcome, None, 1) is None
 
 
 def test_a_change_is_predicted_by_baseline_too() -> None:
-    outcome = replace(coupled(400), rule=RuleSpec(value="change"))
+    outcome = replace(coupled(400), rule=rule_of(RuleSpec(value="change")))
     value = known_by_arithmetic(outcome, None, 1)
     spread = np.var(outcome.baseline) / (np.var(outcome.baseline) + np.var(outcome.score))
     assert value == pytest.approx(spread, abs=0.02)

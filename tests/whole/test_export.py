@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from heldout.cli import main
+from heldout.instruments import arithmetic
 from heldout.record import read_record, write_record
 from tests.small_study import (
     experiment_of,
@@ -68,6 +69,70 @@ def test_the_script_alone_gives_what_predict_gives(
     pd.testing.assert_frame_equal(ours, theirs, rtol=0, atol=1e-9)
     assert ours["probability"].between(0, 1).all()
     assert list(ours["patient"]) == [f"{number:03d}" for number in range(12)]
+
+
+def test_a_bundle_holds_the_arithmetic_of_the_framework_to_the_letter(ridge_bundle: Path) -> None:
+    source = Path(arithmetic.__file__).read_bytes()
+    assert (ridge_bundle / "arithmetic.py").read_bytes() == source
+
+
+def alone(bundle: Path, path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a bundle's script as its user does."""
+    script = [sys.executable, str(bundle / "predict.py"), str(path)]
+    return subprocess.run(script, capture_output=True, text=True)
+
+
+def test_the_script_imports_nothing_else_that_lies_beside_it(
+    ridge_bundle: Path, tmp_path: Path
+) -> None:
+    """Nobody checked it; a compiled copy of the arithmetic neither."""
+    copy, path = shutil.copytree(ridge_bundle, tmp_path / "copy"), tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    for name in ("json", "numpy", "pathlib", "arithmetic_of_bundle", "skops", "pandas"):
+        (copy / f"{name}.py").write_text("raise SystemExit('strange')\n", encoding="utf-8")
+    done = alone(copy, path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == alone(ridge_bundle, path).stdout
+    assert not (copy / "__pycache__").exists()
+
+
+@pytest.mark.parametrize("unlisted", [False, True])
+def test_a_changed_arithmetic_is_never_run(
+    unlisted: bool, ridge_bundle: Path, tmp_path: Path
+) -> None:
+    """Not even where the list of digests leaves it out, as that of an older bundle does."""
+    copy, path = shutil.copytree(ridge_bundle, tmp_path / "copy"), tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    (copy / "arithmetic.py").write_text("raise SystemExit('strange')\n", encoding="utf-8")
+    sums = copy / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines(keepends=True)
+    if unlisted:
+        kept = [line for line in lines if "arithmetic.py" not in line]
+        sums.write_text("".join(kept), encoding="utf-8")
+    done = alone(copy, path)
+    assert done.returncode == 1
+    assert "strange" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bundle_of_the_second_format_still_predicts(
+    ridge_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It has no file of arithmetic, and its schema is today's but for the number."""
+    path = tmp_path / "new.csv"
+    new_patients(path, COLUMNS)
+    schema = json.loads((ridge_bundle / "schema.json").read_text(encoding="utf-8"))
+    content = json.dumps(schema | {"format": 2}).encode()
+    copy = changed_bundle(ridge_bundle, tmp_path / "copy", "schema.json", content)
+    (copy / "arithmetic.py").unlink()
+    sums = copy / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines(keepends=True)
+    sums.write_text("".join(x for x in lines if "arithmetic.py" not in x), encoding="utf-8")
+    capsys.readouterr()
+    assert main(["predict", str(copy), str(path)]) == 0
+    before = capsys.readouterr().out
+    assert main(["predict", str(ridge_bundle), str(path)]) == 0
+    assert capsys.readouterr().out == before
 
 
 def test_no_row_of_a_patient_is_in_a_bundle(bundle: Path) -> None:

@@ -298,7 +298,7 @@ def _reliability_of(
 ) -> Reliability:
     """Return how precisely one score measured."""
     answers = read_answers(key, items)
-    parts, _ = score_parts(key, answers, score)
+    parts = score_parts(key, answers, score)
     alpha, low, high = cronbach_alpha(parts)
     scores = score_column(key, answers, score, prorate=prorate).values
     whole = ~np.isnan(parts).any(axis=1)

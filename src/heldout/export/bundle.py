@@ -103,6 +103,7 @@ def write_bundle(
         "check.json": _as_json(check),
         "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
+        "arithmetic.py": (files("heldout.instruments") / "arithmetic.py").read_bytes(),
     }
     sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]
     contents["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()

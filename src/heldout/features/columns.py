@@ -85,8 +85,8 @@ class Recipe:
     Attributes
     ----------
     steps : mapping
-        ``kind`` and what that kind takes; ``of`` holds further steps. `heldout.features.recipes`
-        lists the kinds.
+        ``kind`` and what that kind takes; ``of`` holds further steps.
+        `heldout.instruments.arithmetic` lists the kinds.
     inputs : mapping of str to mapping
         Column of the patients' table -> what it may hold: ``bounds``, ``answers``, ``codes``
         (not assessed), ``levels``, and ``missing``, the texts for not observed.

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
-from heldout.features.known import Asked, Known, find_known, sources_at
-from heldout.features.recipes import item_rule
+from heldout.features.known import Asked, Known, find_known, item_rule, sources_at
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 

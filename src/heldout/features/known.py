@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from heldout.cohort import Cohort, Source, included_bounds
 from heldout.cohort.sources import sources_of, table_of
 from heldout.errors import a_few, unknown_name
 from heldout.features.columns import FeatureColumn, Raw, Recipe
-from heldout.features.recipes import arithmetic_of, item_rule, relevant_items
 from heldout.instruments.scales import Scale, scale_of, score_names
+from heldout.instruments.scoring import arithmetic_of, relevant_items
 from heldout.spec import ColumnSpec, Experiment, FeatureSpec, InstrumentKey
 
 # Between a score and a visit that is not the request's: madrs@week2.
@@ -151,7 +152,11 @@ def raw_of(cohort: Cohort, keys: Mapping[str, InstrumentKey], known: Known) -> R
     key = keys[declared.instrument] if declared.instrument else None
     if key is not None and items and scale.score in key.scored:
         columns = {item: items[item] for item in relevant_items(key, scale.score)}
-        arithmetic = arithmetic_of(key, scale.score, columns, prorate=declared.prorate)
+        arithmetic = arithmetic_of(key, scale.score, list(columns), prorate=declared.prorate)
+        arithmetic["items"] = [
+            {"column": column} | entry
+            for column, entry in zip(columns.values(), arithmetic["items"], strict=True)
+        ]
         steps |= {"kind": "score", "bounds": bounds, **arithmetic}
         inputs = {column: item_rule(key, item, missing) for item, column in columns.items()}
         answers = tuple(key.bounds[item - 1] for item in columns)
@@ -175,6 +180,13 @@ def raw_of(cohort: Cohort, keys: Mapping[str, InstrumentKey], known: Known) -> R
         higher_is=scale.higher_is,
     )
     return Raw(column=column, recipe=Recipe(steps=steps, inputs=inputs))
+
+
+def item_rule(key: InstrumentKey, item: int, missing: Sequence[str]) -> dict[str, Any]:
+    """Return what the table's column of an item may hold."""
+    codes = list(key.not_assessed.get(item, ()))
+    answers = list(key.answers_of(item))
+    return {"answers": answers, "codes": codes, "missing": list(missing)}
 
 
 def sources_at(

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from heldout.arrays import Floats
 from heldout.cohort import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.change import build_early_change
@@ -17,9 +21,9 @@ from heldout.features.items import build_items
 from heldout.features.known import Asked, Known, raw_of
 from heldout.features.missingness import build_missingness
 from heldout.features.pairs import build_discrepancies, build_interactions, build_ratios
-from heldout.features.recipes import make_column
 from heldout.features.scores import build_subscales, build_totals
 from heldout.features.site import build_site
+from heldout.instruments.arithmetic import make_column
 from heldout.instruments.scales import scale_of
 from heldout.spec import Experiment, FeatureSpec, InstrumentKey
 
@@ -141,8 +145,9 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
         for one in built
     )
     learnt = any(isinstance(one, Group) for one in built)
+    read = partial(_read, cohort)
     table = pd.DataFrame(
-        {name: make_column(raw.recipe.steps, cohort) for name, raw in raws.items()},
+        {name: make_column(raw.recipe.steps, read) for name, raw in raws.items()},
         index=cohort.values.index,
         dtype="float64",
     )
@@ -153,6 +158,17 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
         composition=pieces if learnt else (),
         composed=tuple(c for one in built for c in _columns_of(one)) if learnt else (),
     )
+
+
+def _read(cohort: Cohort, recipe: Mapping[str, Any]) -> Floats:
+    """Return what a recipe reads of a cohort; scores were made by `heldout.instruments`."""
+    if "name" not in recipe:
+        sites = np.array(cohort.site or (), dtype=object)
+        return np.where(sites == "", np.nan, (sites == recipe["level"]).astype(float))
+    values = cohort.values[(recipe["name"], recipe["visit"], recipe.get("item", 0))]
+    if recipe["kind"] == "level":
+        return np.where(values.isna(), np.nan, (values == recipe["level"]).astype(float))
+    return np.asarray(values, dtype=np.float64)
 
 
 def severity_matrix(

@@ -140,9 +140,9 @@ def _best_of(record: RunRecord, kind: Kind) -> Iterator[str]:
         at = (best.outcome, best.follow_up)
         headline = next(cell for cell in record.headline if (cell.outcome, cell.follow_up) == at)
         yield (
-            f"The highest of {len(cells)} {kind.plural} is {_figure(best)} ({label}, {best.outcome} "
-            f"at {best.follow_up}). A maximum is not an estimate; the procedure that chooses inside "
-            f"the folds reaches {_figure(headline)} there."
+            f"The highest of {len(cells)} {kind.plural} is {_figure(best)} ({label}, "
+            f"{best.outcome} at {best.follow_up}). A maximum is not an estimate; the procedure "
+            f"that chooses inside the folds reaches {_figure(headline)} there."
         )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heldout.cohort import Cohort
+from heldout.instruments.arithmetic import Answers
 from heldout.instruments.scoring import (
-    Answers,
     ScoredItems,
     itemised,
     items_at,

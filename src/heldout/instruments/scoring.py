@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,34 +18,13 @@ from numpy.typing import ArrayLike
 from heldout.arrays import Flags, Floats
 from heldout.cohort import Cohort
 from heldout.errors import InstrumentError, raise_faults
+from heldout.instruments.arithmetic import Answers, parts_of, read_form, score_form
 from heldout.instruments.keys import CALL, items_refused
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
 # The share of a score's items that must be there: numerator, denominator.
 PRORATING: dict[str, tuple[int, int]] = {"none": (1, 1), "80%": (4, 5), "half": (1, 2)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """Items ready to be put together.
-
-    Attributes
-    ----------
-    values : array of shape (n_patients, n_items)
-        After reversal; NaN where not answered, 0 where a skip rule says so.
-    not_assessed, zeroed, skipped, contradicting : array of bool, as `values`, or None
-        Items coded as not assessed; those that a skip rule sets to 0; those of them that were
-        left open; those that a skip rule says were not asked, and that were answered above 0,
-        before and after reversal, whether that counts or not. None if the key knows no such
-        thing.
-    """
-
-    values: Floats
-    not_assessed: Flags | None
-    zeroed: Flags | None = None
-    skipped: Flags | None = None
-    contradicting: Flags | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,54 +99,11 @@ def read_answers(key: InstrumentKey, items: Floats) -> Answers:
     """
     if items.ndim != 2 or items.shape[1] != key.items:
         raise ValueError(f"{key.id} has {key.items} items; found an array of {items.shape}.")
-    values = np.array(items, order="F")
-    unknown = np.zeros(values.shape, dtype=np.bool_, order="F") if key.not_assessed else None
-    for item, codes in key.not_assessed.items():
-        assert unknown is not None
-        unknown[:, item - 1] = np.isin(values[:, item - 1], codes)
-        values[unknown[:, item - 1], item - 1] = np.nan
-    zeroed, unasked = _skipped_items(key, values) if key.skip else (None, None)
-    for item in key.reverse:
-        low, high = key.bounds[item - 1]
-        np.subtract(low + high, values[:, item - 1], out=values[:, item - 1])
-    if zeroed is None or unasked is None:
-        return Answers(values=values, not_assessed=unknown)
-    with np.errstate(invalid="ignore"):
-        # A reversed item that answers 0, or counts 0, is what an unasked one may look like.
-        contradicting = unasked & (items > 0) & (values > 0)
-    skipped = zeroed & np.isnan(values)
-    values[zeroed] = 0.0
-    return Answers(
-        values=values,
-        not_assessed=unknown,
-        zeroed=zeroed,
-        skipped=skipped,
-        contradicting=contradicting,
-    )
+    return read_form(_form_of(key, range(1, key.items + 1)), items)
 
 
-def _skipped_items(key: InstrumentKey, values: Floats) -> tuple[Flags, Flags]:
-    """Return the items that skip rules set to 0, and all that they say were not asked.
-
-    Each rule comes after the ones before it.
-    """
-    zeroed = np.zeros(values.shape, dtype=np.bool_, order="F")
-    unasked = zeroed.copy(order="F")
-    for rule in key.skip:
-        asked = [item - 1 for item in rule.items]
-        seen = np.where(zeroed[:, asked], 0.0, values[:, asked])
-        met = (seen == rule.equal).all(axis=1)
-        for item in rule.zero:
-            blank = rule.also_answered or np.isnan(values[:, item - 1])
-            zeroed[:, item - 1] |= met & blank
-            unasked[:, item - 1] |= met
-    return zeroed, unasked
-
-
-def score_parts(
-    key: InstrumentKey, answers: Answers, score: str
-) -> tuple[Floats, list[tuple[float, float]]]:
-    """Return what a score adds up, and the bounds of each part.
+def score_parts(key: InstrumentKey, answers: Answers, score: str) -> Floats:
+    """Return what a score adds up.
 
     Parameters
     ----------
@@ -179,39 +116,10 @@ def score_parts(
 
     Returns
     -------
-    parts : array of shape (n_patients, n_parts)
+    array of shape (n_patients, n_parts)
         Recoded items, or the highest item of each domain; NaN where there is none.
-    bounds : list of tuple of float
-        Least and most of each part.
     """
-    items = key.items_of(score)
-    columns = {item: answers.values[:, item - 1] for item in items}
-    for item in items:
-        table = key.recode_of(score, item)
-        if table is not None:
-            columns[item] = _recoded(columns[item], table)
-            if answers.zeroed is not None:
-                columns[item][answers.zeroed[:, item - 1]] = 0.0
-    counts = {item: key.counts_of(score, item) for item in items}
-    groups = key.scores[score].domains or tuple((item,) for item in items)
-    bounds = [
-        (max(counts[item][0] for item in group), max(counts[item][1] for item in group))
-        for group in groups
-    ]
-    parts = np.empty((len(answers.values), len(groups)), order="F")
-    for number, group in enumerate(groups):
-        parts[:, number] = columns[group[0]]
-        for item in group[1:]:
-            np.fmax(parts[:, number], columns[item], out=parts[:, number])
-    return parts, bounds
-
-
-def _recoded(values: Floats, table: Mapping[int, float]) -> Floats:
-    """Return values as a table counts them; NaN stays NaN."""
-    out = np.full(values.shape, np.nan)
-    for answer, counts_as in table.items():
-        out[values == answer] = counts_as
-    return out
+    return parts_of(arithmetic_of(key, score, range(1, key.items + 1)), answers)
 
 
 def score_column(
@@ -234,27 +142,88 @@ def score_column(
     -------
     ScoredItems
     """
-    method = key.scores[score].method
-    parts, bounds = score_parts(key, answers, score)
-    lows, spans = np.array([(low, high - low) for low, high in bounds]).T
-    there = np.isfinite(parts)
-    n_there, n_parts = there.sum(axis=1), len(bounds)
-    if method == "max":
-        nobody = np.zeros(len(parts), dtype=np.bool_)
-        return ScoredItems(score=score, rule="none", values=parts.max(axis=1), prorated=nobody)
-    values = parts.sum(axis=1)
-    needed, of = PRORATING[prorate]
-    filled = (n_there < n_parts) & (n_there * of >= needed * n_parts) & (n_there > 0)
-    if filled.any():
-        some, seen = parts[filled], there[filled]
-        share = np.where(seen, some - lows, 0.0).sum(axis=1) / (seen * spans).sum(axis=1)
-        values[filled] = lows.sum() + share * spans.sum()
-    sensitive = [item - 1 for item in key.items_of(score) if item in key.suicidality]
-    silent = np.isnan(answers.values[:, sensitive]).any(axis=1)
-    values[silent] = np.nan
-    if method == "mean":
-        values /= n_parts
-    return ScoredItems(score=score, rule=prorate, values=values, prorated=filled & ~silent)
+    steps = arithmetic_of(key, score, range(1, key.items + 1), prorate=prorate)
+    values, prorated = score_form(steps, answers)
+    rule = "none" if key.scores[score].method == "max" else prorate
+    return ScoredItems(score=score, rule=rule, values=values, prorated=prorated)
+
+
+def relevant_items(key: InstrumentKey, score: str) -> list[int]:
+    """Return the items that a score depends on: its own, and those that skip rules ask."""
+    needed = set(key.items_of(score))
+    for rule in reversed(key.skip):
+        if needed & set(rule.zero):
+            needed |= set(rule.items)
+    return sorted(needed)
+
+
+def _form_of(key: InstrumentKey, items: Sequence[int]) -> dict[str, Any]:
+    """Return how a key reads some of its items, as `heldout.instruments.arithmetic` takes it."""
+    position = {item: number for number, item in enumerate(items)}
+    bounds = key.bounds
+    return {
+        "items": [
+            {
+                "codes": list(key.not_assessed.get(item, ())),
+                "reverse": sum(bounds[item - 1]) if item in key.reverse else None,
+            }
+            for item in items
+        ],
+        "skip": [
+            {
+                "items": [position[item] for item in rule.items],
+                "equal": rule.equal,
+                "zero": [position[item] for item in rule.zero if item in position],
+                "also_answered": rule.also_answered,
+            }
+            for rule in key.skip
+            if set(rule.items) <= set(position) and set(rule.zero) & set(position)
+        ],
+    }
+
+
+def arithmetic_of(
+    key: InstrumentKey, score: str, items: Sequence[int], *, prorate: str = "none"
+) -> dict[str, Any]:
+    """Return how a key puts items together, as `heldout.instruments.arithmetic` takes it.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    score : str
+        One of the scores that can be made of items.
+    items : sequence of int
+        The items that are there, in their order: all, or those of `relevant_items`.
+    prorate : {'none', '80%', 'half'}
+        As in `score_array`.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    form, own = _form_of(key, items), key.items_of(score)
+    groups = key.scores[score].domains or tuple((item,) for item in own)
+    part = {item: number for number, group in enumerate(groups) for item in group}
+    counts = {item: key.counts_of(score, item) for item in own}
+    recodes = {item: key.recode_of(score, item) for item in own}
+    return {
+        "items": [
+            entry
+            | {
+                "recode": [list(pair) for pair in table.items()] if table is not None else None,
+                "part": part.get(item),
+                "suicidality": item in key.suicidality,
+            }
+            for item, entry in zip(items, form["items"], strict=True)
+            for table in [recodes.get(item)]
+        ],
+        "parts": [[max(counts[i][end] for i in group) for end in (0, 1)] for group in groups],
+        "skip": form["skip"],
+        "method": key.scores[score].method,
+        "prorate": list(PRORATING[prorate]),
+    }
 
 
 def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:

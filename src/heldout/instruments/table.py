@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Floats
 from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
+from heldout.instruments.arithmetic import Answers
 from heldout.instruments.audit import TableAudit, audit_table
 from heldout.instruments.keys import (
     CALL,
@@ -24,7 +25,6 @@ from heldout.instruments.keys import (
 )
 from heldout.instruments.scoring import (
     PRORATING,
-    Answers,
     ScoredItems,
     answers_by_items,
     read_answers,

@@ -8,13 +8,14 @@ says so; then what the other rules would count stands beside it.
 
 from heldout.outcomes.derivation import derive_outcomes
 from heldout.outcomes.outcome import Outcome, Tally, missing_visit_counts, unobserved_counts
-from heldout.outcomes.rules import apply_rule
+from heldout.outcomes.rules import Rule, rule_of
 
 __all__ = [
     "Outcome",
+    "Rule",
     "Tally",
-    "apply_rule",
     "derive_outcomes",
     "missing_visit_counts",
+    "rule_of",
     "unobserved_counts",
 ]

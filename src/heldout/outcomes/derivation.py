@@ -11,8 +11,14 @@ from heldout.errors import OutcomeError, raise_faults
 from heldout.instruments.scales import scale_of
 from heldout.outcomes.faults import outcome_faults
 from heldout.outcomes.outcome import Outcome
-from heldout.outcomes.words import outcome_label
-from heldout.spec import Experiment, InstrumentKey, OutcomeSpec
+from heldout.outcomes.rules import Rule, rule_of
+from heldout.spec import Experiment, InstrumentKey, OutcomeSpec, VisitSpec
+
+_MISSED = {
+    "observed": "",
+    "non_responder": "; a missed visit counts as a failure",
+    "last_observation": "; the last score counts for a missed visit",
+}
 
 
 def derive_outcomes(
@@ -66,12 +72,13 @@ def _derive_outcome(
     baseline, n_patients = cohort.spec.baseline, len(cohort.patients)
     known = cohort.has(spec.column, baseline)
     visits = _visits_up_to(experiment, cohort, spec, follow_up)
+    rule = rule_of(spec.rule)
     return Outcome(
         name=spec.name,
         follow_up=follow_up,
-        label=outcome_label(spec, scale.label, cohort.spec.visits, follow_up),
+        label=_label_of(spec, rule, scale.label, cohort.spec.visits, follow_up),
         column=spec.column,
-        rule=spec.rule,
+        rule=rule,
         baseline=cohort.numbers(spec.column, baseline) if known else np.full(n_patients, np.nan),
         scores=np.column_stack([cohort.numbers(spec.column, visit) for visit in visits]),
         visits=visits,
@@ -100,3 +107,18 @@ def _visits_up_to(
         if name == earlier or (begin < day < end and cohort.has(spec.column, name))
     ]
     return (*sorted(before, key=days.__getitem__), follow_up)
+
+
+def _label_of(
+    spec: OutcomeSpec, rule: Rule, scale: str, visits: Mapping[str, VisitSpec], follow_up: str
+) -> str:
+    """Return an outcome in words: its own label, its rule, and what a missed visit counts as."""
+    name = spec.label or spec.name.replace("_", " ").capitalize()
+    called = {visit: _within_sentence(given.label or visit) for visit, given in visits.items()}
+    words = rule.words(scale, follow_up, called)
+    return f"{name} ({words}{_MISSED[spec.missing_visit]})"
+
+
+def _within_sentence(label: str) -> str:
+    """Return a visit's label as it stands within a sentence."""
+    return label[:1].lower() + label[1:] if label[1:2].islower() else label

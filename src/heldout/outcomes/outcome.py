@@ -6,12 +6,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from heldout.arrays import Floats
-from heldout.outcomes.rules import apply_rule, at_risk, baseline_serves, failure
-from heldout.outcomes.words import event_words
-from heldout.spec import RuleSpec
+from heldout.arrays import Flags, Floats
+from heldout.outcomes.rules import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +29,8 @@ class Outcome:
     column : str or None
         The score that decides: a declared column or ``column.score``; None if the outcome was
         given as 0 and 1.
-    rule : RuleSpec or None
-        None if the scores are the outcome already.
+    rule : Rule
+        What makes of the scores what is predicted.
     baseline : array of shape (n_patients,)
         Scores at baseline; NaN where not observed.
     scores : array of shape (n_patients, n_visits)
@@ -55,7 +52,7 @@ class Outcome:
     follow_up: str
     label: str
     column: str | None
-    rule: RuleSpec | None
+    rule: Rule
     baseline: Floats
     scores: Floats
     visits: tuple[str, ...]
@@ -72,7 +69,7 @@ class Outcome:
     @property
     def kind(self) -> Literal["class", "number"]:
         """Whether yes or no is predicted, or a number."""
-        return "class" if self.rule is None or self.rule.value is None else "number"
+        return self.rule.kind
 
     @property
     def values(self) -> Floats:
@@ -81,8 +78,7 @@ class Outcome:
 
     def values_under(self, missing_visit: str) -> Floats:
         """Return `values` as they would be if missed visits counted as something else."""
-        return apply_rule(
-            self.rule,
+        return self.rule.apply(
             self.baseline,
             self.scores,
             visits=self.visits,
@@ -91,7 +87,7 @@ class Outcome:
         )
 
     @property
-    def observed(self) -> NDArray[np.bool_]:
+    def observed(self) -> Flags:
         """Whether the outcome is known, by patient."""
         return ~np.isnan(self.values)
 
@@ -110,17 +106,12 @@ class Outcome:
     @property
     def from_baseline(self) -> bool:
         """Whether the rule uses the baseline score, so that arithmetic alone predicts."""
-        rule = self.rule
-        if rule is None:
-            return False
-        earlier = rule.after is not None and rule.after.reduction is not None
-        computed = rule.value in ("change", "percent_change")
-        return bool(rule.reduction or rule.reliable_change or computed or earlier)
+        return self.rule.needs_baseline
 
     @property
     def event_words(self) -> tuple[str, str]:
         """What patients with the event, and without, are called: responders, non-responders."""
-        return event_words(self.name, self.rule)
+        return self.rule.event_words(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +150,7 @@ def missing_visit_counts(outcome: Outcome) -> dict[str, Tally]:
         was given as 0 and 1.
     """
     rules = ["observed", "non_responder", "last_observation"]
-    if failure(outcome.rule, outcome.higher_is) is None:
+    if outcome.rule.failure(outcome.higher_is) is None:
         rules.remove("non_responder")
     return {rule: _tally(outcome, outcome.values_under(rule)) for rule in rules}
 
@@ -191,12 +182,9 @@ def unobserved_counts(outcome: Outcome) -> dict[str, int]:
         Only reasons that occur; each patient counts for the first that holds. Together they
         are all patients not observed.
     """
-    rule, left = outcome.rule, ~outcome.observed
-    missing = np.isnan(outcome.scores)
-    risk = at_risk(rule, outcome.baseline, outcome.scores, outcome.visits)
-    serves = baseline_serves(rule, outcome.baseline)
-    if rule is not None:
-        serves &= baseline_serves(rule.after, outcome.baseline)
+    left, missing = ~outcome.observed, np.isnan(outcome.scores)
+    risk = outcome.rule.at_risk(outcome.baseline, outcome.scores, outcome.visits)
+    serves = outcome.rule.serves(outcome.baseline)
     reasons = {
         "did not meet the earlier rule": risk == 0,
         "no usable baseline": ~serves,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -10,12 +10,32 @@ from heldout.spec.faults import refuse_misfits
 from heldout.spec.parts import Name, Part, Score, repeated
 from heldout.spec.places import KeyPath
 
-_CLASS_RULES = ("reduction", "at_most", "at_least", "reliable_change")
-_EARLIER_RULES = ("reduction", "at_most", "at_least")
+
+class _Conditional(Part):
+    """A part that states exactly one of several conditions."""
+
+    conditions: ClassVar[tuple[str, ...]]
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The keys of the conditions that are stated."""
+        return tuple(name for name in self.conditions if getattr(self, name) is not None)
+
+    @model_validator(mode="after")
+    def check_one(self) -> Self:
+        """Require exactly one condition."""
+        if len(self.given) != 1:
+            raise ValueError(
+                f"found {' and '.join(self.given) or 'no rule'}; "
+                f"required: exactly one of {', '.join(self.conditions)}"
+            )
+        return self
 
 
-class EarlierRule(Part):
+class EarlierRule(_Conditional):
     """What must have been met at an earlier visit, for relapse: only these patients count."""
+
+    conditions = ("reduction", "at_most", "at_least")
 
     visit: Name = Field(description="After baseline, and before the follow-up.")
     reduction: float | None = Field(
@@ -25,17 +45,6 @@ class EarlierRule(Part):
     at_least: float | None = Field(
         default=None, description="The same for a scale that rises as patients improve."
     )
-
-    @model_validator(mode="after")
-    def check_one(self) -> Self:
-        """Require exactly one rule."""
-        given = [name for name in _EARLIER_RULES if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"found {' and '.join(given) or 'no rule'}; "
-                f"required: exactly one of {', '.join(_EARLIER_RULES)}"
-            )
-        return self
 
 
 class ReliableSpec(Part):
@@ -58,8 +67,10 @@ class ReliableSpec(Part):
         return self
 
 
-class RuleSpec(Part):
+class RuleSpec(_Conditional):
     """How an outcome is made of the follow-up scores, and of the baseline score."""
+
+    conditions = ("reduction", "at_most", "at_least", "reliable_change", "value")
 
     reduction: float | None = Field(
         default=None, gt=0, lt=1, description="Response: fell by at least this share of baseline."
@@ -83,15 +94,8 @@ class RuleSpec(Part):
     )
 
     @model_validator(mode="after")
-    def check_one(self) -> Self:
-        """Require exactly one rule, and what goes with it only."""
-        rules = (*_CLASS_RULES, "value")
-        given = [name for name in rules if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"found {' and '.join(given) or 'no rule'}; "
-                f"required: exactly one of {', '.join(rules)}"
-            )
+    def check_companions(self) -> Self:
+        """Require what goes with the rule only."""
         partial = self.and_less_than
         checks = (
             (

@@ -19,7 +19,7 @@ from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.kinds import KindName
 from heldout.models import MODELS, own_code
 from heldout.nested import fit_models
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.parallel import Engine
 from heldout.record import RunRecord
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
@@ -416,7 +416,7 @@ def _outcomes_of(
                 follow_up=follow_up,
                 label=column,
                 column=None,
-                rule=rule,
+                rule=rule_of(rule),
                 baseline=baseline,
                 scores=values[:, np.newaxis],
                 visits=(follow_up,),

@@ -18,7 +18,7 @@ from heldout.describe import (
     table_one,
 )
 from heldout.instruments.audit import audit_scores
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.spec import RuleSpec
 from tests.unit.findings.test_data import PATIENTS, N, Study, made_up_values, prorated, study_of
 
@@ -50,7 +50,7 @@ def an_outcome(scores: list[float], rule: RuleSpec | None = None) -> Outcome:
         follow_up="d28",
         label="Response",
         column=None,
-        rule=rule,
+        rule=rule_of(rule),
         baseline=np.full(len(scores), NAN),
         scores=np.array(scores, dtype=np.float64)[:, None],
         visits=("d28",),

@@ -29,8 +29,8 @@ from heldout.export.predict import (
 )
 from heldout.export.schema import made_up_patient, schema_of, taken_apart
 from heldout.features import BUILDERS, FeatureMatrix
-from heldout.features.recipes import arithmetic_of
 from heldout.instruments import instrument_names, load_key, score_array
+from heldout.instruments.scoring import arithmetic_of, relevant_items
 from heldout.models import MODELS, build_pipeline, build_preparation
 from heldout.spec import InstrumentKey
 from tests.unit.cohort.studies import Row
@@ -140,10 +140,12 @@ def test_the_script_scores_every_instrument_as_the_framework_does(
     # Skip rules ask for lowest answers of all, which chance alone would rarely give.
     items[:8] = np.where(rng.random(items[:8].shape) < 0.9, items.min(axis=0), items[:8])
     items[rng.random(items.shape) < lost] = np.nan
-    columns = {item: f"q{item}" for item in range(1, key.items + 1)}
-    inputs = {name: items[:, item - 1] for item, name in columns.items()}
+    inputs = {f"q{item}": items[:, item - 1] for item in range(1, key.items + 1)}
     for score, expected in score_array(key, items, prorate=prorate).items():
-        arithmetic = json.loads(json.dumps(arithmetic_of(key, score, columns, prorate=prorate)))
+        relevant = relevant_items(key, score)
+        arithmetic = json.loads(json.dumps(arithmetic_of(key, score, relevant, prorate=prorate)))
+        for item, entry in zip(relevant, arithmetic["items"], strict=True):
+            entry["column"] = f"q{item}"
         np.testing.assert_allclose(score_items(arithmetic, inputs), expected, rtol=0, atol=1e-12)
 
 

@@ -14,7 +14,7 @@ from heldout.cohort.noticing import Notice
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.findings import CATALOGUE, Finding, StudyData, run_checks
 from heldout.instruments import load_keys
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.spec import Experiment, RuleSpec
 from heldout.spec.experiment import experiment_from
 
@@ -106,7 +106,7 @@ def study_of(values: Mapping[tuple[str, str, int], Any], **cohort: Any) -> Study
         follow_up="d28",
         label="Response",
         column="madrs",
-        rule=RuleSpec(reduction=0.5),
+        rule=rule_of(RuleSpec(reduction=0.5)),
         baseline=people.numbers("madrs", "d0"),
         scores=people.numbers("madrs", "d28")[:, None],
         visits=("d28",),

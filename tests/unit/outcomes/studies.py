@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.outcomes import Outcome
+from heldout.outcomes import Outcome, rule_of
 from heldout.spec import Experiment, RuleSpec
 from tests.unit.cohort.studies import outcomes_of, wide_cohort, write_study
 
@@ -61,7 +61,7 @@ def an_outcome(kind: str, **changes: Any) -> Outcome:
         "follow_up": "m6",
         "label": kind,
         "column": "madrs",
-        "rule": RULES[kind],
+        "rule": rule_of(RULES[kind]),
         "baseline": BASELINE,
         "scores": SCORES,
         "visits": VISITS,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heldout.outcomes import Tally, missing_visit_counts, unobserved_counts
+from heldout.outcomes import Tally, missing_visit_counts, rule_of, unobserved_counts
 from heldout.spec import RuleSpec
 from tests.unit.outcomes.studies import BASELINE, RULES, SCORES, TABLE, an_outcome, expected
 
@@ -56,7 +56,7 @@ def test_whole_rows_of_scores_may_be_moved_to_other_baselines(order: list[int]) 
 
 
 def test_another_definition_may_be_asked_of_the_same_arrays() -> None:
-    outcome = replace(an_outcome("response"), rule=RULES["remission"])
+    outcome = replace(an_outcome("response"), rule=rule_of(RULES["remission"]))
     np.testing.assert_array_equal(outcome.values, an_outcome("remission").values)
 
 
@@ -81,7 +81,9 @@ def test_an_outcome_knows_whether_it_was_computed_from_baseline(rule: str, uses:
 
 
 def test_an_outcome_given_as_0_and_1_was_not_computed_from_baseline() -> None:
-    outcome = an_outcome("response", rule=None, scores=expected("10-----------")[:, np.newaxis])
+    outcome = an_outcome(
+        "response", rule=rule_of(None), scores=expected("10-----------")[:, np.newaxis]
+    )
     assert outcome.from_baseline is False
     assert (outcome.kind, outcome.events) == ("class", 1)
 
@@ -123,7 +125,7 @@ def test_of_one_patient_there_is_no_spread_and_of_none_no_mean() -> None:
     assert missing_visit_counts(none)["observed"] == Tally(n=0, mean=None, sd=None)
 
 
-@pytest.mark.parametrize("changes", [{"higher_is": None}, {"rule": None}])
+@pytest.mark.parametrize("changes", [{"higher_is": None}, {"rule": rule_of(None)}])
 def test_there_is_no_non_responder_where_nobody_said_which_answer_is_good(
     changes: dict[str, Any],
 ) -> None:
@@ -199,11 +201,14 @@ def test_patients_with_and_without_the_event_have_names(
 
 
 def test_an_outcome_without_a_rule_has_words_too() -> None:
-    assert an_outcome("response", rule=None).event_words == ("responders", "non-responders")
+    assert an_outcome("response", rule=rule_of(None)).event_words == (
+        "responders",
+        "non-responders",
+    )
 
 
 def test_two_visits_may_be_looked_at_before_the_follow_up() -> None:
-    rule = RuleSpec(at_most=20, throughout=("m1", "m3"))
+    rule = rule_of(RuleSpec(at_most=20, throughout=("m1", "m3")))
     np.testing.assert_array_equal(
         an_outcome("remission", rule=rule).values, expected("101--1101-00-")
     )

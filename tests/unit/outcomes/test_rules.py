@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from heldout.outcomes import apply_rule
-from heldout.outcomes.rules import reliable_points
-from heldout.spec import ReliableSpec, RuleSpec
+from heldout.outcomes import rule_of
+from heldout.outcomes.conditions import ReliableChange
+from heldout.spec import RuleSpec
 from tests.unit.outcomes.studies import (
     BASELINE,
     NAMES,
@@ -32,12 +32,12 @@ MISSING = ("observed", "non_responder", "last_observation")
 def applied(rule: RuleSpec | None, table: Floats, **settings: Any) -> Floats:
     """Apply a rule to a table of baseline and three visits."""
     settings = {"visits": VISITS, "higher_is": "worse"} | settings
-    return apply_rule(rule, table[:, 0], table[:, 1:], **settings)
+    return rule_of(rule).apply(table[:, 0], table[:, 1:], **settings)
 
 
 def one(rule: RuleSpec | None, baseline: float, score: float, **settings: Any) -> float:
     """Apply a rule to one patient at one visit."""
-    return float(apply_rule(rule, np.array([baseline]), np.array([[score]]), **settings)[0])
+    return float(rule_of(rule).apply(np.array([baseline]), np.array([[score]]), **settings)[0])
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,7 @@ def test_a_sustained_worsening_that_was_not_there_once_is_no_failure(
     table = np.array([[30, 20, month3, month6]])
     rule = RuleSpec(at_least=22, throughout=("m3",))
     for higher_is, answer in (("worse", worse), ("better", better)):
-        values = apply_rule(
-            rule,
+        values = rule_of(rule).apply(
             table[:, 0],
             table[:, 1:],
             visits=VISITS,
@@ -152,8 +151,7 @@ def test_the_last_of_several_scores_is_carried() -> None:
 def test_only_scores_after_the_earlier_rule_tell_of_a_relapse() -> None:
     """Month 3 put the patient at risk; month 4, after it, may stand for month 6."""
     scores = np.array([[25, 10, 23, NAN], [25, 10, NAN, NAN]], dtype=float)
-    values = apply_rule(
-        RULES["relapse"],
+    values = rule_of(RULES["relapse"]).apply(
         np.array([30.0, 30.0]),
         scores,
         visits=("m1", "m3", "m4", "m6"),
@@ -220,9 +218,7 @@ def test_reliable_change_is_the_formula_of_jacobson_and_truax(
     sd: float, reliability: float, points: float
 ) -> None:
     """With baseline spreads of two cohorts of patients with treatment-resistant depression."""
-    assert reliable_points(ReliableSpec(sd=sd, reliability=reliability)) == pytest.approx(
-        points, abs=0.05
-    )
+    assert ReliableChange(sd, reliability).points == pytest.approx(points, abs=0.05)
 
 
 def test_reliable_change_is_more_than_the_points_not_as_many() -> None:
@@ -363,5 +359,6 @@ def test_rules_change_no_score_and_warn_of_nothing(
 def test_the_thirteen_are_the_arrays_of_the_outcome() -> None:
     """The hand-worked answers hold for `Outcome.values` too."""
     np.testing.assert_array_equal(
-        an_outcome("relapse").values, apply_rule(RULES["relapse"], BASELINE, SCORES, visits=VISITS)
+        an_outcome("relapse").values,
+        rule_of(RULES["relapse"]).apply(BASELINE, SCORES, visits=VISITS),
     )
