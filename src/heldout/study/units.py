@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import numpy as np
 
@@ -36,6 +36,8 @@ def silent(*_: object) -> None:
 class _Stored(Hashable, Protocol):
     """A unit of work that is stored under a name of its own."""
 
+    keys: ClassVar[frozenset[str]]
+
     @property
     def file(self) -> str:
         """Name of the file that keeps the unit's result."""
@@ -48,6 +50,10 @@ _Unit = TypeVar("_Unit", bound=_Stored)
 class Unit:
     """One outer fold of one outcome, by number."""
 
+    # What a result has; a stored one without these is none.
+    keys: ClassVar[frozenset[str]] = frozenset(
+        {"test", "training_mean", "chosen", "models", "composed"}
+    )
     outcome: int
     repeat: int
     fold: int
@@ -62,6 +68,7 @@ class Unit:
 class _Arithmetic:
     """What the baseline score alone predicts of one outcome that is computed from it."""
 
+    keys: ClassVar[frozenset[str]] = frozenset({"reached"})
     outcome: int
 
     @property
@@ -232,12 +239,6 @@ def _arithmetic_values(design: Design, unit: _Arithmetic) -> UnitResult:
     return {"reached": known_by_arithmetic(outcome, design.site, seed)}
 
 
-_RESULT_KEYS = {
-    evaluate_unit: {"test", "training_mean", "chosen", "models", "composed"},
-    _arithmetic_values: {"reached"},
-}
-
-
 def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
     function: Callable[[Design, _Unit], UnitResult],
     design: Design,
@@ -251,7 +252,7 @@ def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
     done: dict[_Unit, UnitResult] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        done = _stored_units(folder, units, _RESULT_KEYS[function])
+        done = _stored_units(folder, units)
     progress(len(done), len(units), what)
     missing = [unit for unit in units if unit not in done]
     for unit, result in as_ended(function, design, missing, engine):
@@ -271,6 +272,6 @@ def _stored_units(folder: Path, units: Sequence[_Unit], keys: set[str]) -> dict[
         except (FileNotFoundError, ValueError):
             # Not finished, or damaged: it is done again.
             continue
-        if isinstance(result, dict) and set(result) == keys:
+        if isinstance(result, dict) and set(result) == unit.keys:
             stored[unit] = result
     return stored
