@@ -5,8 +5,11 @@ The way of the data, one module a stage; each may use only those above it::
     arrays        the names that array types have
     errors        the exceptions a user can meet
     findings      what a numbered check saw
+    system        what differs between Linux, macOS and Windows
+    files         files and folders that are whole or not there; locks
+    provenance    what a run depends on, and its name
     spec          the experiment file: composed, overridden, validated
-    parallel      one loop over units: here, in threads, in processes, on a cluster
+    engine        one loop over units: here, in threads, in processes, on a cluster
     cohort        the table, read and checked; who is included
     instruments   questionnaires as data; items to scores
     outcomes      a rule and its arrays, at each follow-up

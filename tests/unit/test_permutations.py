@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from heldout.engine import Engine
 from heldout.errors import DesignError
 from heldout.inference import p_values, stop_after
 from heldout.inference.permutation import exceedances
 from heldout.models import MODELS
 from heldout.outcomes import Outcome
-from heldout.parallel import Engine
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan
 from heldout.study import permutations

@@ -14,16 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort import FlowStep
+from heldout.engine import Engine, workers_of
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.models import MODELS, Kind, own_code
 from heldout.outcomes import Outcome
-from heldout.parallel import Engine
+from heldout.provenance import environment_of, name_run
 from heldout.record import RunRecord
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
 from heldout.study.permutations import permute
-from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan, with_folds
 from heldout.study.units import evaluate_units, silent, training_set
 from heldout.validation import fit_models
@@ -155,7 +155,7 @@ def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
         results,
         permuted,
         run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.models)),
-        environment=environment_of(started, engine),
+        environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
     )
 
 
@@ -371,7 +371,7 @@ def plan_table(
         folds=folds,
         flow=(FlowStep(label="In the table", n=len(table)),),
         visits=(),
-        data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
+        data_fingerprint=hashlib.sha256(used.to_csv(lineterminator="\n").encode()).hexdigest(),
     )
 
 

@@ -23,14 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from heldout.arrays import Floats, Integers
+from heldout.engine import Engine, as_ended
 from heldout.errors import DesignError
 from heldout.features import Piece
+from heldout.files import append_line
 from heldout.inference import PermutationTest, stop_after
 from heldout.metrics import fold_paired_auc, r_squared_out_of_fold
 from heldout.models import Model, models_for
 from heldout.outcomes import Outcome
-from heldout.parallel import Engine, as_ended
-from heldout.record import append_line
 from heldout.spec import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.splits import derive_seed, plan_folds, strata_of
 from heldout.study.plan import StudyPlan, reason_to_decline

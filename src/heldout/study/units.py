@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heldout.engine import Engine, as_ended
 from heldout.explain import explain_patients
 from heldout.features import FeatureMatrix
+from heldout.files import write_atomically
 from heldout.models import build_preparation
-from heldout.parallel import Engine, as_ended
-from heldout.record import write_atomically
 from heldout.study.plan import StudyPlan
 from heldout.validation import ModelFold, TrainingSet, evaluate_fold
 
