@@ -4,8 +4,12 @@ The way of the data, one module a stage; each may use only those above it::
 
     arrays        the names that array types have
     errors        the exceptions a user can meet
+    wording       numbers, counts and durations in one style
+    system        what differs between Linux, macOS and Windows
+    files         files and folders that are whole or not there; locks
+    provenance    what a run depends on, and its name
     spec          the experiment file: composed, overridden, validated
-    parallel      one loop over units: here, in threads, in processes, on a cluster
+    engine        one loop over units: here, in threads, in processes, on a cluster
     cohort        the table, read and checked; who is included
     instruments   questionnaires as data; items to scores
     outcomes      a rule and its arrays, at each follow-up
@@ -14,12 +18,11 @@ The way of the data, one module a stage; each may use only those above it::
     simulate      cohorts with known truth
     splits        one patient-level fold plan for everything
     kernels       compiled solvers that fit many small problems at once
+    metrics       held-out predictions to numbers and intervals
+    kinds         a class and a number: statistic, chance, figures, words
     models        preparation, estimator and search space
-    metrics       held-out predictions to numbers
-    training      training sets inside training sets, prepared once for all candidates
-    tuning        Optuna inside training sets
-    validation    nested cross-validation, fold by fold or all folds in turn
-    inference     intervals, the permutation test, and the verdict
+    nested        nested cross-validation: training sets, search, folds
+    inference     cells, the permutation test, and the verdict
     explain       SHAP on held-out patients
     record        everything a finished run is
     findings      one catalogue of numbered checks of tables, data and method

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from heldout.cli import main
-from heldout.parallel import dismiss
+from heldout.engine import dismiss
 
 __all__ = ["command"]
 

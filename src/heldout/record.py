@@ -10,11 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +21,7 @@ from heldout.cohort import FlowStep
 from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
+from heldout.files import whole_folder, write_files
 from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes import Tally
@@ -260,77 +257,6 @@ def figure_name(kind: str, cell: Cell) -> str:
     return ".".join((kind, cell.outcome, cell.follow_up, cell.model))
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader sees the old one or the whole new one.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder exists.
-    content : str or bytes
-        Text is written as UTF-8.
-
-    Raises
-    ------
-    RecordError
-        If the folder cannot be written to.
-    """
-    raw = content.encode() if isinstance(content, str) else content
-    temporary = _beside(path)
-    try:
-        with temporary.open("xb") as file:
-            file.write(raw)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise RecordError(
-            f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there."
-        ) from None
-    finally:
-        # Also where a signal ends the process; it is gone already if it took its place.
-        with suppress(OSError):
-            temporary.unlink()
-
-
-def append_line(path: Path, line: str) -> None:
-    """Add a line to a file, whole or, if the machine fails, in part: a reader skips what is broken.
-
-    Parameters
-    ----------
-    path : Path
-        Its folder exists; the file need not.
-    line : str
-        Without a line break.
-
-    Raises
-    ------
-    RecordError
-        If it cannot be written.
-    """
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            # The break comes first, so that what follows a half line stands on a line of its own.
-            rest = memoryview(b"\n" + line.encode())
-            while rest:
-                # A disk that fills up takes the beginning, and refuses only what comes then.
-                rest = rest[os.write(handle, rest) :]
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    except OSError as error:
-        raise RecordError(
-            f"{path}: cannot be written ({error.strerror}). Free space, or allow writing there. "
-            "What is finished is kept; the same command goes on from there."
-        ) from None
-
-
-def _beside(path: Path) -> Path:
-    """Return a hidden path in the same folder that nobody else uses."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-
-
 def write_record(record: RunRecord, folder: Path) -> None:
     """Write a record to its folder, whole or not at all.
 
@@ -346,26 +272,16 @@ def write_record(record: RunRecord, folder: Path) -> None:
     RecordError
         If the place cannot be written to.
     """
-    contents = {f"{name}.csv": getattr(record, name).to_csv(index=False) for name in _TABLES}
+    contents = {
+        f"{name}.csv": getattr(record, name).to_csv(index=False, lineterminator="\n")
+        for name in _TABLES
+    }
     contents["record.json"] = _as_json(_body_of(record))
     contents["environment.json"] = _as_json(dict(record.environment))
     digests = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
     contents["manifest.json"] = _as_json({"format": FORMAT, "sha256": digests})
-    temporary, replaced = _beside(folder), _beside(folder)
-    try:
-        temporary.mkdir(parents=True)
-        for name, text in contents.items():
-            write_atomically(temporary / name, text)
-        if folder.exists():
-            folder.replace(replaced)
-        temporary.replace(folder)
-    except OSError as error:
-        raise RecordError(
-            f"{folder}: cannot be written ({error.strerror}). Free space, or allow writing there."
-        ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(replaced, ignore_errors=True)
+    with whole_folder(folder, over=True) as new:
+        write_files(new, contents)
 
 
 def _body_of(record: RunRecord) -> dict[str, Any]:

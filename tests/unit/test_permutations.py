@@ -11,13 +11,13 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from heldout.engine import Engine
 from heldout.errors import DesignError
 from heldout.inference import p_values, stop_after
 from heldout.inference.arithmetic import guess_of, known_by_arithmetic
 from heldout.inference.permutation import exceedances
 from heldout.models import MODELS
 from heldout.outcomes import Outcome, rule_of
-from heldout.parallel import Engine
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan
 from heldout.study import permutations

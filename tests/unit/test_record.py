@@ -1,11 +1,7 @@
 """A record on disk and back."""
 
 import json
-import os
-import resource
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -16,9 +12,10 @@ from heldout.describe import AuditCounts, Characteristic, Reliability, Summary
 from heldout.errors import RecordError
 from heldout.findings import Finding
 from heldout.inference import render_verdict
-from heldout.record import FORMAT, RunRecord, read_record, summary, write_atomically, write_record
+from heldout.record import FORMAT, RunRecord, read_record, summary, write_record
 from heldout.study import evaluate
 from tests.cells import cell_changed
+from tests.limits import files_up_to
 from tests.tables import FEATURES, OUTCOMES, a_table
 
 OLD = Path(__file__).parents[1] / "reference" / "record_format_1"
@@ -109,17 +106,6 @@ def folder(record: RunRecord, tmp_path: Path) -> Path:
     """Return the folder of the record, written."""
     write_record(record, tmp_path / "run")
     return tmp_path / "run"
-
-
-@contextmanager
-def small_files_only(limit: int) -> Iterator[None]:
-    """Let no file grow beyond a limit, as on a disk that is full."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -279,13 +265,13 @@ def test_a_damaged_record_of_format_1_is_not_opened(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_leaves_nothing(record: RunRecord, tmp_path: Path) -> None:
-    with small_files_only(1000), pytest.raises(RecordError, match=r"cannot be written.*Free space"):
+    with files_up_to(1000), pytest.raises(RecordError, match=r"cannot be written.*Free space"):
         write_record(record, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_disk_that_fills_up_leaves_the_older_record(record: RunRecord, folder: Path) -> None:
-    with small_files_only(1000), pytest.raises(RecordError, match="cannot be written"):
+    with files_up_to(1000), pytest.raises(RecordError, match="cannot be written"):
         write_record(replace(record, run_id="0" * 12), folder)
     assert read_record(folder).run_id == record.run_id
 
@@ -304,15 +290,6 @@ def test_a_number_that_is_none_is_refused_before_anything_is_written(
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_record(wrong, tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "unit.json"
-    write_atomically(path, "old")
-    with small_files_only(1000), pytest.raises(RecordError, match=r"unit\.json: cannot be written"):
-        write_atomically(path, "new" * 1000)
-    assert path.read_text(encoding="utf-8") == "old"
-    assert os.listdir(tmp_path) == ["unit.json"]  # noqa: PTH208 - hidden files count
 
 
 def test_the_summary_holds_every_cell_and_the_verdict(record: RunRecord) -> None:

@@ -1,7 +1,6 @@
 """A record in MLflow: what is logged, that it is logged once, and that nothing stays RUNNING."""
 
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -21,6 +20,7 @@ import pytest
 from heldout.cohort import FlowStep
 from heldout.errors import TrackingError
 from heldout.features import FeatureColumn
+from heldout.files import hold
 from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.record import OutcomeFacts, RunRecord, figure_name
 from heldout.tracking import log_record, prepare_store, start_ui
@@ -28,6 +28,7 @@ from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, item
 from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines
 from tests.cells import cell_with
+from tests.limits import files_up_to
 
 REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
 PATIENTS = ("sub-zebra", "sub-alpaca", "sub-okapi", "sub-tapir")
@@ -534,7 +535,7 @@ def test_an_experiment_named_as_mlflows_own_has_its_artifacts_in_the_store(
 def contents_of(folder: Path) -> dict[Path, bytes]:
     """Return every file below a folder but the lock, whole."""
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {path: path.read_bytes() for path in files if path.name != "mlflow.lock"}
+    return {path: path.read_bytes() for path in files}
 
 
 @pytest.mark.parametrize(
@@ -637,7 +638,7 @@ def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
     assert [(process.returncode, text) for process, text in zip(both, told, strict=True)] == [
         (0, b"")
     ] * 2
-    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}
 
 
 def test_what_a_killed_process_left_of_a_store_is_cleared_away(tmp_path: Path) -> None:
@@ -651,7 +652,7 @@ def test_what_a_killed_process_left_of_a_store_is_cleared_away(tmp_path: Path) -
     assert killed.returncode == -signal.SIGKILL
     assert list(tmp_path.glob(".mlflow.*.db"))
     prepare_store(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db", "mlflow.lock"}
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}
 
 
 def test_half_a_store_of_a_process_with_our_number_is_in_nobodys_way(tmp_path: Path) -> None:
@@ -665,37 +666,38 @@ def test_half_a_store_of_a_process_with_our_number_is_in_nobodys_way(tmp_path: P
 
 def test_a_store_that_finds_no_space_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     with (
-        small_files_only(100_000),
+        files_up_to(100_000),
         pytest.raises(TrackingError, match=r"could not be prepared .* Free space, .* --no-mlflow"),
     ):
         prepare_store(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["mlflow.lock"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_finds_no_space_is_told(record: RunRecord, mlruns: Path) -> None:
     size = (mlruns / "mlflow.db").stat().st_size
     with (
-        small_files_only(size),
+        files_up_to(size),
         pytest.raises(TrackingError, match=r"could not log run .* record is complete"),
     ):
         log_record(record, FIGURES, mlruns)
 
 
-@contextmanager
-def small_files_only(size: int) -> Iterator[None]:
-    """Let no file grow beyond a size, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def test_what_is_left_of_a_lock_is_in_nobodys_way(tmp_path: Path) -> None:
+    """A killed process leaves it, or an earlier version, for which it was a database."""
+    (tmp_path / "mlflow.lock").write_text("not a database" * 100)
+    prepare_store(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"mlflow.db"}
 
 
-def test_a_lock_that_is_no_lock_is_refused(record: RunRecord, mlruns: Path) -> None:
-    (mlruns / "mlflow.lock").write_text("not a database" * 100)
-    with pytest.raises(TrackingError, match=r"mlflow\.lock: .* not a database.* Delete it"):
-        log_record(record, FIGURES, mlruns)
+def test_a_store_that_another_process_holds_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("heldout.tracking.store._LOCK_SECONDS", 0)
+    let_go = hold(tmp_path / "mlflow.lock")
+    with pytest.raises(TrackingError, match=r"could not be held .* Wait for the other one to end"):
+        prepare_store(tmp_path)
+    let_go()
+    prepare_store(tmp_path)
 
 
 @pytest.mark.parametrize("use", [prepare_store, newest_pages], ids=lambda one: one.__name__)

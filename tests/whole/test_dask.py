@@ -17,16 +17,17 @@ from typing import Any
 import pytest
 
 import heldout
-from heldout import parallel
 from heldout.cli import main
+from heldout.engine import Engine, as_ended
+from heldout.engine import cluster as clusters
+from heldout.engine.units import AGAIN, AHEAD
 from heldout.errors import StudyError
-from heldout.parallel import Engine, as_ended
 from tests.whole.test_durability import ended, figures, kept, start, wait_for, write_study
 
 pytestmark = pytest.mark.slow
 
 N_UNITS, N_ROWS = 10, 9
-START_SECONDS = 120
+START_SECONDS = 300
 KEPT = "What is finished is kept; the same command goes on from there."
 
 
@@ -179,8 +180,8 @@ def test_a_cluster_gives_the_bits_of_one_process_though_a_worker_is_killed(
     times = begun.read_text(encoding="utf-8").split()
     folds = [name for name in times if name.startswith("o")]
     assert len(set(folds)) == N_UNITS
-    # The unit in hand, and one that had ended but was not fetched yet.
-    assert len(folds) - N_UNITS <= 2
+    # What the worker had in hand or had ended, but nobody had fetched yet.
+    assert len(folds) - N_UNITS <= 2 * AHEAD
     assert len(times) - len(folds) == N_ROWS
 
 
@@ -207,7 +208,6 @@ def test_a_scheduler_that_ends_is_told_and_the_run_goes_on_elsewhere(
 
 def test_no_scheduler_is_told_in_one_message(tmp_path: Path) -> None:
     path, port = write_study(tmp_path), free_port()
-    begun = time.monotonic()
     process = start(
         "run", path, "--no-mlflow", "--engine", "dask", "--scheduler", f"tcp://127.0.0.1:{port}",
         begun=tmp_path / "begun",
@@ -221,7 +221,6 @@ def test_no_scheduler_is_told_in_one_message(tmp_path: Path) -> None:
     assert re.fullmatch(
         rf"(Compiling .*\.\.\. )?Evaluating 10 outer folds \.\.\. (0 of 10 folds )*{message}", told
     )
-    assert time.monotonic() - begun < 60
 
 
 def test_an_encrypted_address_needs_certificates() -> None:
@@ -233,7 +232,7 @@ def test_an_encrypted_address_needs_certificates() -> None:
     "address", ["nonsense://x", "ucx://1.2.3.4:1", "127.0.0.1:99999", "tcp://no such host:1"]
 )
 def test_an_address_that_is_none_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parallel, "_ANSWER", 1)
+    monkeypatch.setattr(clusters, "_ANSWER", 1)
     caught = refused(Engine(name="dask", scheduler=address))
     assert caught.match(r"--scheduler .*: no Dask scheduler answers there")
 
@@ -242,7 +241,7 @@ def test_whoever_waits_for_workers_does_not_wait_for_ever(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither where none ever came, nor where the last one is gone."""
-    monkeypatch.setattr(parallel, "_PATIENCE", 3)
+    monkeypatch.setattr(clusters, "_PATIENCE", 3)
     engine = Engine(name="dask", scheduler=cluster.address)
     message = f"{cluster.address}: no Dask worker for 3 s. At least one must run. Start some: "
     caught = refused(engine)
@@ -257,7 +256,7 @@ def test_whoever_waits_for_workers_does_not_wait_for_ever(
 
 
 def test_a_unit_that_always_kills_its_worker_ends_the_study(cluster: Cluster) -> None:
-    for _ in range(parallel.AGAIN + 1):
+    for _ in range(AGAIN + 1):
         cluster.worker()
 
     def fatal(context: Any, item: int) -> int:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -45,10 +44,34 @@ def figures(folder: Path) -> dict[str, bytes]:
     return {name: (only_record(folder) / name).read_bytes() for name in FIGURES}
 
 
-def heldout(*arguments: str, **settings: object) -> subprocess.Popen[str]:
+TWO_WORKERS = ("--workers", "2", "--no-mlflow")
+# The command, told to wait at the fourth unit that it would store.
+WAITS_TO_BE_KILLED = """
+import time
+import heldout.study.units as units
+
+def write_and_wait(path, content, number=iter(range(20))):
+    if next(number) == 3:
+        print("3 are stored", flush=True)
+        while True:
+            time.sleep(1)
+    write(path, content)
+
+write, units.write_atomically = units.write_atomically, write_and_wait
+from heldout.__main__ import command
+command()
+"""
+
+
+def heldout(*arguments: str) -> subprocess.Popen[str]:
     """Start the command in a process group of its own."""
+    return started([sys.executable, "-m", "heldout", *arguments])
+
+
+def started(command: list[str]) -> subprocess.Popen[str]:
+    """Start a process in a group of its own."""
     return subprocess.Popen(
-        [sys.executable, "-m", "heldout", *arguments],
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -104,12 +127,9 @@ def test_a_killed_run_goes_on_and_gives_the_same_bits(
 ) -> None:
     """What a run has finished is not done again, and nothing tells that it was killed."""
     path = write_small_study(tmp_path)
-    process = heldout("run", str(path), "--workers", "2", "--no-mlflow")
-    deadline = time.monotonic() + 120
-    while len(list(tmp_path.glob("mlruns/records/small/.*.units/*.json"))) < 3:
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    process = started([sys.executable, "-c", WAITS_TO_BE_KILLED, "run", str(path), *TWO_WORKERS])
+    assert process.stdout is not None
+    assert process.stdout.readline() == "3 are stored\n", process.communicate()
     os.killpg(process.pid, killer)
     process.communicate()
     assert process.returncode != 0
@@ -117,7 +137,7 @@ def test_a_killed_run_goes_on_and_gives_the_same_bits(
         file.name: file.stat().st_mtime_ns
         for file in tmp_path.glob("mlruns/records/small/.*.units/o*.json")
     }
-    assert 3 <= len(stored) < 20
+    assert len(stored) == 3
     again = heldout("run", str(path), "--workers", "1", "--no-mlflow")
     _, told = again.communicate()
     assert again.returncode == 0
@@ -144,23 +164,20 @@ def test_a_run_that_another_process_carries_out_is_declined(
     small_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two processes on one run would fit everything twice and fight over its folder."""
-    import fcntl
-
+    from heldout.files import hold
+    from heldout.provenance import name_run
     from heldout.spec import load_experiment
     from heldout.study import plan_study
-    from heldout.study.places import name_run
 
     plan = plan_study(load_experiment(small_study))
     run_id = name_run(plan.fingerprint, plan.data_fingerprint)
-    units = small_study.parents[1] / "mlruns" / "records" / "small" / f".{run_id}.units"
-    units.mkdir(parents=True)
-    handle = os.open(units, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        assert main(["run", str(small_study), "--no-mlflow"]) == 1
-    finally:
-        os.close(handle)
+    records = small_study.parents[1] / "mlruns" / "records" / "small"
+    records.mkdir(parents=True)
+    let_go = hold(records / f".{run_id}.lock")
+    assert main(["run", str(small_study), "--no-mlflow"]) == 1
+    let_go()
     assert "another process is carrying out this very run" in capsys.readouterr().err
+    assert not list(records.iterdir())
 
 
 def test_nothing_printed_repeats_a_patients_answer(

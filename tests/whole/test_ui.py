@@ -30,7 +30,7 @@ def answer(address: str, body: dict[str, Any] | None = None) -> str:
     request = urllib.request.Request(
         address, data=raw, headers={"Content-Type": "application/json"}
     )
-    with opener.open(request, timeout=30) as response:
+    with opener.open(request, timeout=300) as response:
         return str(response.read().decode())
 
 
@@ -74,7 +74,7 @@ def test_the_user_interface_shows_the_runs_and_leaves_no_server_behind(
             assert "headline" in names
             assert processes_about(str(port))
             process.send_signal(number)
-            assert process.wait(30) == status
+            assert process.wait(300) == status
             assert process.stderr.read() == ""
         finally:
             # What went wrong is told; a server that is still there would be waited for.

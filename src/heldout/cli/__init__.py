@@ -14,8 +14,9 @@ from types import FrameType
 
 from heldout.cli.parser import parsed
 from heldout.cli.studies import run
-from heldout.cli.terminal import complain
+from heldout.cli.terminal import complain, spell_what_it_can
 from heldout.errors import StudyError
+from heldout.system import ENDINGS
 
 __all__ = ["main"]
 
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 could not be carried out, 2 wrong usage, 130 stopped from the keyboard.
     """
     settle_environment()
+    spell_what_it_can()
     options = parsed(arguments)
     try:
         return int(options.command(options))
@@ -70,7 +72,7 @@ def settle_environment() -> None:
         import warnings
 
         warnings.simplefilter("ignore")
-    for ending in (signal.SIGTERM, signal.SIGHUP):
+    for ending in ENDINGS:
         signal.signal(ending, stop)
 
 

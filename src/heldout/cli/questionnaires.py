@@ -209,9 +209,11 @@ def score(options: argparse.Namespace) -> int:
     names = _names_of(who, rows=repeated is not None)
     if repeated or not options.patient:
         who.insert(len(who.columns), _row_name(who), [str(row) for row in table.index])
-    text = who.join(scored.scores).to_csv(index=False, float_format="%.10g", sep=mark)
+    text = who.join(scored.scores).to_csv(
+        index=False, float_format="%.10g", sep=mark, lineterminator="\n"
+    )
     if options.out is not None:
-        from heldout.record import write_atomically
+        from heldout.files import write_atomically
 
         write_atomically(options.out, text)
     if options.json:

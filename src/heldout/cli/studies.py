@@ -13,9 +13,9 @@ from heldout.cli.terminal import Progress, complain, new_table, shown, wrap
 from heldout.errors import SpecError
 
 if TYPE_CHECKING:
+    from heldout.engine import Engine
     from heldout.inference import Cell
     from heldout.kinds import KindName
-    from heldout.parallel import Engine
     from heldout.record import RunRecord
     from heldout.spec import Experiment
 
@@ -141,7 +141,7 @@ def _counted(record: RunRecord) -> str:
 
 def _engine_of(options: argparse.Namespace) -> Engine:
     """Return where units shall run, or say which options do not go together."""
-    from heldout.parallel import Engine
+    from heldout.engine import Engine
 
     if options.engine == "dask" and options.scheduler is None:
         raise SpecError(
@@ -270,11 +270,13 @@ def predict(options: argparse.Namespace) -> int:
     from heldout.export import predict_file
 
     mark = "," if options.out is None else new_table(options.out, options.patients)
-    text = predict_file(options.bundle, options.patients).to_csv(index=False, sep=mark)
+    text = predict_file(options.bundle, options.patients).to_csv(
+        index=False, sep=mark, lineterminator="\n"
+    )
     if options.out is None:
         print(text, end="")
     else:
-        from heldout.record import write_atomically
+        from heldout.files import write_atomically
 
         write_atomically(options.out, text)
     return 0

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import sys
 import textwrap
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -17,6 +21,35 @@ WIDTH = 80
 _LINE_EVERY = 10.0
 # Below these, too little was seen for an estimate: share of the folds, seconds between them.
 LEAST_SHARE, LEAST_SECONDS = 0.05, 5.0
+
+
+# Letters of ours that some consoles lack, and what stands for them: a minus must stay a minus.
+_SPELT = {"\N{MINUS SIGN}": "-", "\N{EN DASH}": "-", "\N{HORIZONTAL ELLIPSIS}": "...", "²": "2"}
+
+
+def spell_what_it_can() -> None:
+    """Let nothing end for want of a letter in standard output, as in a Windows console.
+
+    A minus becomes a hyphen. Of other letters a terminal shows a question mark; a file or a program
+    is given the letter's number, so that no two words become one.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        otherwise = "replace" if sys.stdout.isatty() else "backslashreplace"
+        codecs.register_error("heldout", partial(_spelt, codecs.lookup_error(otherwise)))
+        sys.stdout.reconfigure(errors="heldout")
+
+
+def _spelt(
+    otherwise: Callable[[UnicodeError], tuple[str | bytes, int]], error: UnicodeError
+) -> tuple[str | bytes, int]:
+    """Return what stands for a letter that cannot be written, and where to go on."""
+    if isinstance(error, UnicodeEncodeError):
+        letter = error.object[error.start]
+        if letter in _SPELT:
+            return _SPELT[letter], error.start + 1
+        # One letter at a time: the next may be one of ours.
+        error.end = error.start + 1
+    return otherwise(error)
 
 
 def complain(text: str) -> None:
@@ -49,6 +82,13 @@ def new_table(out: Path, read: Path) -> str:
     -------
     str
         Comma or tab.
+
+    Raises
+    ------
+    SpecError
+        If its name does not say which.
+    StudyError
+        If it exists.
     """
     marks = {".csv": ",", ".tsv": "\t"}
     if out.suffix.lower() not in marks:
@@ -57,14 +97,10 @@ def new_table(out: Path, read: Path) -> str:
             "written. Give the file such a name."
         )
     if out.exists() or out.is_symlink():
-        what = "is the very table that is read" if _same_file(out, read) else "exists already"
+        same = out.exists() and read.exists() and out.samefile(read)
+        what = "is the very table that is read" if same else "exists already"
         raise StudyError(f"--out: {out} {what}; nothing was written. Name another file.")
     return marks[out.suffix.lower()]
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    """Return whether two paths lead to one file."""
-    return one.exists() and other.exists() and one.samefile(other)
 
 
 class Progress:
@@ -76,13 +112,14 @@ class Progress:
 
     def __init__(self) -> None:
         self.lock, self.ended = threading.Lock(), threading.Event()
-        self.what, self.told = "", 0.0
+        self.what, self.last_told = "", 0.0
+        self.telling = threading.Thread(target=self.keep_telling, daemon=True)
         self.before = self.done = self.total = 0
         # When the first unit ended and how many had by then, and when the last one did.
         self.first, self.first_done, self.last = 0.0, 0, 0.0
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self.keep_telling, daemon=True).start()
+        self.telling.start()
         return self
 
     def __exit__(
@@ -93,6 +130,7 @@ class Progress:
     ) -> None:
         with self.lock:
             self.ended.set()
+        self.telling.join()
 
     def keep_telling(self) -> None:
         """Tell again and again, until the work ends."""
@@ -106,7 +144,7 @@ class Progress:
         with self.lock:
             now = time.monotonic()
             if what != self.what:
-                self.what, self.told, self.before, self.first = what, now, done, 0.0
+                self.what, self.last_told, self.before, self.first = what, now, done, 0.0
                 already = f", {done} of them done before" if done else ""
                 complain(f"Evaluating {total} {what}{already} ...")
             elif done > self.before:
@@ -121,10 +159,10 @@ class Progress:
     def tell(self, now: float) -> None:
         """Say how far the work is, unless that was said just now."""
         live = sys.stderr.isatty()
-        just_now = self.done == self.before if live else now - self.told < _LINE_EVERY
+        just_now = self.done == self.before if live else now - self.last_told < _LINE_EVERY
         if self.done == self.total or just_now:
             return
-        self.told = now
+        self.last_told = now
         left = self.left(now)
         about = "" if left is None else f", about {_minutes(left)} left"
         text = f"  {self.done} of {self.total} {self.what.rpartition(' ')[2]}{about}"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,9 +20,9 @@ from heldout.draft.files import (
 from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised, recognise
 from heldout.draft.tables import MISSING, open_table
-from heldout.errors import RecordError, StudyError
+from heldout.errors import StudyError
+from heldout.files import whole_folder, write_files
 from heldout.instruments.keys import instrument_names, load_key
-from heldout.record import write_atomically
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,8 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     contents[table] = data.read_bytes()
     if found.layout.dated and not found.layout.dated.start:
         contents[starts_file(table)] = _starts_text(found)
-    _write_folder(folder, contents)
+    with whole_folder(folder) as new:
+        write_files(new, contents)
     return Draft(
         folder=folder,
         experiment=f"experiments/{name}.yaml",
@@ -125,23 +124,7 @@ def _starts_text(found: Recognised) -> str:
     if layout.site:
         sites = cells.groupby(layout.patient)[layout.site].first()
         starts.insert(1, layout.site, starts[layout.patient].map(sites))
-    return str(starts.to_csv(index=False))
-
-
-def _write_folder(folder: Path, contents: dict[str, str | bytes]) -> None:
-    """Write a folder of files, whole or not at all."""
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        for file, content in contents.items():
-            (temporary / file).parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(temporary / file, content)
-        temporary.replace(folder)
-    except OSError as error:
-        raise RecordError(
-            f"{folder}: cannot be written ({error.strerror}). Free space, or allow writing there."
-        ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    return str(starts.to_csv(index=False, lineterminator="\n"))
 
 
 def summary(draft: Draft) -> dict[str, Any]:

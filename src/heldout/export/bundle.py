@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from importlib.resources import files
@@ -25,6 +23,7 @@ from heldout.export.card import render_card
 from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, predictions, score_file
 from heldout.export.schema import made_up_patient, schema_of, taken_apart
 from heldout.features import FeatureMatrix
+from heldout.files import whole_folder, write_files
 from heldout.inference import Cell
 from heldout.nested import FittedModel
 from heldout.record import OutcomeFacts, RunRecord, shown_values
@@ -107,7 +106,9 @@ def write_bundle(
     }
     sums = [f"{hashlib.sha256(raw).hexdigest()}  {name}" for name, raw in sorted(contents.items())]
     contents["SHA256SUMS"] = ("\n".join(sums) + "\n").encode()
-    return _write_folder(contents, folder)
+    with whole_folder(folder, error=ExportError, remedy="Choose another folder.") as new:
+        write_files(new, contents)
+    return folder
 
 
 def _refuse_model(fitted: FittedModel) -> None:
@@ -143,23 +144,6 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
         inside = list(held.values())
     for one in inside:
         yield from keepers_in(one, seen)
-
-
-def _write_folder(contents: dict[str, bytes], folder: Path) -> Path:
-    """Write all files, then move the folder to its place."""
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
-    try:
-        temporary.mkdir(parents=True)
-        for name, raw in contents.items():
-            (temporary / name).write_bytes(raw)
-        temporary.replace(folder)
-    except OSError as error:
-        raise ExportError(
-            f"{folder}: cannot be written ({error.strerror}). Choose another folder."
-        ) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    return folder
 
 
 def _as_json(value: object) -> bytes:

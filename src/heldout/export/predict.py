@@ -449,9 +449,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write here instead of the screen")
     arguments = parser.parse_args()
     try:
-        text = score_file(Path(__file__).resolve().parent, arguments.patients).to_csv(index=False)
+        text = score_file(Path(__file__).resolve().parent, arguments.patients).to_csv(
+            index=False, lineterminator="\n"
+        )
         if arguments.out is not None:
-            arguments.out.write_text(text, encoding="utf-8")
+            arguments.out.write_text(text, encoding="utf-8", newline="\n")
             return 0
     except (Refused, OSError) as error:
         sys.stderr.write(f"{error}\n")

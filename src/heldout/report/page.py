@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from heldout.record import RunRecord, write_atomically
+from heldout.files import write_atomically
+from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from heldout.errors import SpecError, raise_faults
+from heldout.files import whole_folder, write_files
 from heldout.simulate.cohort import Simulation, simulate_table
 from heldout.simulate.tables import FILES, write_table
 from heldout.simulate.truth import Truth, find_truth
@@ -86,23 +85,15 @@ def write_cohort(
     ------
     SpecError
         If the folder holds anything, or form or name are none.
+    RecordError
+        If it cannot be written.
     """
     _check_place(folder, form, name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    staging = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     data = f"experiments/data/{name}"
     texts = study_texts(simulated.spec, simulated.truth, simulated.table, form=form, name=name)
-    texts = {**texts, f"{data}/truth.json": _truth_json(simulated)}
-    try:
-        for path, text in texts.items():
-            (staging / path).parent.mkdir(parents=True, exist_ok=True)
-            (staging / path).write_text(text, encoding="utf-8", newline="\n")
-        write_table(simulated.table, staging / data / FILES[form], form)
-        if folder.exists():
-            folder.rmdir()
-        staging.rename(folder)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
+    with whole_folder(folder) as new:
+        write_files(new, {**texts, f"{data}/truth.json": _truth_json(simulated)})
+        write_table(simulated.table, new / data / FILES[form], form)
     return folder / "experiments" / f"{name}.yaml"
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +12,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from heldout.engine import Engine, workers_of
 from heldout.errors import RecordError
+from heldout.files import hold, write_atomically, writing
 from heldout.models import own_code
-from heldout.parallel import Engine
-from heldout.record import RunRecord, read_record, write_atomically, write_record
+from heldout.provenance import environment_of, name_run
+from heldout.record import RunRecord, read_record, write_record
 from heldout.spec import Experiment, load_experiment
 from heldout.study.assembly import assemble_record
+from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import note_run
 from heldout.study.permutations import permute
-from heldout.study.places import environment_of, mlruns, name_run, record_folder
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import Progress, evaluate_units, silent, simulate_arithmetic
 
@@ -67,7 +67,7 @@ def run_experiment(
     Raises
     ------
     StudyError
-        Of the stage that could not be carried out.
+        Of the stage that could not be carried out, or if another process carries out this run.
     """
     if not isinstance(experiment, Experiment):
         experiment = load_experiment(experiment, overrides)
@@ -128,48 +128,35 @@ def _held(folder: Path) -> Iterator[Path]:
 
     The system lets go of it when a process dies, however it dies; the units stay then.
     """
-    units = _units_folder(folder)
-    handle = _lock(units)
+    units, let_go = _units_folder(folder), _hold(folder)
     try:
+        with writing(folder.parent):
+            units.mkdir(exist_ok=True)
         _sweep(folder)
         yield units
         shutil.rmtree(units, ignore_errors=True)
     finally:
-        os.close(handle)
+        let_go()
 
 
-def _lock(units: Path) -> int:
-    """Return the handle of a folder that is made, and locked; raise RecordError if it cannot be."""
+def _hold(folder: Path) -> Callable[[], None]:
+    """Return what lets go of a run that no other process can carry out now, or raise why not."""
+    records, lock = folder.parent, folder.with_name(f".{folder.name}.lock")
+    with writing(records):
+        records.mkdir(parents=True, exist_ok=True)
+        lock.touch()
     try:
-        units.mkdir(parents=True, exist_ok=True)
-        handle = os.open(units, os.O_RDONLY)
-    except FileNotFoundError:
-        # Whoever held it has just ended and removed it.
-        return _lock(units)
-    except OSError as error:
+        return hold(lock)
+    except TimeoutError:
         raise RecordError(
-            f"{units.parent}: cannot be written ({error.strerror}). Free space, or allow writing "
-            "there."
-        ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if units.exists() and os.path.samestat(os.fstat(handle), units.stat()):
-            return handle
-    except BlockingIOError:
-        os.close(handle)
-        raise RecordError(
-            f"{units.parent}: another process is carrying out this very run. Wait until it has "
+            f"{records}: another process is carrying out this very run. Wait until it has "
             "ended; the same command then opens its record."
         ) from None
     except OSError as error:
-        os.close(handle)
         raise RecordError(
-            f"{units.parent}: cannot be locked ({error.strerror}). Two processes must not carry "
+            f"{records}: cannot be locked ({error.strerror}). Two processes must not carry "
             "out one run. Keep the study on a file system that has locks."
         ) from None
-    # What is locked was removed by whoever held it.
-    os.close(handle)
-    return _lock(units)
 
 
 def _sweep(folder: Path) -> None:
@@ -195,7 +182,7 @@ def _evaluated(
         arithmetic,
         test,
         run_id=folder.name,
-        environment=environment_of(started, engine),
+        environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
     )
     write_record(record, folder)
     return replace(record, folder=folder)
@@ -212,6 +199,11 @@ def publish(record: RunRecord, *, track: bool, say: Callable[[str], None]) -> No
         Show the run in MLflow.
     say : callable
         Told what is going on.
+
+    Raises
+    ------
+    StudyError
+        If the page cannot be written, or the store cannot be used.
     """
     from heldout.report import draw_figures, write_report
 

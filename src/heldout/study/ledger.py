@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from heldout.record import RunRecord, append_line
-from heldout.study.places import mlruns
+from heldout.files import append_line
+from heldout.record import RunRecord
+from heldout.study.folders import mlruns
 
 
 def _ledger_of(folder: Path) -> Path:

@@ -14,19 +14,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort import FlowStep
+from heldout.engine import Engine, workers_of
 from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
 from heldout.features import FeatureColumn, FeatureMatrix
 from heldout.kinds import KindName
 from heldout.models import MODELS, own_code
 from heldout.nested import fit_models
 from heldout.outcomes import Outcome, rule_of
-from heldout.parallel import Engine
+from heldout.provenance import environment_of, name_run
 from heldout.record import RunRecord
 from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
 from heldout.study.assembly import assemble_record
 from heldout.study.design import Design, site_numbers, with_folds
 from heldout.study.permutations import permute
-from heldout.study.places import environment_of, name_run
 from heldout.study.plan import StudyPlan
 from heldout.study.units import evaluate_units, silent, simulate_arithmetic
 
@@ -161,7 +161,7 @@ def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
         arithmetic,
         test,
         run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.design.models)),
-        environment=environment_of(started, engine),
+        environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
     )
 
 

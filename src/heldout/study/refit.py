@@ -10,10 +10,10 @@ import numpy as np
 from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
 from heldout.nested import choose_model, fit_models
-from heldout.parallel import code_digest, versions
+from heldout.provenance import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
-from heldout.study.places import record_folder
+from heldout.study.folders import record_folder
 from heldout.study.plan import StudyPlan, plan_study
 
 

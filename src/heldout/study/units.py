@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from heldout.arrays import Floats
+from heldout.engine import Engine, as_ended
 from heldout.explain import explain_patients
+from heldout.files import write_atomically
 from heldout.inference import known_by_arithmetic
 from heldout.models import build_preparation
 from heldout.nested import ModelFold, Patients, evaluate_fold
-from heldout.parallel import Engine, as_ended
-from heldout.record import write_atomically
 from heldout.splits import derive_seed
 from heldout.study.design import Design
 
@@ -263,7 +263,7 @@ def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
     return done
 
 
-def _stored_units(folder: Path, units: Sequence[_Unit], keys: set[str]) -> dict[_Unit, UnitResult]:
+def _stored_units(folder: Path, units: Sequence[_Unit]) -> dict[_Unit, UnitResult]:
     """Return the results of units that an earlier run finished."""
     stored: dict[_Unit, UnitResult] = {}
     for unit in units:

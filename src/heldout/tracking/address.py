@@ -92,9 +92,9 @@ def shown_uri(uri: str) -> str:
         return "what it holds"
     rest = re.split(r"[?#]", rest)[0]
     # The last @ ends the user: a password may hold others that are not escaped, and slashes.
-    user, mark, place = rest.rpartition("@")
+    user, mark, host = rest.rpartition("@")
     name, colon, _ = user.partition(":")
-    return f"{scheme}://{name}{colon and ':***'}{mark}{place}"
+    return f"{scheme}://{name}{colon and ':***'}{mark}{host}"
 
 
 def redacted(text: str) -> str:

@@ -273,7 +273,7 @@ def _of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 
 def _as_csv(table: pd.DataFrame) -> str:
     """Return a table as CSV."""
-    return str(table.to_csv(index=False))
+    return str(table.to_csv(index=False, lineterminator="\n"))
 
 
 def _belongs(figure: str, cell: Cell) -> bool:

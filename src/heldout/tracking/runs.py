@@ -30,10 +30,10 @@ from heldout.tracking.store import (
     end_dead_runs,
     exclusive,
     open_client,
-    place_of,
     prepare_store,
     process_tags,
     quiet,
+    shown_store,
     telling,
 )
 from heldout.tracking.ui import comparison_path
@@ -91,7 +91,7 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
     with exclusive(mlruns), quiet():
         client = open_client(mlruns)
         with telling(
-            f"{place_of(mlruns)}: MLflow could not log run {record.run_id}",
+            f"{shown_store(mlruns)}: MLflow could not log run {record.run_id}",
             "A store that can be written to is required. The record is complete without it; put "
             "this right and run the experiment again: nothing is fitted twice.",
         ):
@@ -104,32 +104,32 @@ def _experiment_of(client: Any, record: RunRecord, mlruns: Path) -> str:
     """Return MLflow's experiment of a record's name, made or brought back where it must be."""
     name, shared = record.name, shared_uri()
     # A server keeps artifacts where it wants.
-    place = None
+    artifacts = None
     if shared is None or not is_server(shared):
-        place = (mlruns.resolve() / "artifacts" / name).as_uri()
-    found = _restored(client, name)
-    if found is not None and place is not None and found.artifact_location != place:
+        artifacts = (mlruns.resolve() / "artifacts" / name).as_uri()
+    experiment = _restored(client, name)
+    if experiment is not None and artifacts not in (None, experiment.artifact_location):
         if shared is None:
             # The store was copied or moved here, or the name is that of MLflow's own experiment.
-            aside = f"{name} (artifacts elsewhere, {found.experiment_id})"
-            client.rename_experiment(found.experiment_id, aside)
-            found = None
+            aside = f"{name} (artifacts elsewhere, {experiment.experiment_id})"
+            client.rename_experiment(experiment.experiment_id, aside)
+            experiment = None
         else:
             # Another study has this name in a database that both use; it keeps it.
             name = f"{name} ({socket.gethostname()}:{mlruns.resolve().parent})"
-            found = _restored(client, name)
-    if found is not None:
-        return str(found.experiment_id)
+            experiment = _restored(client, name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     note = {"mlflow.note.content": str(record.experiment["question"])}
-    return str(client.create_experiment(name, place, tags=_EXPERIMENT_KIND | note))
+    return str(client.create_experiment(name, artifacts, tags=_EXPERIMENT_KIND | note))
 
 
 def _restored(client: Any, name: str) -> Any:
     """Return MLflow's experiment of a name, brought back if it was deleted; None if none is."""
-    found = client.get_experiment_by_name(name)
-    if found is not None and found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return found
+    experiment = client.get_experiment_by_name(name)
+    if experiment is not None and experiment.lifecycle_stage == "deleted":
+        client.restore_experiment(experiment.experiment_id)
+    return experiment
 
 
 def _log_runs(
@@ -137,10 +137,10 @@ def _log_runs(
 ) -> TrackedRun:
     """Return the complete runs of a record, logged anew unless all of them are there."""
     plans = plan_runs(record)
-    found = {run.info.run_name: run for run in _runs_of(client, record, experiment_id)}
-    complete = all(run.info.status == "FINISHED" for run in found.values())
-    if complete and found.keys() == {plan.name for plan in plans}:
-        run_ids = [found[plan.name].info.run_id for plan in plans]
+    logged = {run.info.run_name: run for run in _runs_of(client, record, experiment_id)}
+    complete = all(run.info.status == "FINISHED" for run in logged.values())
+    if complete and logged.keys() == {plan.name for plan in plans}:
+        run_ids = [logged[plan.name].info.run_id for plan in plans]
     else:
         for run in _runs_of(client, record, experiment_id):
             client.delete_run(run.info.run_id)
@@ -187,10 +187,11 @@ def _log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: s
             case Params():
                 params += [Param(name, str(value)) for name, value in item.values.items()]
             case Metrics():
-                metrics += [Metric(name, one, plan.end, 0) for name, one in item.values.items()]
+                metrics += [Metric(name, value, plan.end, 0) for name, value in item.values.items()]
             case Series():
                 metrics += [
-                    Metric(item.name, one, plan.end, step) for step, one in enumerate(item.values)
+                    Metric(item.name, value, plan.end, step)
+                    for step, value in enumerate(item.values)
                 ]
             case Artifact():
                 artifacts.append(item)

@@ -11,7 +11,6 @@ import logging
 import os
 import secrets
 import socket
-import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from heldout.errors import TrackingError
+from heldout.files import hold
+from heldout.system import process_start, replace
 from heldout.tracking.address import VARIABLE, check_answers, redacted, shared_uri, shown_uri
 
 HOST, PID, START = "heldout.host", "heldout.pid", "heldout.start"
@@ -81,44 +82,64 @@ def exclusive(mlruns: Path) -> Iterator[None]:
     Raises
     ------
     TrackingError
-        If the folder cannot be written to, its lock is not one, or another process holds the
-        store for minutes.
+        If the folder cannot be written to or has no locks, or another process holds the store
+        for minutes.
     """
-    path = mlruns / "mlflow.lock"
     try:
         mlruns.mkdir(parents=True, exist_ok=True)
-        # SQLite's own lock works on every system and needs no file to be cleared away.
-        lock = sqlite3.connect(path, timeout=_LOCK_SECONDS, isolation_level=None)
-    except (OSError, sqlite3.OperationalError) as error:
+        let_go = hold(mlruns / "mlflow.lock", _LOCK_SECONDS)
+    except TimeoutError:
+        raise TrackingError(
+            f"{mlruns}: the store could not be held for {_LOCK_SECONDS} s. One process writes at "
+            "a time. Wait for the other one to end, then run again."
+        ) from None
+    except OSError as error:
         raise _no_access(mlruns, error) from None
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lock.close()
-        raise TrackingError(
-            f"{mlruns}: the store could not be held ({error}). One process writes at a time. "
-            "Wait for the other one to end, then run again."
-        ) from None
-    except sqlite3.DatabaseError as error:
-        lock.close()
-        raise TrackingError(
-            f"{path}: cannot be locked ({error}). A lock is an empty file. Delete it, then run "
-            "again: nothing is kept in it."
-        ) from None
     try:
         yield
     finally:
-        lock.close()
+        let_go()
 
 
-def place_of(mlruns: Path) -> str:
-    """Return where the store of a study is, as messages call it."""
+def shown_store(mlruns: Path) -> str:
+    """Return where the store of a study is, as messages call it.
+
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store, unless the environment names another one.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    TrackingError
+        If what the environment names is no store.
+    """
     uri = shared_uri()
     return str(mlruns) if uri is None else shown_uri(uri)
 
 
 def has_store(mlruns: Path) -> bool:
-    """Return whether there is a store; raise TrackingError if its folder may not be entered."""
+    """Return whether there is a store.
+
+    Parameters
+    ----------
+    mlruns : Path
+        May hold one.
+
+    Returns
+    -------
+    bool
+        True where the environment names one.
+
+    Raises
+    ------
+    TrackingError
+        If the folder may not be entered.
+    """
     if shared_uri() is not None:
         return True
     try:
@@ -136,12 +157,12 @@ def _no_access(mlruns: Path, error: Exception) -> TrackingError:
 
 
 @contextmanager
-def telling(found: str, remedy: str) -> Iterator[None]:
+def telling(fault: str, remedy: str) -> Iterator[None]:
     """Raise what MLflow, its database or the system raises as a TrackingError; within `quiet`.
 
     Parameters
     ----------
-    found : str
+    fault : str
         Where, and what could not be done.
     remedy : str
         What is required, and what to do.
@@ -158,7 +179,7 @@ def telling(found: str, remedy: str) -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, OSError) as error:
         first_line = redacted(str(error)).partition("\n")[0].rstrip(".")
-        raise TrackingError(f"{found} ({first_line}). {remedy}") from None
+        raise TrackingError(f"{fault} ({first_line}). {remedy}") from None
 
 
 def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
@@ -195,7 +216,18 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
 
 
 def prepare_shared(uri: str) -> None:
-    """Build the schema of a store beyond the study folder if it is absent, or say why not."""
+    """Build the schema of a store beyond the study folder if it is absent.
+
+    Parameters
+    ----------
+    uri : str
+        Of a database or a server.
+
+    Raises
+    ------
+    TrackingError
+        If it does not answer, or cannot be used.
+    """
     from mlflow import MlflowClient
 
     with (
@@ -219,7 +251,7 @@ def _build_store(mlruns: Path) -> None:
     fresh = mlruns / f".mlflow.{secrets.token_hex(4)}.db"
     try:
         MlflowClient(_sqlite_uri(fresh)).search_experiments(max_results=1)
-        fresh.replace(mlruns / "mlflow.db")
+        replace(fresh, mlruns / "mlflow.db")
     finally:
         # Also what processes that were killed left behind, and SQLite's journals of it.
         for unfinished in mlruns.glob(".mlflow.*.db*"):
@@ -251,10 +283,21 @@ def open_client(mlruns: Path) -> Any:
 
 
 def using(mlruns: Path) -> AbstractContextManager[None]:
-    """Return what tells of a store that MLflow cannot use."""
+    """Return what tells of a store that MLflow cannot use.
+
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store, unless the environment names another one.
+
+    Returns
+    -------
+    context manager
+        `telling`, of this store.
+    """
     if shared_uri() is not None:
         return telling(
-            f"{place_of(mlruns)}: MLflow cannot use it",
+            f"{shown_store(mlruns)}: MLflow cannot use it",
             "A store that answers, of this version of MLflow, is required. Start it, or correct "
             f"{VARIABLE}.",
         )
@@ -266,38 +309,18 @@ def using(mlruns: Path) -> AbstractContextManager[None]:
 
 
 def process_tags() -> dict[str, str]:
-    """Return the tags by which a run knows its process."""
+    """Return the tags by which a run knows its process.
+
+    Returns
+    -------
+    dict of str to str
+        Machine, number, and when it started.
+    """
     return {
         HOST: socket.gethostname(),
         PID: str(os.getpid()),
-        START: _process_start(os.getpid()) or "",
+        START: process_start(os.getpid()) or "",
     }
-
-
-def _process_start(pid: int) -> str | None:
-    """Return when a process started; None if it is gone, nothing where the system is silent."""
-    if not Path("/proc/self/stat").exists():
-        return "" if _answers(pid) else None
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii")[:8]
-    except OSError:
-        return None
-    # After the name come the state, of which Z is dead, and as the 20th the start in ticks.
-    return None if fields[0] in "ZX" else f"{boot}-{fields[19]}"
-
-
-def _answers(pid: int) -> bool:
-    """Return whether a process is there, by signal 0; a system without it gets the benefit."""
-    if os.name != "posix":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def end_dead_runs(client: Any) -> int:
@@ -313,12 +336,12 @@ def end_dead_runs(client: Any) -> int:
     int
         How many there were.
     """
-    experiments = [one.experiment_id for one in client.search_experiments()]
+    experiments = [experiment.experiment_id for experiment in client.search_experiments()]
     mine = f"attributes.status = 'RUNNING' and tags.`{HOST}` = '{socket.gethostname()}'"
     dead = [
         run.info.run_id
         for run in client.search_runs(experiments, mine, max_results=50_000)
-        if _process_start(int(run.data.tags[PID])) != run.data.tags[START]
+        if process_start(int(run.data.tags[PID])) != run.data.tags[START]
     ]
     for run_id in dead:
         client.set_terminated(run_id, "KILLED")

@@ -5,19 +5,19 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
 from heldout.errors import TrackingError
+from heldout.system import end_group, own_group
 from heldout.tracking.address import is_server, redacted, shared_uri, shown_uri
 from heldout.tracking.store import (
     SILENCE,
@@ -25,9 +25,9 @@ from heldout.tracking.store import (
     exclusive,
     has_store,
     open_client,
-    place_of,
     prepare_shared,
     quiet,
+    shown_store,
     silent,
     store_uri,
     using,
@@ -92,7 +92,23 @@ def start_ui(
 
 
 def newest_pages(mlruns: Path) -> dict[str, str]:
-    """Return title -> path of the pages that show the newest study, after ending dead runs."""
+    """Return the pages that show the newest study, after ending dead runs.
+
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store, unless the environment names another one.
+
+    Returns
+    -------
+    dict of str to str
+        Title -> path, to follow the server's address.
+
+    Raises
+    ------
+    TrackingError
+        If there is no run to show, or the store cannot be used.
+    """
     if not has_store(mlruns):
         raise _no_runs(mlruns)
     shared = shared_uri()
@@ -110,18 +126,18 @@ def newest_pages(mlruns: Path) -> dict[str, str]:
             for name in ("heldout.run", "outcome", "follow_up")
         ]
         experiment = str(lead.info.experiment_id)
-        found = client.search_runs([experiment], " and ".join(alike), order_by=_NEWEST_FIRST)
+        runs = client.search_runs([experiment], " and ".join(alike), order_by=_NEWEST_FIRST)
     title = "{outcome} at {follow_up}, models side by side".format(**lead.data.tags)
     return {
         f"All runs of {lead.data.tags['study']}": _list_path(experiment),
-        title: comparison_path(experiment, [run.info.run_id for run in found]),
+        title: comparison_path(experiment, [run.info.run_id for run in runs]),
     }
 
 
 def _newest_headline(client: Any) -> Any:
     """Return the newest headline's run, or None; of a record logged twice, where it was last."""
     headlines = client.search_runs(
-        [one.experiment_id for one in client.search_experiments()],
+        [experiment.experiment_id for experiment in client.search_experiments()],
         "tags.kind = 'headline' and tags.status = 'evaluated'",
         order_by=_NEWEST_FIRST,
     )
@@ -133,7 +149,19 @@ def _newest_headline(client: Any) -> Any:
 
 
 def page_lines(pages: Mapping[str, str], server: str) -> Iterator[str]:
-    """Yield each page's title, and below it its address, which is longer than a line."""
+    """Yield each page's title, and below it its address, which is longer than a line.
+
+    Parameters
+    ----------
+    pages : mapping of str to str
+        From `newest_pages`.
+    server : str
+        Address of the server.
+
+    Yields
+    ------
+    str
+    """
     for title, path in pages.items():
         yield f"{title}:"
         yield f"  {server}{path}"
@@ -142,8 +170,8 @@ def page_lines(pages: Mapping[str, str], server: str) -> Iterator[str]:
 def _no_runs(mlruns: Path) -> TrackingError:
     """Return the error for a store without anything to show."""
     return TrackingError(
-        f"{place_of(mlruns)}: no runs yet. MLflow shows runs that are finished. Run an experiment "
-        "first: heldout run EXPERIMENT."
+        f"{shown_store(mlruns)}: no runs yet. MLflow shows runs that are finished. Run an "
+        "experiment first: heldout run EXPERIMENT."
     )
 
 
@@ -202,21 +230,12 @@ def _server(
             stdout=output,
             stderr=subprocess.STDOUT,
             # MLflow starts processes of its own, which are stopped as one group.
-            start_new_session=True,
+            **own_group(),
         )
         try:
             yield child, output
         finally:
-            _stop(child)
-
-
-def _stop(child: subprocess.Popen[bytes]) -> None:
-    """Stop a server and all the processes it started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, number)
-        with suppress(subprocess.TimeoutExpired):
-            child.wait(_STOP_SECONDS)
+            end_group(child, _STOP_SECONDS)
 
 
 def _wait_for_answer(

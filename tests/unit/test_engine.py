@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from heldout.engine import Engine, as_ended, workers_of
+from heldout.engine.cluster import identity, unfit
+from heldout.engine.units import AGAIN, AHEAD
 from heldout.errors import StudyError
-from heldout.parallel import AGAIN, Engine, as_ended, identity, unfit, workers_of
 
 ENGINES = {"serial": (1, False), "threads": (3, True), "processes": (2, False)}
 
@@ -99,28 +101,28 @@ def test_a_unit_that_always_loses_its_process_ends_the_study(tmp_path: Path) -> 
 
 IDLE_PROCESSES = """
 import time, warnings
-from heldout import parallel
+from heldout.engine import Engine, as_ended, processes
 
 warnings.simplefilter("error")
-parallel._IDLE = 0.05
+processes._IDLE = 0.05
 
 def items():
     for k in range(40):
         time.sleep(0.05 + 0.003 * k)
         yield k
 
-ended = parallel.as_ended(lambda context, item: item, None, items(), parallel.Engine(workers=2))
+ended = as_ended(lambda context, item: item, None, items(), Engine(workers=2))
 print(sorted(item for item, _ in ended) == list(range(40)))
 """
 
 
 def test_a_process_that_leaves_as_it_is_needed_stops_nothing() -> None:
-    """Nor where warnings are errors, as in these tests."""
+    """Nor where warnings are errors, as in these tests; the pauses provoke it, nothing waits."""
     done = subprocess.run(
         [sys.executable, "-c", IDLE_PROCESSES],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     assert done.stdout == "True\n"
@@ -130,7 +132,10 @@ def test_a_process_that_leaves_as_it_is_needed_stops_nothing() -> None:
 FAULT_AFTER_A_UNIT = """
 import time
 from joblib.externals.loky import process_executor
-from heldout.parallel import Engine, as_ended
+from heldout.engine import Engine, as_ended, processes
+
+# However busy the machine is.
+processes._TAKEN = 100
 
 class Slow(process_executor._ExecutorManagerThread):
     def is_shutting_down(self):
@@ -158,7 +163,7 @@ def test_a_fault_just_after_a_unit_was_handed_out_is_all_that_is_said() -> None:
         [sys.executable, "-c", FAULT_AFTER_A_UNIT],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     assert (done.stdout, done.stderr) == ("2\n", "")
@@ -166,7 +171,7 @@ def test_a_fault_just_after_a_unit_was_handed_out_is_all_that_is_said() -> None:
 
 CTRL_C_HELD_BACK = """
 import signal
-from heldout.parallel import Engine, as_ended
+from heldout.engine import Engine, as_ended
 
 def held_back(context, item):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
@@ -182,7 +187,7 @@ def test_ctrl_c_reaches_the_study_and_none_of_its_processes() -> None:
         [sys.executable, "-c", CTRL_C_HELD_BACK],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     assert done.stdout == "{True} False\n"
@@ -196,15 +201,16 @@ def test_units_that_ended_before_the_kill_are_not_done_again(tmp_path: Path) -> 
     def unit(context: Any, item: int) -> int:
         with begun.open("a", encoding="utf-8") as file:
             file.write(f"{item}\n")
-        if item == 5:
-            time.sleep(0.5)
+        while item == 5 and len(begun.read_text(encoding="utf-8").split()) < 12:
+            # The other process ends some units first.
+            time.sleep(0.01)
         return inner(context, item)
 
     assert len(list(as_ended(unit, 1, range(30), Engine(workers=2)))) == 30
     times = [int(line) for line in begun.read_text(encoding="utf-8").split()]
     assert times.count(5) == 2
     # What the other process had in hand, and what both had been given already.
-    assert len(times) - 30 <= 4
+    assert len(times) - 30 <= 2 * AHEAD
 
 
 def test_dask_that_is_not_installed_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,8 +239,8 @@ def test_a_worker_with_other_code_or_more_threads_may_do_nothing() -> None:
 
 STOPPING = """
 import sys
-from heldout.parallel import Engine, as_ended
-from tests.unit.test_parallel import slowly
+from heldout.engine import Engine, as_ended
+from tests.unit.test_engine import slowly
 units = as_ended(slowly, 1, range(50), Engine(workers=2))
 next(units)
 units.close()
@@ -250,6 +256,6 @@ def slowly(context: Any, item: int) -> int:
 def test_who_stops_asking_hears_nothing_of_it() -> None:
     """A test that stops early leaves units behind; no thread may complain of them."""
     done = subprocess.run(
-        [sys.executable, "-c", STOPPING], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", STOPPING], capture_output=True, text=True, timeout=300, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
