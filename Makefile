@@ -14,10 +14,11 @@ SHORT := tests/contracts tests/leakage tests/reference tests/unit/cohort tests/u
   tests/unit/kernels tests/unit/export tests/whole/test_export.py tests/whole/test_durability.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-short check static lint format types layers lock
+.PHONY: help env run demo test test-short check static lint format types layers lock
 
 help:
 	@echo "make run         install, then run $(EXPERIMENT)"
+	@echo "make demo        install as a user would without make, then heldout demo"
 	@echo "make test        install, then run all tests (seven minutes on two cores)"
 	@echo "make test ARGS=tests/test_docs.py::test_every_builder_is_documented"
 	@echo "                 the tests that pytest is told, here one"
@@ -31,6 +32,13 @@ env:
 
 run: env
 	@$(BIN)/heldout run $(EXPERIMENT)
+
+# The package as `pip install .` makes it, away from the checkout.
+demo: env
+	@rm -rf build/demo && mkdir -p build/demo
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps \
+	  --target build/demo/installed .
+	@cd build/demo && PYTHONPATH=installed $(abspath $(BIN))/python -m heldout demo
 
 test: env
 	@$(if $(ARGS),,echo "All tests: about seven minutes on two cores ...")
