@@ -10,8 +10,6 @@ from typing import NoReturn
 from heldout.cli import main
 from heldout.engine import dismiss
 
-__all__ = ["command"]
-
 
 def command() -> NoReturn:
     """Run the command of this process and end it at once."""

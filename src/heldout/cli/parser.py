@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from heldout.cli import draft, questionnaires, simulate, studies
+from heldout.cli import demo, draft, questionnaires, simulate, studies
 from heldout.cli.terminal import complain
 
 _Command = Callable[[argparse.Namespace], int]
@@ -20,7 +20,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Return the options; overrides may stand before, between and after them."""
     top = _parser()
     options, rest = top.parse_known_args(arguments)
-    if rest and ("overrides" not in options or any(one.startswith("-") for one in rest)):
+    if rest and ("overrides" not in options or any(word.startswith("-") for word in rest)):
         top.error(f"unrecognized arguments: {' '.join(rest)}")
     if rest:
         options.overrides += rest
@@ -50,11 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument("--debug", action="store_true", help="show tracebacks")
 
     def add(name: str, command: _Command, words: str) -> _Adder:
-        one = commands.add_parser(name, parents=[shared], help=words, description=f"{words}.")
-        one.set_defaults(command=command)
-        return one.add_argument
+        parser = commands.add_parser(name, parents=[shared], help=words, description=f"{words}.")
+        parser.set_defaults(command=command)
+        return parser.add_argument
 
     _add_studies(add)
+    demo.add_commands(add, _add_running)
     draft.add_commands(add)
     questionnaires.add_commands(add)
     simulate.add_commands(add)
@@ -66,7 +67,6 @@ def _add_studies(add: AddCommand) -> None:
     arg = add("run", studies.run, "run an experiment, or go on with it")
     arg("experiment", type=Path, help="experiment file")
     arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
-    arg("--workers", type=_positive, help="threads or processes; one a core if absent")
     arg(
         "--sweep",
         action="append",
@@ -74,11 +74,8 @@ def _add_studies(add: AddCommand) -> None:
         metavar="key=a,b",
         help="run once for each value; several are crossed",
     )
-    arg("--engine", choices=["local", "dask"], default="local", help="where units of work run")
-    arg("--scheduler", metavar="ADDRESS", help="of a running Dask scheduler")
     arg("--fresh", action="store_true", help="run again what was finished before")
-    arg("--no-mlflow", action="store_true", help="do not show the run in MLflow")
-    arg("--json", action="store_true", help="print one JSON object and nothing else")
+    _add_running(arg)
 
     arg = add("plan", studies.plan, "show the composed experiment and its design; fits nothing")
     arg("experiment", type=Path, help="experiment file")
@@ -120,6 +117,15 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return int(text)
+
+
+def _add_running(arg: _Adder) -> None:
+    """Add the options of how a study runs, which change none of its figures."""
+    arg("--workers", type=_positive, help="threads or processes; one a core if absent")
+    arg("--engine", choices=["local", "dask"], default="local", help="where units of work run")
+    arg("--scheduler", metavar="ADDRESS", help="of a running Dask scheduler")
+    arg("--no-mlflow", action="store_true", help="do not show the run in MLflow")
+    arg("--json", action="store_true", help="print one JSON object and nothing else")
 
 
 def _add_folder(arg: _Adder) -> None:

@@ -133,8 +133,7 @@ def _by_permutations(
     than the level says.
     """
     reached = [cell for cell in evaluated if _is_small(cell.p_adjusted)]
-    best = min(evaluated, key=lambda cell: (cell.p_adjusted or 1, cell.p or 1))
-    lead = primary or best
+    lead = primary or min(evaluated, key=_smallest_p)
     evidence = bool(reached) if primary is None else _is_small(primary.p)
     if evidence:
         level, first = "evidence", f"Evidence that baseline predicts {_with_p(lead)}."
@@ -156,6 +155,11 @@ def _by_permutations(
         if not evidence:
             words.append("The primary headline was not found, so this is a hint for another study.")
     return _Answer(level=level, lead=lead, words=(*words, _made(test)))
+
+
+def _smallest_p(cell: Cell) -> tuple[float, float]:
+    """Return by what the best of several cells is told."""
+    return cell.p_adjusted or 1, cell.p or 1
 
 
 def _is_blind(test: PermutationTest) -> bool:

@@ -130,22 +130,19 @@ def tune_model(
         The first trial is the middle of the space.
     """
     if model.space and (tuning.sampler == "tpe" or tuning.prune):
-        outer = [
-            _searched_in_turn(
-                model,
-                prepared[number : number + 1],
-                sets.outer_set(number),
-                tuning,
-                seeds=seeds,
-                finish=finish,
-            )
-            for number, seeds in enumerate(zip(search_seeds, fit_seeds, strict=True))
-        ]
-        return Searches(
-            searches=tuple(search for one in outer for search in one.searches),
-            margins=np.concatenate([one.margins for one in outer]),
-            predictions=np.concatenate([one.predictions for one in outer]),
-            sigmoids=np.concatenate([one.sigmoids for one in outer]),
+        seeds = zip(search_seeds, fit_seeds, strict=True)
+        return _joined(
+            [
+                _searched_in_turn(
+                    model,
+                    prepared[number : number + 1],
+                    sets.outer_set(number),
+                    tuning,
+                    seeds=pair,
+                    finish=finish,
+                )
+                for number, pair in enumerate(seeds)
+            ]
         )
     candidates = ask_candidates(model, tuning.trials, tuning.sampler, search_seeds[0])
     judgement = judge_candidates(
@@ -158,18 +155,30 @@ def tune_model(
         finish=finish,
     )
     return Searches(
-        searches=tuple(
-            Search(
-                trials=tuple(
-                    Trial(candidate=candidate, criterion=criterion)
-                    for candidate, criterion in zip(candidates, criteria, strict=True)
-                )
-            )
-            for criteria in judgement.criteria.tolist()
-        ),
+        searches=tuple(_search_of(candidates, row) for row in judgement.criteria.tolist()),
         margins=judgement.margins,
         predictions=judgement.predictions,
         sigmoids=judgement.sigmoids,
+    )
+
+
+def _search_of(candidates: Sequence[Candidate], criteria: Sequence[float]) -> Search:
+    """Return the search in one outer set whose candidates came all at once."""
+    return Search(
+        trials=tuple(
+            Trial(candidate=candidate, criterion=criterion)
+            for candidate, criterion in zip(candidates, criteria, strict=True)
+        )
+    )
+
+
+def _joined(parts: Sequence[Searches]) -> Searches:
+    """Return searches of several outer sets as those of one design."""
+    return Searches(
+        searches=tuple(search for part in parts for search in part.searches),
+        margins=np.concatenate([part.margins for part in parts]),
+        predictions=np.concatenate([part.predictions for part in parts]),
+        sigmoids=np.concatenate([part.sigmoids for part in parts]),
     )
 
 

@@ -15,6 +15,7 @@ from heldout.features import FeatureMatrix
 from heldout.findings import run_checks
 from heldout.inference import Cell, derive_verdict, p_values, score_cell
 from heldout.kinds import KINDS, HeldOut
+from heldout.models import Model
 from heldout.nested import HEADLINE
 from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
@@ -214,35 +215,38 @@ def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     design = plan.design
     tables = [pd.DataFrame(columns=_EXPLANATION_COLUMNS)]
     for number in design.evaluated if design.explain else ():
-        outcome = design.outcomes[number]
         results = [result for unit, result in units if unit.outcome == number]
         for model in design.models_of(number):
-            if model.explainer == "none":
-                continue
-            matrix = plan.matrix if model.columns == "all" else plan.severity[number]
-            assert matrix is not None
-            shap = np.zeros((len(plan.patients), len(matrix.features)))
-            for result in results:
-                fold = next(fold for fold in result["models"] if fold["model"] == model.name)
-                shap[result["test"]] += np.asarray(fold["contributions"])
-            # Every patient is held out once in each repeat.
-            shap /= design.validation.repeats
-            rows = np.flatnonzero(outcome.observed)
-            patients = [plan.patients[row] for row in rows]
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "outcome": outcome.name,
-                        "follow_up": outcome.follow_up,
-                        "model": model.name,
-                        "patient": np.repeat(patients, shap.shape[1]),
-                        "feature": [column.name for column in matrix.features] * len(rows),
-                        "value": _seen_values(plan, matrix, results)[rows].ravel(),
-                        "shap": shap[rows].ravel(),
-                    }
-                )
-            )
+            if model.explainer != "none":
+                tables.append(_explained(plan, number, model, results))
     return pd.concat(tables[1:] or tables, ignore_index=True)
+
+
+def _explained(
+    plan: StudyPlan, number: int, model: Model, results: Sequence[UnitResult]
+) -> pd.DataFrame:
+    """Return one model's rows at one outcome."""
+    outcome = plan.design.outcomes[number]
+    matrix = plan.matrix if model.columns == "all" else plan.severity[number]
+    assert matrix is not None
+    shap = np.zeros((len(plan.patients), len(matrix.features)))
+    for result in results:
+        fold = next(fold for fold in result["models"] if fold["model"] == model.name)
+        shap[result["test"]] += np.asarray(fold["contributions"])
+    # Every patient is held out once in each repeat.
+    shap /= plan.design.validation.repeats
+    rows = np.flatnonzero(outcome.observed)
+    return pd.DataFrame(
+        {
+            "outcome": outcome.name,
+            "follow_up": outcome.follow_up,
+            "model": model.name,
+            "patient": np.repeat([plan.patients[row] for row in rows], shap.shape[1]),
+            "feature": [column.name for column in matrix.features] * len(rows),
+            "value": _seen_values(plan, matrix, results)[rows].ravel(),
+            "shap": shap[rows].ravel(),
+        }
+    )
 
 
 def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitResult]) -> Floats:

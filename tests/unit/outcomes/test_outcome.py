@@ -15,12 +15,12 @@ from tests.unit.outcomes.studies import BASELINE, RULES, SCORES, TABLE, an_outco
 
 def test_the_observed_are_counted_without_the_others() -> None:
     outcome = an_outcome("response")
-    assert (outcome.observed.sum(), outcome.events, outcome.smaller_class) == (8, 4, 4)
+    assert (int(outcome.observed.sum()), outcome.events, outcome.smaller_class) == (8, 4, 4)
 
 
 def test_a_number_has_no_events_and_no_classes() -> None:
     outcome = an_outcome("change")
-    assert (outcome.kind, outcome.observed.sum()) == ("number", 9)
+    assert (outcome.kind, int(outcome.observed.sum())) == ("number", 9)
     assert (outcome.events, outcome.smaller_class) == (0, 0)
 
 
