@@ -105,4 +105,4 @@ def test_the_card_says_what_is_composed(finished: Path, tmp_path: Path) -> None:
     assert "- mentalization: Mentalization (higher is worse) at b0" in card
     kind = json.loads((bundle / "schema.json").read_text(encoding="utf-8"))["kind"]
     assert ("with the event" in card) is (kind == "class")
-    assert ("variance explained" in card) is (kind == "number")
+    assert ("| R² |" in card) is (kind == "number")

@@ -245,7 +245,8 @@ def test_a_number_and_a_class_go_through_one_run(
     outcomes = [*experiment_of()["outcomes"], score]
     path = write_small_study(tmp_path, outcomes=outcomes, models=["prevalence", "ridge"])
     assert main(["run", str(path), "--no-mlflow", "--workers", "1"]) == 0
-    assert re.search(r"score d28 +38 +-?\d+ % +-?\d+ to -?\d+ %", capsys.readouterr().out)
+    figure = r"\N{MINUS SIGN}?1?\.\d\d"
+    assert re.search(rf"score d28 +38 +{figure} +{figure} to {figure} ", capsys.readouterr().out)
     record = read_record(only_record(tmp_path))
     assert [cell.kind for cell in record.headline] == ["class", "class", "number"]
     by_kind = record.predictions.groupby("outcome")

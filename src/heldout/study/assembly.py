@@ -213,13 +213,15 @@ def _as_text(candidate: Mapping[str, Any]) -> str:
 def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
     design = plan.design
-    tables = [pd.DataFrame(columns=_EXPLANATION_COLUMNS)]
-    for number in design.evaluated if design.explain else ():
-        results = [result for unit, result in units if unit.outcome == number]
-        for model in design.models_of(number):
-            if model.explainer != "none":
-                tables.append(_explained(plan, number, model, results))
-    return pd.concat(tables[1:] or tables, ignore_index=True)
+    tables = [
+        _explained(
+            plan, number, model, [result for unit, result in units if unit.outcome == number]
+        )
+        for number in (design.evaluated if design.explain else ())
+        for model in design.models_of(number)
+        if model.explainer != "none"
+    ]
+    return pd.concat(tables or [pd.DataFrame(columns=_EXPLANATION_COLUMNS)], ignore_index=True)
 
 
 def _explained(
