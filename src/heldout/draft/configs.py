@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +14,6 @@ from heldout.draft.names import many, name_of
 from heldout.draft.recognition import Recognised
 from heldout.draft.scales import Keys
 from heldout.errors import a_few
-from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 # Words that some reader of YAML takes for something else than a text.
@@ -25,12 +25,17 @@ _DATED_TABLE = "visits"
 _SEEN = 2 / 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a file, and what a person must decide about it."""
 
     text: str
     doubts: tuple[str, ...] = ()
+
+
+def _entry(key: str, value: object, *doubts: str | None) -> Line:
+    """Return the line of a key and its value; a doubt that is empty is none."""
+    return Line(f"{key}: {quoted(value)}", tuple(filter(None, doubts)))
 
 
 def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int, str]]]:
@@ -52,30 +57,24 @@ def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int
     written: list[str] = []
     decisions: list[tuple[int, str]] = []
     for line in lines:
-        asked: list[str] = []
-        for doubt in line.doubts:
-            said = doubt[0].upper() + doubt[1:]
-            said += "" if said[-1] in ".?" else "."
-            indent = " " * (len(line.text) - len(line.text.lstrip(" "))) + "# "
-            words = f"DECIDE {first + len(decisions) + len(asked)}: {said}"
-            written += _comment(words, indent)
-            asked.append(said)
+        indent = " " * (len(line.text) - len(line.text.lstrip(" ")))
+        questions = [
+            doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
+            for doubt in line.doubts
+        ]
+        for number, question in enumerate(questions, start=first + len(decisions)):
+            written += _comment(f"DECIDE {number}: {question}", f"{indent}# ")
         written.append(line.text)
-        decisions += [(len(written), said) for said in asked]
+        decisions += [(len(written), question) for question in questions]
     return "\n".join(written) + "\n", decisions
 
 
-def _comment(words: str, indent: str = "# ") -> list[str]:
-    """Return words as lines of a comment; what could end one is blanked."""
-    plain = "".join(one if one.isprintable() else " " for one in words)
+def _comment(text: str, indent: str = "# ") -> list[str]:
+    """Return a text as lines of a comment; what could end one is blanked."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
     return textwrap.wrap(
         plain, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
     )
-
-
-def _said_before(words: str, indent: str = "# ") -> list[Line]:
-    """Return a comment as lines of a file."""
-    return [Line(text=text) for text in _comment(words, indent)]
 
 
 def quoted(value: object) -> str:
@@ -87,16 +86,22 @@ def quoted(value: object) -> str:
     {"yes": "a: b", x: ["01", 2, null]}
     """
     if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
+        return json.dumps(value)
     if isinstance(value, int | float):
         return f"{value:.10g}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
-    if not isinstance(value, str):
-        return "[" + ", ".join(quoted(one) for one in list(value)) + "]"  # type: ignore[call-overload]
-    if _PLAIN.fullmatch(value) and value.casefold() not in _RESERVED:
-        return value
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    if isinstance(value, str):
+        return _quoted_text(value)
+    assert isinstance(value, Iterable)
+    return "[" + ", ".join(map(quoted, value)) + "]"
+
+
+def _quoted_text(text: str) -> str:
+    """Return a text as YAML, in quotes where it could be read as something else."""
+    if _PLAIN.fullmatch(text) and text.casefold() not in _RESERVED:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
@@ -119,51 +124,57 @@ def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterat
     Line
     """
     layout = found.layout
-    yield from _said_before(
-        "Drafted by heldout init from the table's names and values. Read every line. What only you "
-        "can know is marked DECIDE; what must be known before it runs is null."
+    yield from map(
+        Line,
+        _comment(
+            "Drafted by heldout init from the table's names and values. Read every line. What only "
+            "you can know is marked DECIDE; what must be known before it runs is null."
+        ),
     )
-    yield Line(text=f"title: {quoted(title)}")
-    yield Line(text="# source: where the data come from, and their licence")
+    yield _entry("title", title)
+    yield Line("# source: where the data come from, and their licence")
     yield from _table_lines(found, file)
     guess = f"no column is called as one of patients; '{layout.patient}' differs in every row."
-    yield Line(text=f"patient: {quoted(layout.patient)}", doubts=() if layout.named else (guess,))
+    yield _entry("patient", layout.patient, None if layout.named else guess)
     if layout.site:
-        yield Line(text=f"site: {quoted(layout.site)}")
+        yield _entry("site", layout.site)
     yield from _visit_lines(found)
-    yield Line(text="columns:")
+    yield Line("columns:")
     for column in found.columns:
         yield from _column_lines(column, found, keys)
     yield from _include_lines(found)
     if found.left_out:
-        yield Line(text="# Left out:")
+        yield Line("# Left out:")
         for why, names in reasons(found).items():
-            yield from _said_before(f"{a_few(names)}: {why}", "#   ")
+            yield from map(Line, _comment(f"{a_few(names)}: {why}", "#   "))
 
 
 def _table_lines(found: Recognised, file: str) -> Iterator[Line]:
     """Yield the table; two where day 0 of the patients is in none of its columns."""
     spec, dated = found.opened.spec, found.layout.dated
-    usual = type(spec)(file=spec.file)
     table: dict[str, object] = {"file": file}
     if dated:
         table |= {"layout": "long", "date": dated.column, "start": start_name(found)}
         table |= {"date_format": dated.date_format}
     elif found.layout.visit:
         table |= {"layout": "long", "visit": found.layout.visit}
+    usual = type(spec)(file=spec.file)
     for key in ("separator", "decimal", "encoding", "sheet", "missing"):
         if getattr(spec, key) != getattr(usual, key):
             table[key] = getattr(spec, key)
     doubts = (*(dated.doubts if dated else ()), *found.opened.doubts)
-    if dated is None or dated.start:
-        yield Line(text=f"table: {quoted(table)}", doubts=doubts)
+    if not dated or dated.start:
+        yield _entry("table", table, *doubts)
         return
     starts = starts_file(file)
-    ask = f"day 0 of each patient is the first date in '{dated.column}', written to {starts}. If "
-    ask += "treatment began on another day, write that date there."
-    yield Line(text=f"table: {quoted({'file': starts})}", doubts=(ask,))
-    yield Line(text="tables:")
-    yield Line(text=f"  {_DATED_TABLE}: {quoted(table)}", doubts=doubts)
+    yield _entry(
+        "table",
+        {"file": starts},
+        f"day 0 of each patient is the first date in '{dated.column}', written to {starts}. If "
+        "treatment began on another day, write that date there.",
+    )
+    yield Line("tables:")
+    yield _entry(f"  {_DATED_TABLE}", table, *doubts)
 
 
 def starts_file(file: str) -> str:
@@ -175,31 +186,31 @@ def starts_file(file: str) -> str:
 def start_name(found: Recognised) -> str:
     """Return the column of the patients' starts; one of a name that is free if it is new."""
     dated = found.layout.dated
-    if dated is not None and dated.start:
+    if dated and dated.start:
         return dated.start
     return name_of("start", set(map(str, found.opened.cells)))
 
 
 def _include_lines(found: Recognised) -> Iterator[Line]:
     """Yield, as a comment, the rules that leave out who seem to be no patients."""
-    columns = [one for one in found.columns if one.controls]
-    if not columns:
-        return
-    asks, rules = [], []
-    for column in columns:
+    questions, rules = [], []
+    for column in found.columns:
+        if not column.controls:
+            continue
         among = [code for code in column.levels if code not in column.controls]
         rule: dict[str, object] = {"label": "Patients only", "column": column.name}
-        at = _inclusion_visit(column, found)
-        rule |= ({"visit": at} if at else {}) | {"among": among}
-        rules.append(Line(text=f"#   - {quoted(rule)}"))
-        codes = a_few(column.controls)
-        asks.append(
-            f"in '{column.name}', {codes} may be healthy controls; they stay in the study unless "
-            "they are left out. To do so, remove the # of 'include' and of the rule below it"
+        visit = _inclusion_visit(column, found)
+        rules.append(rule | ({"visit": visit} if visit else {}) | {"among": among})
+        questions.append(
+            f"in '{column.name}', {a_few(column.controls)} may be healthy controls; they stay in "
+            "the study unless they are left out. To do so, remove the # of 'include' and of the "
+            "rule below it"
             + (f", and take {column.name} out of the features." if len(among) == 1 else ".")
         )
-    yield Line(text="# include:", doubts=tuple(asks))
-    yield from rules
+    if rules:
+        yield Line("# include:", tuple(questions))
+    for rule in rules:
+        yield Line(f"#   - {quoted(rule)}")
 
 
 def _inclusion_visit(column: ColumnGuess, found: Recognised) -> str | None:
@@ -232,82 +243,96 @@ def reasons(found: Recognised) -> dict[str, list[str]]:
 def _visit_lines(found: Recognised) -> Iterator[Line]:
     """Yield the visits, which of them is baseline, and those left out."""
     layout = found.layout
-    proposed = layout.dated.proposed if layout.dated else ""
-    yield Line(text="visits:", doubts=(proposed,) if proposed else ())
+    yield Line("visits:", (layout.dated.proposed,) if layout.dated else ())
     for visit in layout.visits:
-        said: dict[str, object] = {"day": visit.day}
-        said |= {} if visit.window is None else {"window": visit.window}
-        said |= {} if visit.text == visit.name or layout.dated else {"code": visit.text}
-        ask = f"days from baseline to '{visit.text}'; its name does not tell."
-        yield Line(
-            text=f"  {quoted(visit.name)}: {quoted(said)}",
-            doubts=(ask,) if visit.day is None else (),
-        )
-    guess = found.doubts.get("baseline")
-    yield Line(text=f"baseline: {quoted(found.baseline)}", doubts=(guess,) if guess else ())
+        declared: dict[str, object] = {"day": visit.day}
+        declared |= {} if visit.window is None else {"window": visit.window}
+        declared |= {} if visit.text == visit.name or layout.dated else {"code": visit.text}
+        unknown = f"days from baseline to '{visit.text}'; its name does not tell."
+        doubt = unknown if visit.day is None else None
+        yield _entry(f"  {quoted(visit.name)}", declared, doubt)
+    yield _entry("baseline", found.baseline, found.doubt)
     if layout.ignored:
-        named = a_few(layout.ignored)
-        ask = f"nothing tells when {named} took place, so they are left out. To use one, remove it "
-        ask += "here and declare it under 'visits' with its day."
-        yield Line(text=f"ignore_visits: {quoted(layout.ignored)}", doubts=(ask,))
+        yield _entry(
+            "ignore_visits",
+            layout.ignored,
+            f"nothing tells when {a_few(layout.ignored)} took place, so they are left out. To use "
+            "one, remove it here and declare it under 'visits' with its day.",
+        )
 
 
 def _column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator[Line]:
     """Yield one declared column."""
-    layout, doubts = found.layout, list(column.doubts)
-    further = layout.dated is not None and layout.dated.start is None
-    said = ({"table": _DATED_TABLE} if further else {}) | _placed(column, found)
-    said |= {"instrument": column.instrument} if column.instrument else {"kind": column.kind}
-    said |= {"levels": column.levels} if column.levels else {}
-    if column.instrument and _undirected(column, keys[column.instrument]):
-        said["higher_is"] = None
-        doubts.append(f"versions of {column.name} differ: is a higher score worse or better?")
-    if None in [said.get("items", ""), *dict(said.get("scores") or {}).values()]:
-        doubts.append(
+    declared = _declaration(column, found, keys)
+    yield from map(Line, _comment(f"{column.why[:1].upper()}{column.why[1:]}.", "  # "))
+    yield _entry(f"  {quoted(column.name)}", declared, *_column_doubts(column, declared))
+    if column.partly:
+        filled = quoted(declared | {"prorate": "80%"}).replace('"80%"', "80%")
+        question = (
+            f"single items of {column.name} are missing in {many(column.partly, 'patient')}, who "
+            "then lack the score. To fill them in from the person's other items, put the line "
+            "below in place of the one above."
+        )
+        yield Line(f"  # {quoted(column.name)}: {filled}", (question,))
+
+
+def _declaration(column: ColumnGuess, found: Recognised, keys: Keys) -> dict[str, Any]:
+    """Return what the cohort file declares of a column."""
+    dated = found.layout.dated
+    declared: dict[str, Any] = {"table": _DATED_TABLE} if dated and not dated.start else {}
+    declared |= _sources(column, found)
+    if column.instrument:
+        declared["instrument"] = column.instrument
+        declared |= {"higher_is": None} if column.is_undirected(keys) else {}
+    else:
+        declared["kind"] = column.kind
+        declared |= {"levels": column.levels} if column.levels else {}
+    return declared | _occasions(column, declared, found)
+
+
+def _column_doubts(column: ColumnGuess, declared: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person must decide about a column and its declaration."""
+    yield from column.doubts
+    if "higher_is" in declared:
+        yield f"versions of {column.name} differ: is a higher score worse or better?"
+    if None in [declared.get("items", ""), *declared.get("scores", {}).values()]:
+        yield (
             f"the columns of {column.name} are called in another way at every visit; rename them "
             "in the table."
         )
-    declared = [visit.name for visit in layout.visits]
-    if column.visits != {""}:
-        said |= {"by_visit": True} if layout.long else {}
-        partly = column.visits != set(declared) and not isinstance(said.get("column"), dict)
-        said |= {"visits": [one for one in declared if one in column.visits]} if partly else {}
-    elif column.late and len(declared) > 1:
-        said["visits"] = declared[-1:]
-        doubts.append(
+    if "visits" in declared and column.visits == {""}:
+        yield (
             f"'{column.name}' sounds like something known after treatment only. If it was known "
             "at baseline, remove 'visits' and add it to the features."
         )
-    yield from _said_before(f"{column.why[:1].upper()}{column.why[1:]}.", "  # ")
-    yield Line(text=f"  {quoted(column.name)}: {quoted(said)}", doubts=tuple(doubts))
-    if column.partly:
-        filled = quoted(said | {"prorate": "80%"}).replace('"80%"', "80%")
-        ask = f"single items of {column.name} are missing in {many(column.partly, 'patient')}, who "
-        ask += "then lack the score. To fill them in from the person's other items, put the line "
-        ask += "below in place of the one above."
-        yield Line(text=f"  # {quoted(column.name)}: {filled}", doubts=(ask,))
 
 
-def _undirected(column: ColumnGuess, key: InstrumentKey) -> bool:
-    """Return whether nobody but the author can say which way a score goes."""
-    given = {*column.scores, *([TOTAL_SCORE] if column.at else [])}
-    return any(key.scores[name].higher_is == "declared" for name in given or key.scores)
-
-
-def _placed(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
+def _sources(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
     """Return where the values of a column stand, as the cohort file writes it."""
-    said: dict[str, Any] = {}
+    sources: dict[str, Any] = {}
     if column.at:
         shared = _pattern_of(column.at, found)
         # A pattern that fits columns of something else would claim visits that are none.
-        said["column"] = shared if shared and not _stray(shared, found) else dict(column.at)
-    if said.get("column") == column.name and not column.instrument:
-        del said["column"]
+        source = shared if shared and not _stray(shared, found) else dict(column.at)
+        sources |= {"column": source} if column.instrument or source != column.name else {}
     if column.items:
-        said["items"] = _pattern_of(column.items, found)
+        sources["items"] = _pattern_of(column.items, found)
     if column.scores:
-        said["scores"] = {score: _pattern_of(at, found) for score, at in column.scores.items()}
-    return said
+        sources["scores"] = {name: _pattern_of(at, found) for name, at in column.scores.items()}
+    return sources
+
+
+def _occasions(
+    column: ColumnGuess, declared: Mapping[str, Any], found: Recognised
+) -> dict[str, Any]:
+    """Return when a column was measured, as far as its sources do not say it."""
+    visits = [visit.name for visit in found.layout.visits]
+    if column.visits == {""}:
+        return {"visits": visits[-1:]} if column.late and len(visits) > 1 else {}
+    occasions: dict[str, Any] = {"by_visit": True} if found.layout.long else {}
+    if column.visits != set(visits) and not isinstance(declared.get("column"), dict):
+        occasions["visits"] = [name for name in visits if name in column.visits]
+    return occasions
 
 
 def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
@@ -319,7 +344,7 @@ def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
     text = texts[next(iter(at))]
     for match in reversed(list(re.finditer(re.escape(text), column))):
         pattern = column[: match.start()] + "{visit}" + column[match.end() :]
-        if all(pattern.replace("{visit}", texts[name]) == one for name, one in at.items()):
+        if all(pattern.replace("{visit}", texts[name]) == source for name, source in at.items()):
             return pattern
     return None
 
@@ -345,41 +370,28 @@ def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
     ------
     Line
     """
-    yield Line(text="# Known at baseline. The site is a stratum of the folds, not a feature.")
-    clinical = [one for one in found.features if one.kind != "instrument"]
-    scores = [name for one in found.features for name in _score_names(one, keys)]
-    builds = {
-        "clinical": [one.name for one in clinical],
-        "totals": [name for name in scores if "." not in name],
-        "subscales": [name for name in scores if "." in name],
-    }
-    listed = [name for names in builds.values() for name in names]
-    known = f"were these known before treatment began: {', '.join(listed)}? Remove those that were "
-    known += "not from the lists of this file; the table does not tell."
-    which = f"which of the scores {', '.join(builds['subscales'])}? Some may be made of the same "
-    which += "items."
+    yield Line("# Known at baseline. The site is a stratum of the folds, not a feature.")
+    builds: dict[str, list[str]] = {"clinical": [], "totals": [], "subscales": []}
+    for column in found.features:
+        for name in column.feature_names(keys):
+            of_scores = "subscales" if "." in name else "totals"
+            builds[of_scores if column.instrument else "clinical"].append(name)
+    builds = {build: names for build, names in builds.items() if names}
+    if not builds:
+        yield Line("- build: totals")
+        yield _entry(
+            "  columns", None, "nothing was found that is known at baseline; name columns."
+        )
+    listed = ", ".join(", ".join(names) for names in builds.values())
+    known: str | None = (
+        f"were these known before treatment began: {listed}? Remove those that were not from the "
+        "lists of this file; the table does not tell."
+    )
     for build, names in builds.items():
-        if names:
-            doubts = ((known,) if names[0] == listed[0] else ()) + (
-                (which,) if build == "subscales" else ()
-            )
-            yield Line(text=f"- build: {build}")
-            yield Line(text=f"  columns: {quoted(names)}", doubts=doubts)
-    if not listed:
-        ask = "nothing was found that is known at baseline; name columns."
-        yield Line(text="- build: totals")
-        yield Line(text="  columns: null", doubts=(ask,))
-
-
-def _score_names(column: ColumnGuess, keys: Keys) -> list[str]:
-    """Return the scores of an instrument that the table gives or that its items make."""
-    if column.instrument is None:
-        return []
-    key = keys[column.instrument]
-    given = list(column.scores)
-    if key.has_total and (column.at or column.items):
-        return [column.name]
-    return [f"{column.name}.{score}" for score in (given or key.scores)]
+        which = f"which of the scores {', '.join(names)}? Some may be made of the same items."
+        yield Line(f"- build: {build}")
+        yield _entry("  columns", names, known, which if build == "subscales" else None)
+        known = None
 
 
 def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]:
@@ -398,33 +410,47 @@ def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]
     ------
     Line
     """
-    scale = found.outcome
-    later = [one.name for one in found.layout.visits if one.name != found.baseline]
-    if found.layout.dated:
-        later = [one.name for one in found.layout.visits if (one.day or 0) > 0]
-    at = [visit for visit in later if scale is None or visit in {*scale.at, *scale.items}]
-    said = scale.name if scale else "the outcome"
-    yield Line(text="question: >-")
-    yield Line(text=f"  Which patients respond by {said}, and from what at baseline?")
-    yield Line(text=f"use: {quoted({'cohort': name, 'features': name})}")
-    yield Line(text="outcomes:")
-    yield Line(text="  - name: response")
-    ask = "no scale was found that was measured at baseline and again; name a declared column."
-    yield Line(text=f"    column: {quoted(scale and scale.name)}", doubts=() if scale else (ask,))
-    yield Line(text="    rule: {reduction: 0.5}")
-    ask = "no visit after baseline was found; name the follow-ups."
-    yield Line(text=f"    at: {quoted(at or None)}", doubts=() if at else (ask,))
+    scale, at = found.outcome, _follow_ups(found)
+    no_scale = "no scale was found that was measured at baseline and again; name a declared column."
+    no_visit = "no visit after baseline was found; name the follow-ups."
+    outcome = scale.name if scale else "the outcome"
+    yield Line("question: >-")
+    yield Line(f"  Which patients respond by {outcome}, and from what at baseline?")
+    yield _entry("use", {"cohort": name, "features": name})
+    yield Line("outcomes:")
+    yield Line("  - name: response")
+    yield _entry("    column", scale and scale.name, None if scale else no_scale)
+    yield Line("    rule: {reduction: 0.5}")
+    yield _entry("    at", at or None, None if at else no_visit)
     if at:
-        n_patients = found.opened.cells[found.layout.patient].nunique()
-        seen = [visit for visit in at if found.observed.get(visit, 0) >= _SEEN * n_patients]
-        primary = seen[-1] if seen else max(at, key=lambda one: found.observed.get(one, 0))
-        ask = "which follow-up decides? A question of medicine, to be settled before any result; "
-        why = "the last one at which two thirds were seen" if seen else "the one most were seen at"
-        ask += f"proposed is {why}."
-        yield Line(text=f"    primary: {quoted(primary)}", doubts=(ask,))
-    key = keys[scale.instrument or ""] if scale else None
-    if key and key.remission_at_most is not None and at:
-        rule = {"at_most": key.remission_at_most}
-        also = {"name": "remission", "column": said, "rule": rule, "at": at[-1:]}
-        yield Line(text=f"  # - {quoted(also)}")
-    yield Line(text="seed: 1")
+        yield _primary_line(at, found)
+    threshold = keys[scale.instrument or ""].remission_at_most if scale else None
+    if at and threshold is not None:
+        remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
+        yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")
+    yield Line("seed: 1")
+
+
+def _follow_ups(found: Recognised) -> list[str]:
+    """Return the visits after baseline at which the outcome's scale was measured."""
+    layout, scale = found.layout, found.outcome
+    if layout.dated:
+        # Dates tell of visits before day 0, too; names of visits do not.
+        later = [visit.name for visit in layout.visits if (visit.day or 0) > 0]
+    else:
+        later = [visit.name for visit in layout.visits if visit.name != found.baseline]
+    return [name for name in later if scale is None or name in scale.total_visits]
+
+
+def _primary_line(at: list[str], found: Recognised) -> Line:
+    """Return the follow-up that is proposed to decide."""
+    counts, n_patients = found.observed, found.opened.cells[found.layout.patient].nunique()
+    seen = [visit for visit in at if counts.get(visit, 0) >= _SEEN * n_patients]
+    primary = seen[-1] if seen else max(at, key=lambda visit: counts.get(visit, 0))
+    why = "the last one at which two thirds were seen" if seen else "the one most were seen at"
+    return _entry(
+        "    primary",
+        primary,
+        "which follow-up decides? A question of medicine, to be settled before any result; "
+        f"proposed is {why}.",
+    )

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from heldout.draft.files import (
+from heldout.draft.configs import (
     Line,
     cohort_lines,
     experiment_lines,
@@ -20,8 +20,8 @@ from heldout.draft.files import (
     starts_file,
 )
 from heldout.draft.names import name_of
+from heldout.draft.opened import MISSING, open_table
 from heldout.draft.recognition import Recognised, recognise
-from heldout.draft.tables import MISSING, open_table
 from heldout.errors import RecordError, StudyError
 from heldout.instruments.keys import instrument_names, load_key
 from heldout.record import write_atomically
