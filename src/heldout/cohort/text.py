@@ -104,3 +104,29 @@ def other_mark(text: str, separator: str) -> str | None:
     bare = re.sub(r'"[^"]*"', "", first)
     likely = max(MARKS, key=bare.count)
     return likely if bare.count(likely) > bare.count(separator) else None
+
+
+def likely_form(raw: bytes, separator: str) -> tuple[str, str, str]:
+    """Return what a text table says, and how it most likely was saved.
+
+    Parameters
+    ----------
+    raw : bytes
+        The file.
+    separator : str
+        What stands between its cells unless row 1 plainly says another mark.
+
+    Returns
+    -------
+    text : str
+    encoding : {'utf-8', 'cp1252', 'latin-1'}
+    separator : str
+        Comma, semicolon or tab.
+    """
+    encoding = "utf-8" if is_utf8(raw) else "cp1252"
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        # A few bytes mean nothing in cp1252; in latin-1 every byte is a letter.
+        encoding, text = "latin-1", raw.decode("latin-1")
+    return text, encoding, other_mark(text, separator) or separator

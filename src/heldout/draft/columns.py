@@ -8,14 +8,15 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
 from heldout.draft.dates import DATE
-from heldout.draft.faults import plan_stops
 from heldout.draft.layout import Layout
 from heldout.draft.names import CONTROLS, LATE_WORDS, name_of, words_of
-from heldout.draft.tables import Opened
+from heldout.draft.opened import Opened
+from heldout.draft.plan_stops import plan_stops
+from heldout.draft.scales import Keys
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec
+from heldout.spec.instrument import TOTAL_SCORE
 
 MOST_LEVELS, LONGEST_CODE = 8, 20
 _SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
@@ -79,50 +80,76 @@ class ColumnGuess:
         """When it was measured, as far as the table tells."""
         return {*self.at, *self.items, *(visit for at in self.scores.values() for visit in at)}
 
+    @property
+    def total_visits(self) -> set[str]:
+        """When its total was measured, or the items that make it."""
+        return {*self.at, *self.items}
+
+    def is_undirected(self, keys: Keys) -> bool:
+        """Return whether nobody but the author can say which way a score goes."""
+        scores = keys[self.instrument or ""].scores
+        given = {*self.scores, *([TOTAL_SCORE] if self.at else [])}
+        return any(scores[name].higher_is == "declared" for name in given or scores)
+
+    def feature_names(self, keys: Keys) -> list[str]:
+        """Return what experiments call its values: one name, or one for each of its scores."""
+        key = keys[self.instrument] if self.instrument else None
+        if key is None or (key.has_total and self.total_visits):
+            return [self.name]
+        return [f"{self.name}.{score}" for score in self.scores or key.scores]
+
 
 def plain_column(
     stem: str, at: Mapping[str, str], opened: Opened, layout: Layout
 ) -> ColumnGuess | str:
     """Return what a column without an instrument holds, or why it is left out."""
     cells = opened.cells
-    texts = pd.concat([cells[column] for column in dict.fromkeys(at.values())]).dropna()
-    patients = cells[layout.patient].reindex(texts.index)
-    numbers = numbers_of(texts, opened.spec.decimal)
+    texts = opened.texts(at.values())
     if texts.nunique() < 2:
         return "the same for everybody" if len(texts) else "holds nothing"
     if texts.str.fullmatch(DATE).mean() > 0.9:
         return "dates"
-    labels = cells.attrs.get("levels", {}).get(next(iter(at.values())), {})
-    words = set(re.findall(r"[a-z]+", stem.casefold())) | words_of(stem)
+    called = stem.replace("{visit}", "")
     guess = ColumnGuess(
-        name=name_of(stem.replace("{visit}", "")),
+        name=name_of(called),
         kind="text",
         at=at,
         why="words, or codes of single patients",
-        late=bool(words & LATE_WORDS) and "" in at,
+        late=bool(words_of(stem) & LATE_WORDS) and "" in at,
         constant=_at_baseline(at, cells, layout).nunique() < 2,
     )
-    share = numbers.notna().mean()
-    if _are_codes(texts, patients) and (share < 1 or texts.nunique() == 2 or labels):
-        codes = sorted(texts.unique())
-        levels = {code: labels.get(code) or _label_of(code, words) for code in codes}
-        return replace(
-            guess,
-            kind="category",
-            levels=levels,
-            why=f"{len(codes)} codes, each of several patients",
-            controls=tuple(code for code in codes if _is_control(code, levels[code])),
-            doubts=_unsaid(stem.replace("{visit}", ""), levels),
-        )
+    labels = cells.attrs.get("levels", {}).get(next(iter(at.values())), {})
+    share = opened.numbers(at.values()).notna().mean()
+    coded = share < 1 or texts.nunique() == 2 or labels
+    if coded and _are_codes(texts, cells[layout.patient].reindex(texts.index)):
+        return _category(guess, called, texts, labels)
     if share > 0.9:
-        number = ColumnSpec(kind="number")
         return replace(
             guess,
             kind="number",
             why="numbers" if share == 1 else "numbers, mostly",
-            doubts=plan_stops(opened, at.values(), number),
+            doubts=plan_stops(opened, at.values(), ColumnSpec(kind="number")),
         )
     return guess
+
+
+def _category(
+    guess: ColumnGuess, called: str, texts: pd.Series, labels: Mapping[str, str]
+) -> ColumnGuess:
+    """Return a column of codes, with what each is called for people."""
+    is_sex = bool(words_of(called) & _SEX_NAMES)
+    levels = {
+        code: labels.get(code) or (_SEX.get(code.casefold()) if is_sex else None) or code
+        for code in sorted(texts.unique())
+    }
+    return replace(
+        guess,
+        kind="category",
+        levels=levels,
+        why=f"{len(levels)} codes, each of several patients",
+        controls=tuple(code for code in levels if words_of(f"{code} {levels[code]}") & CONTROLS),
+        doubts=_unsaid(called, levels),
+    )
 
 
 def _unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
@@ -139,11 +166,6 @@ def _unsaid(stem: str, levels: Mapping[str, str]) -> tuple[str, ...]:
     return (ask if codes[1:] else ask.replace("codes", "code", 1),)
 
 
-def _is_control(code: str, label: str) -> bool:
-    """Return whether a code may be of people who are no patients."""
-    return bool((words_of(code) | words_of(label)) & CONTROLS)
-
-
 def _are_codes(texts: pd.Series, patients: pd.Series) -> bool:
     """Return whether texts are a few short codes, none of which is one patient's alone."""
     if texts.nunique() > MOST_LEVELS or texts.str.len().max() > LONGEST_CODE:
@@ -158,9 +180,3 @@ def _at_baseline(at: Mapping[str, str], cells: pd.DataFrame, layout: Layout) -> 
     first = layout.baseline
     texts = cells[at.get(first.name) or next(iter(at.values()))]
     return layout.at(texts, first) if first.name in at else texts
-
-
-def _label_of(code: str, words: set[str]) -> str:
-    """Return what a code is called for people."""
-    called = _SEX.get(code.casefold()) if words & _SEX_NAMES else None
-    return called or code

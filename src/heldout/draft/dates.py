@@ -80,8 +80,8 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
     why : str
         Words for a message where there are dates and no visits; else nothing.
     """
-    found = {name: _format_of(cells[name]) for name in map(str, cells) if name != patient}
-    formats = {name: one for name, one in found.items() if one}
+    others = [name for name in map(str, cells) if name != patient]
+    formats = {name: form for name in others if (form := _format_of(cells[name]))}
     ids = cells[patient]
     changing = {}
     for name, date_format in formats.items():
@@ -95,9 +95,8 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
         changing, key=lambda name: (squeezed(name) not in DATE_NAMES, changing[name].isna().sum())
     )
     dates, date_format = changing[column], formats[column]
-    first = dates.groupby(ids).min()
-    others = {name: cells[name] for name in formats if name not in changing}
-    start, starts = _start_column(others, ids, first, date_format)
+    steady = cells[[name for name in formats if name not in changing]]
+    start, starts = _start_column(steady, ids, dates.groupby(ids).min(), date_format)
     days = dates - ids.map(starts)
     planned = _clustered(days, ids)
     if not planned:
@@ -125,18 +124,18 @@ def _format_of(texts: pd.Series) -> str | None:
     known = texts.dropna()
     if known.empty or known.str.fullmatch(DATE).mean() < 1 - FEW:
         return None
-    shares = {one: days_since_1(known, one).notna().mean() for one in _FORMATS}
-    best = max(_FORMATS, key=lambda one: shares[one])
+    shares = {form: days_since_1(known, form).notna().mean() for form in _FORMATS}
+    best = max(_FORMATS, key=lambda form: shares[form])
     return best if shares[best] >= 1 - FEW else None
 
 
 def _start_column(
-    columns: dict[str, pd.Series], ids: pd.Series, first: pd.Series, date_format: str
+    cells: pd.DataFrame, ids: pd.Series, first: pd.Series, date_format: str
 ) -> tuple[str | None, pd.Series]:
     """Return the column of each patient's day 0, and the days; None and the first dates if none."""
     fit = []
-    for name, texts in columns.items():
-        dates = days_since_1(texts, date_format)
+    for name in map(str, cells):
+        dates = days_since_1(cells[name], date_format)
         starts = dates.groupby(ids).first()
         gaps = (starts - first).abs().dropna()
         steady = dates.groupby(ids).nunique().gt(1).mean() <= FEW
@@ -145,7 +144,7 @@ def _start_column(
             fit.append((not named, gaps.median(), name, starts))
     if not fit:
         return None, first
-    *_, name, starts = min(fit, key=lambda one: one[:3])
+    *_, name, starts = min(fit, key=lambda candidate: candidate[:3])
     return name, starts
 
 
@@ -183,22 +182,21 @@ def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]
         else:
             widest = int(gaps.argmax())
             waiting += [group.iloc[:widest], group.iloc[widest:]]
-    n_patients = ids[known.index].nunique()
-    groups = [
-        group
-        for group in sorted(groups, key=lambda one: one.iloc[0])
-        if ids[group.index].nunique() >= max(FEWEST_PATIENTS, 2 * FEW * n_patients)
-    ]
+    fewest = max(FEWEST_PATIENTS, 2 * FEW * ids[known.index].nunique())
+    groups = [group for group in groups if ids[group.index].nunique() >= fewest]
+    groups.sort(key=lambda group: group.iloc[0])
     rest = len(known) - sum(map(len, groups))
     if not 2 <= len(groups) <= MOST_VISITS or rest > FEW * len(known) or not _parted(groups):
         return {}
-    start = min(groups, key=lambda one: abs(median(one)))
-    planned = {}
-    for group in groups:
-        day = 0.0 if group is start else float(round(median(group)))
-        window = float(ceil(max(day - group.iloc[0], group.iloc[-1] - day, 1)))
-        planned[f"d{day:g}" if day >= 0 else f"before{-day:g}"] = (day, window)
-    return planned
+    start = min(groups, key=lambda group: abs(median(group)))
+    return dict(_planned(group, is_start=group is start) for group in groups)
+
+
+def _planned(group: pd.Series, *, is_start: bool) -> tuple[str, tuple[float, float]]:
+    """Return the name of the visit that a group of days is, its day and its window."""
+    day = 0.0 if is_start else float(round(median(group)))
+    window = float(ceil(max(day - group.iloc[0], group.iloc[-1] - day, 1)))
+    return f"d{day:g}" if day >= 0 else f"before{-day:g}", (day, window)
 
 
 def _nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Series:
@@ -214,13 +212,13 @@ def _nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Ser
 
 def _parted(groups: list[pd.Series]) -> bool:
     """Return whether gaps between groups are wide beside the groups and the gaps in them."""
-    clear = True
-    for one, other in pairwise(groups):
-        gap = other.iloc[0] - one.iloc[-1]
-        width = max(group.iloc[-1] - group.iloc[0] for group in (one, other))
-        inside = max(group.diff().fillna(0).max() for group in (one, other))
-        clear &= bool(gap > 1 and gap * 2 >= width and gap > inside)
-    return clear
+    for early, late in pairwise(groups):
+        gap = late.iloc[0] - early.iloc[-1]
+        width = max(group.iloc[-1] - group.iloc[0] for group in (early, late))
+        inside = max(group.diff().fillna(0).max() for group in (early, late))
+        if gap <= 1 or gap * 2 < width or gap <= inside:
+            return False
+    return True
 
 
 def _exchange_doubts(texts: pd.Series, column: str, date_format: str) -> list[str]:
@@ -266,16 +264,18 @@ def _start_doubts(
         )
     changes = cells[start].groupby(ids).nunique().gt(1)
     if changes.any():
-        who = a_few(changes.index[changes])
-        doubts.append(f"'{start}' changes within patient {who}; plan will stop there. Correct it.")
+        listed = a_few(changes.index[changes])
+        doubts.append(
+            f"'{start}' changes within patient {listed}; plan will stop there. Correct it."
+        )
     return doubts
 
 
 def _proposal(column: str, days: pd.Series, visits: pd.Series) -> str:
     """Return the question about the visits that were proposed."""
     outside = days.index[days.notna() & visits.isna()]
-    words = f"days and windows are proposed from how the dates in '{column}' lie; write the "
-    words += "planned ones."
-    if len(outside):
-        words += f" In none of them: {many(len(outside), 'row')} ({a_few(outside)})."
-    return words
+    rest = f" In none of them: {many(len(outside), 'row')} ({a_few(outside)})."
+    return (
+        f"days and windows are proposed from how the dates in '{column}' lie; write the planned "
+        f"ones.{rest if len(outside) else ''}"
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from math import inf
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import pandas as pd
 
-from heldout.draft.dates import DATE, FEW, Dated, find_dates
+from heldout.draft.dates import DATE, FEW, MOST_VISITS, Dated, find_dates
 from heldout.draft.names import (
     PATIENT_NAMES,
     SITE_NAMES,
@@ -29,7 +28,6 @@ Series = dict[str, dict[str, str]]
 _Parsed = tuple[str, VisitText]
 Cells = TypeVar("Cells", pd.Series, pd.DataFrame)
 _UNITS_OF_COLUMNS = {"week": "w", "wk": "w", "month": "m", "day": "d", "avisitdy": "d"}
-_MOST_VISITS = 30
 # Where a series has follow-ups only, the column of its bare name is its baseline.
 _BASELINE = VisitText(text="baseline", day=0.0, rank=0.0, called="baseline")
 
@@ -119,24 +117,17 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = Non
     patient, named = _find_patient(cells)
     visit, dated = _find_visits(cells, patient)
     site = _find_site(cells, patient)
-    keys = (patient, site, visit, *((dated.column, dated.start) if dated else ()))
-    rest = cells.drop(columns=[column for column in keys if column])
-    rows = dated.visits if dated else cells[visit] if visit else None
-    if rows is None:
-        texts, series = _wide_series(rest, counted)
+    keys = {patient, site, visit} | ({dated.column, dated.start} if dated else set())
+    rest = cells[[name for name in columns if name not in keys]]
+    if visit is None and dated is None:
+        rows, (texts, series) = None, _wide_series(rest, counted or {})
     else:
+        rows = dated.visits if dated else cells[visit]
         texts = _planned_texts(dated) if dated else _named_texts(rows)
         series = _long_series(rest, cells[patient], rows)
-    visits, ignored = _in_time(texts)
-    if dated:
-        windows = {name: window for name, (_, window) in dated.planned.items()}
-        visits = {key: replace(one, window=windows[one.text]) for key, one in visits.items()}
-    known = {key: guess.name for key, guess in visits.items()} | {"": ""}
-    kept = {
-        stem: {known[key]: column for key, column in at.items() if key in known}
-        for stem, at in series.items()
-    }
-    unused = {column for stem, at in series.items() if not kept[stem] for column in at.values()}
+    visits, ignored = _in_time(texts, dated.planned if dated else {})
+    kept = _by_visit(series, visits)
+    unused = {column for stem in series if stem not in kept for column in series[stem].values()}
     return Layout(
         patient=patient,
         site=site,
@@ -145,10 +136,20 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = Non
         visits=tuple(visits.values()),
         ignored=tuple(ignored),
         unused=tuple(sorted(unused)),
-        series={stem: at for stem, at in kept.items() if at},
+        series=kept,
         dated=dated,
         rows=rows,
     )
+
+
+def _by_visit(series: Series, visits: Mapping[str, VisitGuess]) -> Series:
+    """Return the columns that were seen at visits that are known, by the visits' names."""
+    names = {key: visit.name for key, visit in visits.items()} | {"": ""}
+    named = {
+        stem: {names[key]: column for key, column in at.items() if key in names}
+        for stem, at in series.items()
+    }
+    return {stem: at for stem, at in named.items() if at}
 
 
 def _find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
@@ -183,7 +184,7 @@ def _find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated |
     by_chance = len(twice) <= FEW * n_patients
     visit = None if by_chance else _find_visit(cells, patient)
     if visit is not None:
-        if cells[visit].nunique() > _MOST_VISITS:
+        if cells[visit].nunique() > MOST_VISITS:
             raise CohortError(
                 f"Column '{visit}' holds {cells[visit].nunique()} different entries, more than "
                 "visits can be. Give the table a column 'visit' that names the planned visit of "
@@ -209,23 +210,26 @@ def _find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated |
 
 def _find_visit(cells: pd.DataFrame, patient: str) -> str | None:
     """Return the column that names the visits of a table with several rows a patient, or None."""
-
-    def parts_rows(name: str) -> bool:
-        pair = cells[[patient, name]]
-        alone = pair[name].notna().all() and not pair.duplicated().any()
-        return bool(alone and not pair[name].str.fullmatch(DATE).all())
-
     called = {
-        squeezed(name): name for name in map(str, cells) if name != patient and parts_rows(name)
+        squeezed(name): name
+        for name in map(str, cells)
+        if name != patient and _parts_rows(cells[[patient, name]])
     }
     for known in VISIT_NAMES:
         if known in called:
             return called[known]
     for name in called.values():
         texts = cells[name].unique()
-        if len(texts) <= _MOST_VISITS and all(visit_text(text) for text in texts):
+        if len(texts) <= MOST_VISITS and all(map(visit_text, texts)):
             return name
     return None
+
+
+def _parts_rows(pair: pd.DataFrame) -> bool:
+    """Return whether a column tells the rows of each patient apart, by something but dates."""
+    texts = pair.iloc[:, 1]
+    whole = texts.notna().all() and not pair.duplicated().any()
+    return bool(whole and not texts.str.fullmatch(DATE).all())
 
 
 def _find_site(cells: pd.DataFrame, patient: str) -> str | None:
@@ -240,35 +244,44 @@ def _find_site(cells: pd.DataFrame, patient: str) -> str | None:
 
 
 def _wide_series(
-    cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None
+    cells: pd.DataFrame, counted: Mapping[str, _Parsed]
 ) -> tuple[dict[str, list[VisitText]], Series]:
     """Return the visits that columns' names tell, and the columns by name and visit."""
-    parsed = {name: found for name in map(str, cells) if (found := visit_in(name))} | dict(
-        counted or {}
-    )
+    parsed = _visits_in_names(map(str, cells), counted)
+    texts: dict[str, list[VisitText]] = {}
+    series = Series()
+    for name in map(str, cells):
+        stem, visit = parsed.get(name, ("", _BASELINE))
+        if not stem or visit.key in series.get(stem, {}):
+            series[name] = {"": name}
+            continue
+        series.setdefault(stem, {})[visit.key] = name
+        texts.setdefault(visit.key, []).append(visit)
+    return texts, series
+
+
+def _visits_in_names(columns: Iterable[str], counted: Mapping[str, _Parsed]) -> dict[str, _Parsed]:
+    """Return the columns whose names tell a visit, as pattern and visit."""
+    columns = list(columns)
+    parsed = {name: match for name in columns if (match := visit_in(name))} | dict(counted)
     at: dict[str, set[str]] = {}
     for stem, visit in parsed.values():
         at.setdefault(stem.casefold(), set()).add(visit.key)
     # One column at one visit may be called so by chance (vitamin_b12); two visits are not.
     known = {key for keys in at.values() if len(keys) > 1 for key in keys}
+    parsed = {
+        name: (stem.casefold(), visit)
+        for name, (stem, visit) in parsed.items()
+        if visit.key in known
+    }
     bare = {
         squeezed(stem.replace("{visit}", "")): stem
         for stem, keys in at.items()
         if keys & known and _BASELINE.key not in keys
     }
-    texts: dict[str, list[VisitText]] = {}
-    series = Series()
-    for name in map(str, cells):
-        stem, visit = parsed.get(name, (name, _BASELINE))
-        if name not in parsed or visit.key not in known:
-            stem, visit = bare.get(squeezed(name), ""), _BASELINE
-        stem, key = stem.casefold(), visit.key
-        if not stem or key in series.get(stem, {}):
-            series[name] = {"": name}
-            continue
-        series.setdefault(stem, {})[key] = name
-        texts.setdefault(key, []).append(visit)
-    return texts, series
+    return {
+        name: (bare[squeezed(name)], _BASELINE) for name in columns if squeezed(name) in bare
+    } | parsed
 
 
 def _named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
@@ -299,27 +312,25 @@ def _long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> S
     return series
 
 
-def _in_time(texts: Mapping[str, list[VisitText]]) -> tuple[dict[str, VisitGuess], list[str]]:
+def _in_time(
+    texts: Mapping[str, list[VisitText]], planned: Mapping[str, tuple[float, float]]
+) -> tuple[dict[str, VisitGuess], list[str]]:
     """Return the visits in order of time, and the texts of those of which nothing tells when.
 
     The latter are left out only where other follow-ups have a day: T1 beside d2 and d10.
     """
-    dated = any(visit.day for visits in texts.values() for visit in visits)
-    found: dict[str, VisitGuess] = {}
+    some_day = any(visit.day for visits in texts.values() for visit in visits)
+    visits: dict[str, VisitGuess] = {}
     ignored: set[str] = set()
-
-    def order(key: str) -> tuple[float, float, str]:
-        visit = texts[key][0]
-        return (inf if visit.day is None else visit.day, visit.rank, key)
-
-    for key in sorted(texts, key=order):
-        visit = texts[key][0]
-        if visit.day is None and (dated or visit.rank < 0):
-            ignored |= {one.text for one in texts[key]}
+    for key in sorted(texts, key=lambda key: (*texts[key][0].order, key)):
+        first = texts[key][0]
+        if first.day is None and (some_day or first.rank < 0):
+            ignored |= {visit.text for visit in texts[key]}
             continue
-        written = Counter(one.text for one in texts[key])
-        text = min(written, key=lambda one: (-written[one], one))
-        called = next(one.called for one in texts[key] if one.text == text)
-        name = name_of(called, {guess.name for guess in found.values()})
-        found[key] = VisitGuess(name=name, text=text, day=visit.day)
-    return found, sorted(ignored)
+        written = Counter(visit.text for visit in texts[key])
+        text = min(written, key=lambda text: (-written[text], text))
+        called = next(visit.called for visit in texts[key] if visit.text == text)
+        name = name_of(called, {visit.name for visit in visits.values()})
+        _, window = planned.get(text, (None, None))
+        visits[key] = VisitGuess(name=name, text=text, day=first.day, window=window)
+    return visits, sorted(ignored)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from math import inf
 
 # Squeezed names, the most telling first.
 PATIENT_NAMES = (
@@ -25,41 +26,19 @@ VISIT_NAMES = (
 )
 # Of the date of a row, the most usual; and what stands in names of a patient's day 0.
 DATE_NAMES = frozenset(
-    [
-        "date",
-        "datum",
-        "visitdate",
-        "dateofvisit",
-        "visdate",
-        "assessmentdate",
-        "dateofassessment",
-        "besuchsdatum",
-        "untersuchungsdatum",
-        "erhebungsdatum",
-        "testdatum",
-        "data",
-        "datavisita",
-    ]
+    (
+        *("date", "datum", "visitdate", "dateofvisit", "visdate", "data", "datavisita"),
+        *("assessmentdate", "dateofassessment", "besuchsdatum", "testdatum"),
+        *("untersuchungsdatum", "erhebungsdatum"),
+    )
 )
 START_NAMES = ("start", "begin", "first", "baseline", "erst", "dose", "random", "inclu", "einschl")
 # Words in codes, or in their labels, of people who are no patients.
 CONTROLS = frozenset(
-    [
-        "hc",
-        "hv",
-        "ctrl",
-        "control",
-        "controls",
-        "healthy",
-        "kontrolle",
-        "kontrollen",
-        "kontrollgruppe",
-        "gesund",
-        "gesunde",
-        "controllo",
-        "controlli",
-        "sani",
-    ]
+    (
+        *("hc", "hv", "ctrl", "control", "controls", "healthy", "controllo", "controlli", "sani"),
+        *("kontrolle", "kontrollen", "kontrollgruppe", "gesund", "gesunde"),
+    )
 )
 # The instrument's family -> how columns call it; the first known key of a family is assumed.
 FAMILIES = {
@@ -80,38 +59,12 @@ TOTAL = r"(?:totalscore|sumscore|gesamt|total|totl|summe|score|tot|sum|tl|ts)"
 BASELINE_WORDS = ("baseline", "base", "basval", "bas", "bl", "bsl", "pre", "start")
 # What is called so was, most often, made or known after treatment.
 LATE_WORDS = frozenset(
-    [
-        "change",
-        "chg",
-        "delta",
-        "diff",
-        "pct",
-        "resp",
-        "response",
-        "responder",
-        "remission",
-        "remitter",
-        "remit",
-        "outcome",
-        "endpoint",
-        "dropout",
-        "dropped",
-        "completer",
-        "completed",
-        "last",
-        "locf",
-        "final",
-        "end",
-        "relapse",
-        "relapsed",
-        "followup",
-        "fu",
-        "post",
-        "discharge",
-        "improvement",
-        "withdrawn",
-        "lost",
-    ]
+    (
+        *("change", "chg", "delta", "diff", "pct", "improvement", "resp", "response", "responder"),
+        *("remission", "remitter", "remit", "relapse", "relapsed", "outcome", "endpoint", "end"),
+        *("dropout", "dropped", "completer", "completed", "withdrawn", "lost", "discharge"),
+        *("last", "locf", "final", "followup", "fu", "post"),
+    )
 )
 _UNITS = {
     **dict.fromkeys(("h", "hr", "hour", "hours"), 1 / 24),
@@ -157,6 +110,11 @@ class VisitText:
         """What is equal for two texts that mean one visit."""
         return self.text.casefold() if self.day is None else f"day {self.day:g}"
 
+    @property
+    def order(self) -> tuple[float, float]:
+        """Where it stands in time: by its day, and after all days by its rank."""
+        return (inf if self.day is None else self.day, self.rank)
+
 
 def squeezed(name: str) -> str:
     """Return a name's letters and digits, in lower case and without accents.
@@ -166,16 +124,19 @@ def squeezed(name: str) -> str:
     >>> squeezed("HAM-D 17 (Größe)")
     'hamd17grosse'
     """
-    plain = unicodedata.normalize("NFKD", name.replace("ß", "ss"))
-    return re.sub(r"[^a-z0-9]", "", plain.encode("ascii", "ignore").decode().casefold())
+    return re.sub(r"[^a-z0-9]", "", _unaccented(name))
+
+
+def _unaccented(text: str) -> str:
+    """Return a text in lower case, its letters without accents."""
+    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
+    return plain.encode("ascii", "ignore").decode().casefold()
 
 
 def words_of(name: str) -> set[str]:
     """Return the words a name is made of, in lower case; ``BaseLine_x`` has three."""
     parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
-    return set(re.findall(r"[a-z]+", parted.casefold())) | set(
-        re.findall(r"[a-z]+", name.casefold())
-    )
+    return set(re.findall(r"[a-z]+", f"{parted} {name}".casefold()))
 
 
 def many(number: int, word: str) -> str:
@@ -191,9 +152,7 @@ def name_of(text: str, taken: set[str] | None = None) -> str:
     >>> name_of("Größe (cm)"), name_of("01"), name_of("BMI", {"bmi"})
     ('grosse_cm', 'c_01', 'bmi_2')
     """
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    plain = plain.encode("ascii", "ignore").decode().casefold()
-    name = re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
+    name = re.sub(r"[^a-z0-9]+", "_", _unaccented(text)).strip("_")
     name = (name if name[:1].isalpha() else f"c_{name}".rstrip("_"))[:50]
     number, free = 2, name
     while free in (taken or ()):
@@ -217,28 +176,31 @@ def visit_text(text: str, *, unit: str = "") -> VisitText | None:
 
     Examples
     --------
-    >>> [visit_text(one).day for one in ("b0", "d2", "w6", "month3", "T1", "Baseline")]
+    >>> [visit_text(text).day for text in ("b0", "d2", "w6", "month3", "T1", "Baseline")]
     [0.0, 2.0, 42.0, 91.0, None, 0.0]
     """
     plain = re.sub(r"_arm_\d+$", "", text).removesuffix(".0")
     called = unit + plain if plain.isdigit() else plain
-    found = _VISIT.fullmatch(called)
-    if found is None:
+    match = _VISIT.fullmatch(called)
+    if match is None:
         return None
-    word = (found["word"] or "").casefold()
+    day, rank = _day_and_rank(match)
+    return VisitText(text=text, day=day, rank=rank, called=called)
+
+
+def _day_and_rank(match: re.Match[str]) -> tuple[float | None, float]:
+    """Return the day that a visit's text says, and where it stands among visits without one."""
+    word = (match["word"] or "").casefold()
+    if word in BASELINE_WORDS:
+        return 0.0, 0.0
     if word:
-        day, rank = (
-            (0.0, 0.0) if word in BASELINE_WORDS else (None, -1.0 if word in _FIRST else 1e3)
-        )
-        return VisitText(text=text, day=day, rank=rank, called=called)
-    number = int(found["n"] or found["n2"])
-    counted = (found["unit"] or found["unit2"]).casefold()
-    scale = _UNITS.get(counted)
-    if scale is not None:
-        day = float(round(number * scale)) if scale >= 1 else number * scale
-    else:
-        day = 0.0 if number == 0 else None
-    return VisitText(text=text, day=day, rank=float(number), called=called)
+        return None, -1.0 if word in _FIRST else 1e3
+    number = int(match["n"] or match["n2"])
+    scale = _UNITS.get((match["unit"] or match["unit2"]).casefold())
+    if scale is None:
+        return None if number else 0.0, float(number)
+    # Visits are planned by the day; only within one does a part of it count.
+    return float(round(number * scale)) if scale >= 1 else number * scale, float(number)
 
 
 def visit_in(name: str) -> tuple[str, VisitText] | None:
@@ -252,9 +214,9 @@ def visit_in(name: str) -> tuple[str, VisitText] | None:
     apart = rf"(?<![^\W_])(?:{_VISIT.pattern})(?![^\W_])"
     glued = r"(?<=[^\W_])(?:baseline|(?:day|week|month|visit)\d{1,3})$"
     for pattern in (apart, glued):
-        for found in reversed(list(re.finditer(pattern, name, re.IGNORECASE))):
-            visit = visit_text(found[0])
-            stem = name[: found.start()] + "{visit}" + name[found.end() :]
+        for match in reversed(list(re.finditer(pattern, name, re.IGNORECASE))):
+            visit = visit_text(match[0])
+            stem = name[: match.start()] + "{visit}" + name[match.end() :]
             if visit is not None and squeezed(stem) != "visit":
                 return stem, visit
     return None

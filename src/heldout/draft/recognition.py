@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
 from heldout.draft.columns import ColumnGuess, plain_column
 from heldout.draft.layout import Layout, find_layout
+from heldout.draft.measures import items_of, merged, most_likely, scores_of, with_baseline
 from heldout.draft.names import name_of
-from heldout.draft.questionnaires import items_of, merged, most_likely, scores_of, with_baseline
+from heldout.draft.opened import Opened
 from heldout.draft.scales import Keys, counted_visits, named_keys
-from heldout.draft.tables import Opened
 from heldout.spec.instrument import TOTAL_SCORE
 
 
@@ -27,8 +26,6 @@ class Recognised:
         The table.
     layout : Layout
         Its rows, patients and visits.
-    baseline : str
-        A visit's name.
     columns : tuple of ColumnGuess
         Instruments first, each kind by name.
     outcome : ColumnGuess or None
@@ -37,27 +34,33 @@ class Recognised:
         Visit -> patients with the outcome's total, or items.
     left_out : dict
         Source column -> why it is not declared.
-    doubts : dict
-        Subject (``baseline``, ``followups``) -> what must be decided.
+    doubt : str
+        What must be decided about which visit is baseline; else empty.
     """
 
     opened: Opened
     layout: Layout
-    baseline: str
     columns: tuple[ColumnGuess, ...]
     outcome: ColumnGuess | None
     observed: Mapping[str, int]
     left_out: Mapping[str, str]
-    doubts: Mapping[str, str]
+    doubt: str
+
+    @property
+    def baseline(self) -> str:
+        """The name of the visit that is baseline."""
+        return self.layout.baseline.name
 
     @property
     def features(self) -> tuple[ColumnGuess, ...]:
         """Columns that are known at baseline, as far as can be seen."""
         known = {"", self.baseline}
         return tuple(
-            one
-            for one in self.columns
-            if known & one.visits and not (one.late or one.constant) and one.kind != "text"
+            column
+            for column in self.columns
+            if known & column.visits
+            and not (column.late or column.constant)
+            and column.kind != "text"
         )
 
 
@@ -81,48 +84,44 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
     CohortError
         If nobody can be told apart, or visits cannot.
     """
-    cells, decimal = opened.cells, opened.spec.decimal
-    layout = find_layout(cells, counted_visits(cells, keys, decimal))
-    numbers = {str(name): numbers_of(cells[name], decimal) for name in cells}
+    cells = opened.cells
+    layout = find_layout(cells, counted_visits(opened, keys))
     series = dict(layout.series)
     left_out = dict.fromkeys(layout.unused, "seen only at visits of which nothing tells the day")
     instruments = list(items_of(series, opened, layout, keys, left_out))
-    instruments = merged([*instruments, *scores_of(series, opened, numbers, keys)])
-    outcome = most_likely(instruments, keys)
-    key = keys[outcome.instrument or ""] if outcome else None
-    layout, found, doubts = with_baseline(layout, outcome, series, opened, key)
-    instruments = [found if one is outcome and found else one for one in instruments]
+    instruments = merged([*instruments, *scores_of(series, opened, keys)])
+    likely = most_likely(instruments, keys)
+    layout, outcome, doubt = with_baseline(layout, likely, series, opened, keys)
+    instruments.sort(key=lambda column: (column is not likely, column.name))
+    if outcome is not None:
+        instruments[0] = outcome
     plain: list[ColumnGuess] = []
     for stem, at in series.items():
         guess = plain_column(stem, at, opened, layout)
         if isinstance(guess, str):
             left_out |= dict.fromkeys(at.values(), guess)
             continue
-        name = name_of(guess.name, {one.name for one in (*instruments, *plain)})
-        plain.append(replace(guess, name=name, doubts=_misfit(stem, guess, numbers, keys)))
-    instruments.sort(key=lambda one: (one is not found, one.name))
-    plain.sort(key=lambda one: (one.kind == "text", one.name))
+        name = name_of(guess.name, {column.name for column in (*instruments, *plain)})
+        plain.append(replace(guess, name=name, doubts=_misfit(stem, guess, opened, keys)))
+    plain.sort(key=lambda column: (column.kind == "text", column.name))
     return Recognised(
         opened=opened,
         layout=layout,
-        baseline=layout.baseline.name,
         columns=(*instruments, *plain),
-        outcome=found,
-        observed=_counts(found, cells, layout),
+        outcome=outcome,
+        observed=_counts(outcome, cells, layout),
         left_out=left_out,
-        doubts=doubts,
+        doubt=doubt,
     )
 
 
-def _misfit(
-    stem: str, guess: ColumnGuess, numbers: Mapping[str, pd.Series], keys: Keys
-) -> tuple[str, ...]:
+def _misfit(stem: str, guess: ColumnGuess, opened: Opened, keys: Keys) -> tuple[str, ...]:
     """Return the doubts about a column, and that about one called as a score that it is not."""
     names, rest = named_keys(stem, keys)
     if not names or rest or guess.kind != "number" or not keys[names[0]].has_total:
         return guess.doubts
     low, high = keys[names[0]].scores[TOTAL_SCORE].range
-    values = pd.concat([numbers[column] for column in dict.fromkeys(guess.at.values())]).dropna()
+    values = opened.numbers(guess.at.values()).dropna()
     outside = int((~values.between(low, high)).sum())
     return (
         f"'{stem.replace('{visit}', '')}' is called like {names[0]}, but {outside} of "
@@ -135,11 +134,11 @@ def _counts(outcome: ColumnGuess | None, cells: pd.DataFrame, layout: Layout) ->
     """Return how many patients have the outcome's scale at each visit."""
     if outcome is None:
         return {}
-    found = {}
+    counts = {}
     for visit in layout.visits:
         column = outcome.at.get(visit.name) or outcome.items.get(visit.name, "")
         texts = cells.get(column.replace("{item}", "1"))
         if texts is not None:
             seen = layout.at(texts, visit).dropna()
-            found[visit.name] = int(cells.loc[seen.index, layout.patient].nunique())
-    return found
+            counts[visit.name] = int(cells.loc[seen.index, layout.patient].nunique())
+    return counts

@@ -7,16 +7,9 @@ from collections.abc import Collection, Mapping
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
 from heldout.draft.dates import FEW
-from heldout.draft.names import (
-    FAMILIES,
-    TOTAL,
-    VisitText,
-    squeezed,
-    visit_in,
-    visit_text,
-)
+from heldout.draft.names import FAMILIES, TOTAL, VisitText, squeezed, visit_in, visit_text
+from heldout.draft.opened import Opened
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
@@ -59,13 +52,14 @@ def named_keys(pattern: str, keys: Keys) -> tuple[list[str], str]:
         families.setdefault(family_of(name), []).append(name)
     best: tuple[list[str], str] = ([], plain)
     for family, members in families.items():
-        for alias in {family, squeezed(members[0]), *FAMILIES.get(family, ())}:
-            found = re.fullmatch(f"{TOTAL}?{alias}{_VERSION}{TOTAL}?{_VERSION}(.*?)", plain)
-            if found is None or len(found[3]) >= len(best[1]):
+        # The family first: after its name, a number says which version is meant.
+        for alias in (family, squeezed(members[0]), *FAMILIES.get(family, ())):
+            match = re.fullmatch(f"{TOTAL}?{alias}{_VERSION}{TOTAL}?{_VERSION}(.*?)", plain)
+            if match is None or len(match[3]) >= len(best[1]):
                 continue
-            version = found[1] or found[2] or ""
+            version = match[1] or match[2] or ""
             named = _versions(members, _VERSIONS.get(version, version), keys)
-            best = (named, found[3]) if named else best
+            best = (named, match[3]) if named else best
     return best
 
 
@@ -99,12 +93,15 @@ def fitting_scores(
         Those whose range holds all values; if there are none, those whose range holds nearly
         all: an error of typing does not make another scale of a column with a clear name.
     """
-    meant = [(name, score) for name in names if (score := _meant_score(name, rest, keys))]
-    inside = {one: values.between(*keys[one[0]].scores[one[1]].range) for one in meant}
     if values.empty:
         return []
-    return [one for one in meant if inside[one].all()] or [
-        one for one in meant if nearly_all(inside[one])
+    inside = {
+        (name, score): values.between(*keys[name].scores[score].range)
+        for name in names
+        if (score := _meant_score(name, rest, keys))
+    }
+    return [fit for fit in inside if inside[fit].all()] or [
+        fit for fit in inside if nearly_all(inside[fit])
     ]
 
 
@@ -113,7 +110,7 @@ def _meant_score(name: str, rest: str, keys: Keys) -> str | None:
     scores = keys[name].scores
     if not rest:
         return TOTAL_SCORE if TOTAL_SCORE in scores else None
-    wanted = [one for one in scores if squeezed(one).startswith(rest)]
+    wanted = [score for score in scores if squeezed(score).startswith(rest)]
     return wanted[0] if len(wanted) == 1 else None
 
 
@@ -129,41 +126,41 @@ def nearly_all(inside: pd.Series) -> bool:
     return outside == 0 or (len(inside) >= _ENOUGH and outside <= max(1, FEW * len(inside)))
 
 
-def counted_visits(
-    cells: pd.DataFrame, keys: Keys, decimal: str
-) -> dict[str, tuple[str, VisitText]]:
+def counted_visits(opened: Opened, keys: Keys) -> dict[str, tuple[str, VisitText]]:
     """Return columns whose bare number counts visits, as in madrs_0, madrs_2, madrs_10.
 
     Parameters
     ----------
-    cells : DataFrame
-        Texts.
+    opened : Opened
+        The table.
     keys : mapping of str to InstrumentKey
         All known ones: a complete set of items is none of visits.
-    decimal : str
-        The decimal mark.
 
     Returns
     -------
     dict
         Column -> pattern and visit.
     """
-    found: dict[str, tuple[str, VisitText]] = {}
-    for base, columns in item_bases(cells.columns).items():
+    counted: dict[str, tuple[str, VisitText]] = {}
+    for base, columns in item_bases(opened.cells.columns).items():
         names, rest = named_keys(base, keys)
-        numbers = sorted(int(text) for text in columns)
-        if not names or rest or len(numbers) < 2 or visit_in(base):
+        if not names or rest or visit_in(base):
             continue
-        highest = max(high for _, high in keys[names[0]].bounds)
-        scores = [numbers_of(cells[column], decimal).max() for column in columns.values()]
-        if any(numbers == list(range(1, keys[name].items + 1)) for name in names):
-            continue
-        if min(scores) > highest:
+        if _are_totals(columns, [keys[name] for name in names], opened):
             pattern = base.replace("{item}", "{visit}")
             for text, column in columns.items():
                 visit = visit_text(text, unit="v")
-                found |= {column: (pattern, visit)} if visit else {}
-    return found
+                counted |= {column: (pattern, visit)} if visit else {}
+    return counted
+
+
+def _are_totals(columns: Mapping[str, str], keys: list[InstrumentKey], opened: Opened) -> bool:
+    """Return whether numbered columns are no items, as all hold more than any item can."""
+    numbers = sorted(map(int, columns))
+    if len(numbers) < 2 or any(numbers == list(range(1, key.items + 1)) for key in keys):
+        return False
+    highest = max(high for _, high in keys[0].bounds)
+    return bool(min(opened.numbers([column]).max() for column in columns.values()) > highest)
 
 
 def item_bases(patterns: Collection[str]) -> dict[str, dict[str, str]]:
@@ -176,7 +173,7 @@ def item_bases(patterns: Collection[str]) -> dict[str, dict[str, str]]:
     """
     bases: dict[str, dict[str, str]] = {}
     for pattern in patterns:
-        for found in re.finditer(r"(?<![0-9{])\d{1,2}(?![0-9])", pattern):
-            base = pattern[: found.start()] + "{item}" + pattern[found.end() :]
-            bases.setdefault(base, {})[found[0]] = pattern
+        for match in re.finditer(r"(?<![0-9{])\d{1,2}(?![0-9])", pattern):
+            base = pattern[: match.start()] + "{item}" + pattern[match.end() :]
+            bases.setdefault(base, {})[match[0]] = pattern
     return bases

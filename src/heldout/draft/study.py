@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from heldout.draft.files import (
+from heldout.draft.configs import (
     Line,
     cohort_lines,
     experiment_lines,
@@ -18,8 +18,8 @@ from heldout.draft.files import (
     starts_file,
 )
 from heldout.draft.names import name_of
+from heldout.draft.opened import MISSING, open_table
 from heldout.draft.recognition import Recognised, recognise
-from heldout.draft.tables import MISSING, open_table
 from heldout.errors import StudyError
 from heldout.files import whole_folder, write_files
 from heldout.instruments.keys import instrument_names, load_key

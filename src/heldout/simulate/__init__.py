@@ -7,8 +7,8 @@ treatment-resistant depression; each module names its sources.
 
 from heldout.simulate.cohort import Simulation, simulate_table
 from heldout.simulate.studies import SimulatedCohort, simulate_cohort, write_cohort
+from heldout.simulate.texts import truth_sentences, truth_table
 from heldout.simulate.truth import FollowUpTruth, Truth, find_truth
-from heldout.simulate.words import truth_sentences, truth_table
 
 __all__ = [
     "FollowUpTruth",

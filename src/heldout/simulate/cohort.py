@@ -16,6 +16,15 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Floats
 from heldout.errors import SpecError, raise_faults, unknown_name
+from heldout.simulate.answers import (
+    CONSTRUCTS,
+    CORRELATIONS,
+    QUESTIONNAIRES,
+    SEVERITY,
+    draw_answers,
+    draw_traits,
+    shipped_key,
+)
 from heldout.simulate.course import (
     BASELINE,
     FOLLOW_UPS,
@@ -26,15 +35,6 @@ from heldout.simulate.course import (
     items_of_totals,
     needed_correlation,
     response_rates,
-)
-from heldout.simulate.questionnaires import (
-    CONSTRUCTS,
-    CORRELATIONS,
-    QUESTIONNAIRES,
-    SEVERITY,
-    draw_answers,
-    draw_traits,
-    shipped_key,
 )
 
 STREAMS = ("traits", "people", "answers", "gaps", "course", "departure", "items", "population")

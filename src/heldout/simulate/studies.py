@@ -12,9 +12,9 @@ import pandas as pd
 from heldout.errors import SpecError, raise_faults
 from heldout.files import whole_folder, write_files
 from heldout.simulate.cohort import Simulation, simulate_table
-from heldout.simulate.tables import FILES, write_table
+from heldout.simulate.forms import FILES, write_table
+from heldout.simulate.texts import study_texts
 from heldout.simulate.truth import Truth, find_truth
-from heldout.simulate.words import study_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Floats
 from heldout.instruments import score_array
-from heldout.simulate.cohort import Simulation, draw_course, weights_of
-from heldout.simulate.course import BASELINE, FOLLOW_UPS
-from heldout.simulate.questionnaires import (
+from heldout.simulate.answers import (
     CONSTRUCTS,
     QUESTIONNAIRES,
     draw_answers,
@@ -25,6 +23,8 @@ from heldout.simulate.questionnaires import (
     score_names,
     shipped_key,
 )
+from heldout.simulate.cohort import Simulation, draw_course, weights_of
+from heldout.simulate.course import BASELINE, FOLLOW_UPS
 
 # The standard error of an AUC is .002 with so many patients, half of them responders, and .003
 # where questionnaires must be answered too.

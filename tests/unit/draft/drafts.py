@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from heldout.draft.opened import open_table
 from heldout.draft.recognition import Recognised, recognise
-from heldout.draft.tables import open_table
 from heldout.instruments import instrument_names
 from heldout.instruments.keys import load_key
 

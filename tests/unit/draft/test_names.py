@@ -128,3 +128,8 @@ def test_every_text_becomes_a_name_that_a_spec_accepts_and_none_twice(texts: lis
         assert len(name) <= 60
         assert name not in taken
         taken.add(name)
+
+
+def test_a_number_after_a_family_s_name_says_which_version_is_meant() -> None:
+    """Were the aliases a set, each start of Python would try them in another order."""
+    assert named_keys("hamd17_{visit}", KEYS) == (["hamd17"], "")

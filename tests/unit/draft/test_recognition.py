@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from heldout.draft import summary
+from heldout.draft.opened import open_table
 from heldout.draft.recognition import recognise
 from heldout.draft.study import draft_study
-from heldout.draft.tables import open_table
 from heldout.errors import CohortError
 from tests.unit.draft.drafts import (
     KEYS,
@@ -105,7 +105,7 @@ def test_visits_without_a_unit_beside_dated_ones_are_ignored_and_said(tmp_path: 
 def test_the_first_of_numbered_visits_is_baseline_and_said_to_be_a_guess(tmp_path: Path) -> None:
     found = found_in(tmp_path, rows_of(hamd_V1=points(15, 40), hamd_V2=points(2, 40)))
     assert found.baseline == "v1"
-    assert found.doubts["baseline"] == "'V1' is the first visit found; is it baseline?"
+    assert found.doubt == "'V1' is the first visit found; is it baseline?"
 
 
 def test_bare_numbers_that_are_no_items_are_visits(tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_of_two_possible_baselines_none_is_taken(tmp_path: Path) -> None:
     )
     found = found_in(tmp_path, rows)
     assert found.baseline == "w1"
-    assert found.doubts["baseline"] == "'w1' is the first visit found; is it baseline?"
+    assert found.doubt == "'w1' is the first visit found; is it baseline?"
 
 
 def test_the_bare_name_of_a_series_is_its_baseline(tmp_path: Path) -> None:

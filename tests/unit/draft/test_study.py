@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from heldout.cohort import read_cohort
 from heldout.draft import Draft, draft_study, summary
-from heldout.draft.files import Line, quoted, rendered
+from heldout.draft.configs import Line, quoted, rendered
 from heldout.errors import StudyError
 from heldout.instruments import load_keys
 from heldout.spec import Experiment, load_experiment
@@ -53,7 +53,7 @@ def test_every_text_comes_back_from_the_yaml_it_is_quoted_in(text: str) -> None:
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_no_doubt_can_break_out_of_its_comment(doubt: str, other: str) -> None:
     """Names of columns stand in comments, and may hold line breaks."""
-    asked = [Line(text="a: 1", doubts=(doubt,)), Line(text="b: 2", doubts=(other, doubt))]
+    asked = [Line("a: 1", (doubt,)), Line("b: 2", (other, doubt))]
     text, decisions = rendered(asked)
     lines = text.splitlines()
     assert [line for line in lines if not line.startswith("#")] == ["a: 1", "b: 2"]

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from heldout.simulate import Simulation, simulate_table
+from heldout.simulate.answers import CONSTRUCTS, draw_traits
 from heldout.simulate.cohort import draw_course
 from heldout.simulate.course import FOLLOW_UPS, items_of_totals, response_rates
-from heldout.simulate.questionnaires import CONSTRUCTS, draw_traits
 
 MANY = 60_000
 

@@ -7,8 +7,8 @@ import pytest
 from heldout.cli import main
 from heldout.errors import SpecError
 from heldout.simulate import SimulatedCohort, Simulation, simulate_cohort, write_cohort
-from heldout.simulate.questionnaires import CONSTRUCTS
-from heldout.simulate.words import command_of, truth_sentences
+from heldout.simulate.answers import CONSTRUCTS
+from heldout.simulate.texts import command_of, truth_sentences
 from heldout.spec import load_experiment
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from heldout.cohort.cells import numbers_of
 from heldout.cohort.sources import TOTAL, Source
 from heldout.cohort.values import read_values
 from heldout.draft.dates import FEW
-from heldout.draft.tables import Opened
+from heldout.draft.opened import Opened
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
@@ -67,18 +66,18 @@ def item_stops(
     tuple of str
         Empty, or one: errors of typing, or, where many answers are wrong, another coding.
     """
-    found: list[str] = []
+    listed: list[str] = []
     outside = answers = 0
     for item, column in dict.fromkeys(columns):
-        numbers = numbers_of(opened.cells[column], opened.spec.decimal).dropna()
+        numbers = opened.numbers([column]).dropna()
         outside += int((~numbers.between(*key.bounds[item - 1])).sum())
         answers += len(numbers)
         faults = _faults_of(opened, column, ColumnSpec(instrument="x"), key, item=item)
-        found += [f"'{column}': {fault}" for fault in faults]
-    if not found:
+        listed += [f"'{column}': {fault}" for fault in faults]
+    if not listed:
         return ()
     other = " Or is it another coding? Then recode them." if outside > FEW * answers else ""
-    return (f"{a_few(found, limit=3)}; plan will stop there. Correct the table.{other}",)
+    return (f"{a_few(listed, limit=3)}; plan will stop there. Correct the table.{other}",)
 
 
 def _faults_of(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heldout.draft.tables import open_table
+from heldout.draft.opened import open_table
 from heldout.errors import CohortError
 from tests.unit.draft.drafts import points, rows_of, write_rows
 

@@ -13,10 +13,10 @@ from textwrap import fill
 
 import pandas as pd
 
+from heldout.simulate.answers import CONSTRUCTS
 from heldout.simulate.cohort import Simulation
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
-from heldout.simulate.questionnaires import CONSTRUCTS
-from heldout.simulate.tables import EVENT, FILES, RECORD, event_name
+from heldout.simulate.forms import EVENT, FILES, RECORD, event_name
 from heldout.simulate.truth import Truth
 
 _PRIMARY = "month3"

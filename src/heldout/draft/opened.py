@@ -11,32 +11,20 @@ import pandas as pd
 
 from heldout.cohort.cells import is_number, numbers_of
 from heldout.cohort.tables import read_table
+from heldout.cohort.text import likely_form
 from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, many, squeezed
 from heldout.errors import CohortError, a_few
 from heldout.spec import TableSpec
 
 MISSING = ("", "NA", "n/a", "NaN")
 _MISSING_WORDS = frozenset(
-    [
-        "na",
-        "n/a",
-        "n.a.",
-        "nan",
-        "null",
-        "missing",
-        ".",
-        "-",
-        "--",
-        "?",
-        "#n/a",
-        "#null!",
-        "#nv",
-        "k.a.",
-    ]
+    (
+        *("na", "n/a", "n.a.", "nan", "null", "missing", "k.a."),
+        *(".", "-", "--", "?", "#n/a", "#null!", "#nv"),
+    )
 )
 # Numbers that people write for 'not observed', where no other value comes near.
 _MISSING_NUMBERS = (-9, -77, -88, -99, -999, -9999, 99, 999, 9999)
-_TEXT_ENDINGS = (".csv", ".tsv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +44,15 @@ class Opened:
     cells: pd.DataFrame
     spec: TableSpec
     doubts: tuple[str, ...] = ()
+
+    def texts(self, columns: Iterable[str]) -> pd.Series:
+        """Return what columns hold, one below the other, where something was observed."""
+        texts: pd.Series = pd.concat([self.cells[column] for column in dict.fromkeys(columns)])
+        return texts.dropna()
+
+    def numbers(self, columns: Iterable[str]) -> pd.Series:
+        """Return the same as numbers; NaN for what is none."""
+        return numbers_of(self.texts(columns), self.spec.decimal)
 
 
 def open_table(path: Path, sheet: str | None = None) -> Opened:
@@ -77,7 +74,7 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
     CohortError
         If it cannot be read.
     """
-    form = dict(_text_form(path)) if path.suffix.lower() in _TEXT_ENDINGS else {}
+    form = dict(_text_form(path)) if path.suffix.lower() in (".csv", ".tsv") else {}
     spec = TableSpec.model_validate({"file": path.name, "sheet": sheet, **form})
     cells = _read(path, spec)
     if sum(map(is_number, cells.columns)) * 2 > cells.shape[1]:
@@ -85,12 +82,11 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
             f"{path.name}: most of its {cells.shape[1]} columns are named by numbers, so row 1 "
             "seems to be a patient's. Row 1 must hold the names of the columns; add it."
         )
-    found = _missing_codes(cells, spec.decimal)
-    codes = [code for code, apart in found.items() if all(apart.values())]
-    doubts = tuple(_code_doubts(cells, found))
+    candidates = _missing_codes(cells, spec.decimal)
+    doubts = tuple(_code_doubts(cells, candidates))
+    codes = [code for code, apart in candidates.items() if all(apart.values())]
     if codes:
-        listed = (*MISSING, *(code for code in codes if code not in MISSING))
-        spec = spec.model_copy(update={"missing": listed})
+        spec = spec.model_copy(update={"missing": tuple(dict.fromkeys((*MISSING, *codes)))})
         cells = _read(path, spec)
     return Opened(cells=cells, spec=spec, doubts=doubts)
 
@@ -109,7 +105,7 @@ def _read(path: Path, spec: TableSpec) -> pd.DataFrame:
     return cells
 
 
-def _text_form(path: Path) -> Iterable[tuple[str, str]]:
+def _text_form(path: Path) -> Iterator[tuple[str, str]]:
     """Yield encoding, separator and decimal mark of a text table, where they are not usual."""
     try:
         raw = path.read_bytes()
@@ -117,18 +113,14 @@ def _text_form(path: Path) -> Iterable[tuple[str, str]]:
         raise CohortError(
             f"{path}: cannot be read ({error.strerror}). Check the path and its rights."
         ) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-        yield "encoding", "latin-1" if "\ufffd" in text else "cp1252"
-    header = text.partition("\n")[0]
-    usual = "\t" if path.suffix.casefold() == ".tsv" else ","
-    mark = max((usual, ";", "\t", ","), key=header.count)
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    text, encoding, mark = likely_form(raw, usual)
+    if encoding != "utf-8":
+        yield "encoding", encoding
     if mark != usual:
         yield "separator", "tab" if mark == "\t" else mark
     edge = rf"(?<![^\s\"{mark}])-?\d+{{}}\d+(?![^\s\"{mark}])"
-    commas, points = (len(re.findall(edge.format(re.escape(one)), text)) for one in ",.")
+    commas, points = (len(re.findall(edge.format(re.escape(sign)), text)) for sign in ",.")
     if mark != "," and commas > points:
         yield "decimal", ","
 
@@ -148,12 +140,12 @@ def _missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, boo
     dict
         Text, sorted -> column -> whether it means that there, and is no value like others.
     """
-    found: dict[str, dict[str, bool]] = {}
+    candidates: dict[str, dict[str, bool]] = {}
     for name in sorted(map(str, cells)):
         texts = cells[name].dropna()
         numbers = numbers_of(texts, decimal)
         for text in texts[texts.str.casefold().isin(_MISSING_WORDS)].unique():
-            found.setdefault(text, {})[name] = True
+            candidates.setdefault(text, {})[name] = True
         suspect = numbers.isin(_MISSING_NUMBERS)
         others = numbers[~suspect].dropna()
         if len(others) * 2 < len(texts) or others.nunique() < 2:
@@ -164,17 +156,19 @@ def _missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, boo
             value = float(numbers[texts == code].iloc[0])
             # Far from everything else: below zero where nothing is, or half as high again.
             apart = others.min() >= 0 if value < 0 else others.max() * 1.5 < value
-            found.setdefault(code, {})[name] = bool(apart) and not named
-    return dict(sorted(found.items()))
+            candidates.setdefault(code, {})[name] = bool(apart) and not named
+    return dict(sorted(candidates.items()))
 
 
-def _code_doubts(cells: pd.DataFrame, found: Mapping[str, Mapping[str, bool]]) -> Iterator[str]:
+def _code_doubts(
+    cells: pd.DataFrame, candidates: Mapping[str, Mapping[str, bool]]
+) -> Iterator[str]:
     """Yield the question about every number that may mean 'not observed'; words say it."""
-    for code, apart in found.items():
+    for code, apart in candidates.items():
         if not is_number(code):
             continue
-        missing = [name for name, one in apart.items() if one]
-        values = [name for name, one in apart.items() if not one]
+        missing = [name for name, is_apart in apart.items() if is_apart]
+        values = [name for name, is_apart in apart.items() if not is_apart]
         if missing and values:
             yield (
                 f"{code} looks like 'not observed' in {a_few(map(repr, missing))} and like a value "

@@ -3,7 +3,7 @@ import pytest
 
 from heldout.instruments import score_array
 from heldout.simulate import Simulation, simulate_table
-from heldout.simulate.questionnaires import (
+from heldout.simulate.answers import (
     CONSTRUCTS,
     CORRELATIONS,
     QUESTIONNAIRES,

@@ -1,0 +1,456 @@
+"""What was recognised, as the files of a study: YAML that a person reads and corrects."""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from heldout.draft.columns import ColumnGuess
+from heldout.draft.names import many, name_of
+from heldout.draft.recognition import Recognised
+from heldout.draft.scales import Keys
+from heldout.errors import a_few
+
+_PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
+# Words that some reader of YAML takes for something else than a text.
+_RESERVED = frozenset(("true", "false", "null", "yes", "no", "on", "off", "y", "n"))
+_WIDTH = 95
+# A table that dates its rows is a further one, called so, where the first holds each start.
+_DATED_TABLE = "visits"
+# A primary follow-up is proposed where at least this share of the patients was seen.
+_SEEN = 2 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a file, and what a person must decide about it."""
+
+    text: str
+    doubts: tuple[str, ...] = ()
+
+
+def _entry(key: str, value: object, *doubts: str | None) -> Line:
+    """Return the line of a key and its value; a doubt that is empty is none."""
+    return Line(f"{key}: {quoted(value)}", tuple(filter(None, doubts)))
+
+
+def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int, str]]]:
+    """Return the text of a file, and its decisions: number of the line, and what to decide.
+
+    Parameters
+    ----------
+    lines : iterable of Line
+        In order.
+    first : int
+        Number of the first decision.
+
+    Returns
+    -------
+    text : str
+        Each decision stands as a comment above its line.
+    decisions : list of (int, str)
+    """
+    written: list[str] = []
+    decisions: list[tuple[int, str]] = []
+    for line in lines:
+        indent = " " * (len(line.text) - len(line.text.lstrip(" ")))
+        questions = [
+            doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
+            for doubt in line.doubts
+        ]
+        for number, question in enumerate(questions, start=first + len(decisions)):
+            written += _comment(f"DECIDE {number}: {question}", f"{indent}# ")
+        written.append(line.text)
+        decisions += [(len(written), question) for question in questions]
+    return "\n".join(written) + "\n", decisions
+
+
+def _comment(text: str, indent: str = "# ") -> list[str]:
+    """Return a text as lines of a comment; what could end one is blanked."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text)
+    return textwrap.wrap(
+        plain, _WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
+    )
+
+
+def quoted(value: object) -> str:
+    r"""Return a text, number, list or mapping as YAML on one line.
+
+    Examples
+    --------
+    >>> print(quoted({"yes": "a: b", "x": ["01", 2.0, None]}))
+    {"yes": "a: b", x: ["01", 2, null]}
+    """
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int | float):
+        return f"{value:.10g}"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{quoted(k)}: {quoted(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, str):
+        return _quoted_text(value)
+    assert isinstance(value, Iterable)
+    return "[" + ", ".join(map(quoted, value)) + "]"
+
+
+def _quoted_text(text: str) -> str:
+    """Return a text as YAML, in quotes where it could be read as something else."""
+    if _PLAIN.fullmatch(text) and text.casefold() not in _RESERVED:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
+
+
+def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterator[Line]:
+    """Yield the cohort file.
+
+    Parameters
+    ----------
+    found : Recognised
+        Of the table.
+    title : str
+        Of the study.
+    file : str
+        The table's path in the study.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Yields
+    ------
+    Line
+    """
+    layout = found.layout
+    yield from map(
+        Line,
+        _comment(
+            "Drafted by heldout init from the table's names and values. Read every line. What only "
+            "you can know is marked DECIDE; what must be known before it runs is null."
+        ),
+    )
+    yield _entry("title", title)
+    yield Line("# source: where the data come from, and their licence")
+    yield from _table_lines(found, file)
+    guess = f"no column is called as one of patients; '{layout.patient}' differs in every row."
+    yield _entry("patient", layout.patient, None if layout.named else guess)
+    if layout.site:
+        yield _entry("site", layout.site)
+    yield from _visit_lines(found)
+    yield Line("columns:")
+    for column in found.columns:
+        yield from _column_lines(column, found, keys)
+    yield from _include_lines(found)
+    if found.left_out:
+        yield Line("# Left out:")
+        for why, names in reasons(found).items():
+            yield from map(Line, _comment(f"{a_few(names)}: {why}", "#   "))
+
+
+def _table_lines(found: Recognised, file: str) -> Iterator[Line]:
+    """Yield the table; two where day 0 of the patients is in none of its columns."""
+    spec, dated = found.opened.spec, found.layout.dated
+    table: dict[str, object] = {"file": file}
+    if dated:
+        table |= {"layout": "long", "date": dated.column, "start": start_name(found)}
+        table |= {"date_format": dated.date_format}
+    elif found.layout.visit:
+        table |= {"layout": "long", "visit": found.layout.visit}
+    usual = type(spec)(file=spec.file)
+    for key in ("separator", "decimal", "encoding", "sheet", "missing"):
+        if getattr(spec, key) != getattr(usual, key):
+            table[key] = getattr(spec, key)
+    doubts = (*(dated.doubts if dated else ()), *found.opened.doubts)
+    if not dated or dated.start:
+        yield _entry("table", table, *doubts)
+        return
+    starts = starts_file(file)
+    yield _entry(
+        "table",
+        {"file": starts},
+        f"day 0 of each patient is the first date in '{dated.column}', written to {starts}. If "
+        "treatment began on another day, write that date there.",
+    )
+    yield Line("tables:")
+    yield _entry(f"  {_DATED_TABLE}", table, *doubts)
+
+
+def starts_file(file: str) -> str:
+    """Return the path of the patients' starts beside their table."""
+    folder, _, name = file.rpartition("/")
+    return f"{folder}/{name.rpartition('.')[0]}_starts.csv"
+
+
+def start_name(found: Recognised) -> str:
+    """Return the column of the patients' starts; one of a name that is free if it is new."""
+    dated = found.layout.dated
+    if dated and dated.start:
+        return dated.start
+    return name_of("start", set(map(str, found.opened.cells)))
+
+
+def _include_lines(found: Recognised) -> Iterator[Line]:
+    """Yield, as a comment, the rules that leave out who seem to be no patients."""
+    questions, rules = [], []
+    for column in found.columns:
+        if not column.controls:
+            continue
+        among = [code for code in column.levels if code not in column.controls]
+        rule: dict[str, object] = {"label": "Patients only", "column": column.name}
+        visit = _inclusion_visit(column, found)
+        rules.append(rule | ({"visit": visit} if visit else {}) | {"among": among})
+        questions.append(
+            f"in '{column.name}', {a_few(column.controls)} may be healthy controls; they stay in "
+            "the study unless they are left out. To do so, remove the # of 'include' and of the "
+            "rule below it"
+            + (f", and take {column.name} out of the features." if len(among) == 1 else ".")
+        )
+    if rules:
+        yield Line("# include:", tuple(questions))
+    for rule in rules:
+        yield Line(f"#   - {quoted(rule)}")
+
+
+def _inclusion_visit(column: ColumnGuess, found: Recognised) -> str | None:
+    """Return the visit at which a column is declared, None for baseline."""
+    if column.late and "" in column.visits:
+        return found.layout.visits[-1].name
+    if column.visits & {"", found.baseline}:
+        return None
+    return next(visit.name for visit in found.layout.visits if visit.name in column.visits)
+
+
+def reasons(found: Recognised) -> dict[str, list[str]]:
+    """Return the columns that are left out, by the reason.
+
+    Parameters
+    ----------
+    found : Recognised
+        Of the table.
+
+    Returns
+    -------
+    dict
+    """
+    by_reason: dict[str, list[str]] = {}
+    for column, why in sorted(found.left_out.items()):
+        by_reason.setdefault(why, []).append(column)
+    return by_reason
+
+
+def _visit_lines(found: Recognised) -> Iterator[Line]:
+    """Yield the visits, which of them is baseline, and those left out."""
+    layout = found.layout
+    yield Line("visits:", (layout.dated.proposed,) if layout.dated else ())
+    for visit in layout.visits:
+        declared: dict[str, object] = {"day": visit.day}
+        declared |= {} if visit.window is None else {"window": visit.window}
+        declared |= {} if visit.text == visit.name or layout.dated else {"code": visit.text}
+        unknown = f"days from baseline to '{visit.text}'; its name does not tell."
+        doubt = unknown if visit.day is None else None
+        yield _entry(f"  {quoted(visit.name)}", declared, doubt)
+    yield _entry("baseline", found.baseline, found.doubt)
+    if layout.ignored:
+        yield _entry(
+            "ignore_visits",
+            layout.ignored,
+            f"nothing tells when {a_few(layout.ignored)} took place, so they are left out. To use "
+            "one, remove it here and declare it under 'visits' with its day.",
+        )
+
+
+def _column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator[Line]:
+    """Yield one declared column."""
+    declared = _declaration(column, found, keys)
+    yield from map(Line, _comment(f"{column.why[:1].upper()}{column.why[1:]}.", "  # "))
+    yield _entry(f"  {quoted(column.name)}", declared, *_column_doubts(column, declared))
+    if column.partly:
+        filled = quoted(declared | {"prorate": "80%"}).replace('"80%"', "80%")
+        question = (
+            f"single items of {column.name} are missing in {many(column.partly, 'patient')}, who "
+            "then lack the score. To fill them in from the person's other items, put the line "
+            "below in place of the one above."
+        )
+        yield Line(f"  # {quoted(column.name)}: {filled}", (question,))
+
+
+def _declaration(column: ColumnGuess, found: Recognised, keys: Keys) -> dict[str, Any]:
+    """Return what the cohort file declares of a column."""
+    dated = found.layout.dated
+    declared: dict[str, Any] = {"table": _DATED_TABLE} if dated and not dated.start else {}
+    declared |= _sources(column, found)
+    if column.instrument:
+        declared["instrument"] = column.instrument
+        declared |= {"higher_is": None} if column.is_undirected(keys) else {}
+    else:
+        declared["kind"] = column.kind
+        declared |= {"levels": column.levels} if column.levels else {}
+    return declared | _occasions(column, declared, found)
+
+
+def _column_doubts(column: ColumnGuess, declared: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what a person must decide about a column and its declaration."""
+    yield from column.doubts
+    if "higher_is" in declared:
+        yield f"versions of {column.name} differ: is a higher score worse or better?"
+    if None in [declared.get("items", ""), *declared.get("scores", {}).values()]:
+        yield (
+            f"the columns of {column.name} are called in another way at every visit; rename them "
+            "in the table."
+        )
+    if "visits" in declared and column.visits == {""}:
+        yield (
+            f"'{column.name}' sounds like something known after treatment only. If it was known "
+            "at baseline, remove 'visits' and add it to the features."
+        )
+
+
+def _sources(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
+    """Return where the values of a column stand, as the cohort file writes it."""
+    sources: dict[str, Any] = {}
+    if column.at:
+        shared = _pattern_of(column.at, found)
+        # A pattern that fits columns of something else would claim visits that are none.
+        source = shared if shared and not _stray(shared, found) else dict(column.at)
+        sources |= {"column": source} if column.instrument or source != column.name else {}
+    if column.items:
+        sources["items"] = _pattern_of(column.items, found)
+    if column.scores:
+        sources["scores"] = {name: _pattern_of(at, found) for name, at in column.scores.items()}
+    return sources
+
+
+def _occasions(
+    column: ColumnGuess, declared: Mapping[str, Any], found: Recognised
+) -> dict[str, Any]:
+    """Return when a column was measured, as far as its sources do not say it."""
+    visits = [visit.name for visit in found.layout.visits]
+    if column.visits == {""}:
+        return {"visits": visits[-1:]} if column.late and len(visits) > 1 else {}
+    occasions: dict[str, Any] = {"by_visit": True} if found.layout.long else {}
+    if column.visits != set(visits) and not isinstance(declared.get("column"), dict):
+        occasions["visits"] = [name for name in visits if name in column.visits]
+    return occasions
+
+
+def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
+    """Return the one pattern, or column, for the values of all visits; None if there is none."""
+    column = next(iter(at.values()))
+    if "" in at or found.layout.long:
+        return column
+    texts = {visit.name: visit.text for visit in found.layout.visits}
+    text = texts[next(iter(at))]
+    for match in reversed(list(re.finditer(re.escape(text), column))):
+        pattern = column[: match.start()] + "{visit}" + column[match.end() :]
+        if all(pattern.replace("{visit}", texts[name]) == source for name, source in at.items()):
+            return pattern
+    return None
+
+
+def _stray(pattern: str, found: Recognised) -> bool:
+    """Return whether a pattern also fits a column that is left out, such as madrs_date."""
+    shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
+    fits = [re.fullmatch(shape, column) for column in found.left_out]
+    return any(fit and fit.groups() and fit[1] not in found.layout.ignored for fit in fits)
+
+
+def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
+    """Yield the features file.
+
+    Parameters
+    ----------
+    found : Recognised
+        Of the table.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Yields
+    ------
+    Line
+    """
+    yield Line("# Known at baseline. The site is a stratum of the folds, not a feature.")
+    builds: dict[str, list[str]] = {"clinical": [], "totals": [], "subscales": []}
+    for column in found.features:
+        for name in column.feature_names(keys):
+            of_scores = "subscales" if "." in name else "totals"
+            builds[of_scores if column.instrument else "clinical"].append(name)
+    builds = {build: names for build, names in builds.items() if names}
+    if not builds:
+        yield Line("- build: totals")
+        yield _entry(
+            "  columns", None, "nothing was found that is known at baseline; name columns."
+        )
+    listed = ", ".join(", ".join(names) for names in builds.values())
+    known: str | None = (
+        f"were these known before treatment began: {listed}? Remove those that were not from the "
+        "lists of this file; the table does not tell."
+    )
+    for build, names in builds.items():
+        which = f"which of the scores {', '.join(names)}? Some may be made of the same items."
+        yield Line(f"- build: {build}")
+        yield _entry("  columns", names, known, which if build == "subscales" else None)
+        known = None
+
+
+def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]:
+    """Yield the experiment.
+
+    Parameters
+    ----------
+    found : Recognised
+        Of the table.
+    name : str
+        Of the pieces it uses.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Yields
+    ------
+    Line
+    """
+    scale, at = found.outcome, _follow_ups(found)
+    no_scale = "no scale was found that was measured at baseline and again; name a declared column."
+    no_visit = "no visit after baseline was found; name the follow-ups."
+    outcome = scale.name if scale else "the outcome"
+    yield Line("question: >-")
+    yield Line(f"  Which patients respond by {outcome}, and from what at baseline?")
+    yield _entry("use", {"cohort": name, "features": name})
+    yield Line("outcomes:")
+    yield Line("  - name: response")
+    yield _entry("    column", scale and scale.name, None if scale else no_scale)
+    yield Line("    rule: {reduction: 0.5}")
+    yield _entry("    at", at or None, None if at else no_visit)
+    if at:
+        yield _primary_line(at, found)
+    threshold = keys[scale.instrument or ""].remission_at_most if scale else None
+    if at and threshold is not None:
+        remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
+        yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")
+    yield Line("seed: 1")
+
+
+def _follow_ups(found: Recognised) -> list[str]:
+    """Return the visits after baseline at which the outcome's scale was measured."""
+    layout, scale = found.layout, found.outcome
+    if layout.dated:
+        # Dates tell of visits before day 0, too; names of visits do not.
+        later = [visit.name for visit in layout.visits if (visit.day or 0) > 0]
+    else:
+        later = [visit.name for visit in layout.visits if visit.name != found.baseline]
+    return [name for name in later if scale is None or name in scale.total_visits]
+
+
+def _primary_line(at: list[str], found: Recognised) -> Line:
+    """Return the follow-up that is proposed to decide."""
+    counts, n_patients = found.observed, found.opened.cells[found.layout.patient].nunique()
+    seen = [visit for visit in at if counts.get(visit, 0) >= _SEEN * n_patients]
+    primary = seen[-1] if seen else max(at, key=lambda visit: counts.get(visit, 0))
+    why = "the last one at which two thirds were seen" if seen else "the one most were seen at"
+    return _entry(
+        "    primary",
+        primary,
+        "which follow-up decides? A question of medicine, to be settled before any result; "
+        f"proposed is {why}.",
+    )
