@@ -136,8 +136,8 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
         are known too late.
     """
     spec = experiment.cohort
-    tables, digest = read_tables(experiment)
     sources = sources_of(spec, keys)
+    tables, digest = read_tables(experiment, sources)
     read = _columns_read(spec, tables, sources)
     faults = declaration_faults(experiment, sources)
     faults += column_faults(experiment, tables, sources)
@@ -251,7 +251,8 @@ def _values_of(
         texts = rows.texts[source.column]
         where = experiment.where("cohort", "columns", source.declared)
         hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
-        remedy = f". Correct the table, or what {where} declares.{hint}"
+        declared_at = "" if rows.spec.file in experiment.tables else f", or what {where} declares"
+        remedy = f". Correct the table{declared_at}.{hint}"
         faults += [
             f"{rows.file}, column '{source.column}': {fault}"
             + ("" if fault.endswith(".") else remedy)
