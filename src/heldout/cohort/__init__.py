@@ -24,6 +24,7 @@ fold, repeat, run
 
 from heldout.cohort.cells import numbers_of
 from heldout.cohort.inclusion import FlowStep, included_bounds, included_levels
+from heldout.cohort.memory import declare_columns, places_in_memory
 from heldout.cohort.people import Cohort, include_patients, read_cohort
 from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
@@ -32,11 +33,13 @@ __all__ = [
     "Cohort",
     "FlowStep",
     "Source",
+    "declare_columns",
     "file_in_study",
     "include_patients",
     "included_bounds",
     "included_levels",
     "numbers_of",
+    "places_in_memory",
     "read_cohort",
     "read_table",
 ]

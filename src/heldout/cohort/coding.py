@@ -78,6 +78,27 @@ def suspicious(
                 rows,
             )
         return
+    meant = _set_apart(values, labels, source=source, key=key, decimal=decimal)
+    if meant.any():
+        yield _told(source, meant, "that the file's value labels set apart"), meant
+    if key is None and declared.range is None:
+        far = _far_apart(values, (*_NEGATIVE, *_POSITIVE))
+        rows = values.isin(far) & ~meant if far else meant & False
+        if rows.any():
+            yield _told(source, rows, "such as codes of missing values (-99, 999)"), rows
+
+
+def _set_apart(
+    values: pd.Series,
+    labels: Mapping[str, str],
+    *,
+    source: Source,
+    key: InstrumentKey | None,
+    decimal: str,
+) -> pd.Series:
+    """Return which numbers are codes that the file's value labels set apart from answers."""
+    if not labels:
+        return pd.Series(False, index=values.index)
     codes = pd.Series(list(labels), index=list(labels), dtype="str")
     labelled = numbers_of(codes, decimal).dropna()
     assessed = key.not_assessed.get(source.item, ()) if key is not None else ()
@@ -86,15 +107,8 @@ def suspicious(
         for code, number in labelled.items()
         if _NO_ANSWER.search(labels[str(code)]) and number not in assessed
     ]
-    meant = values.isin(none)
-    if source.item == TOTAL:
-        meant |= values.isin(_far_apart(values, tuple(labelled)))
-    if meant.any():
-        yield _told(source, meant, "that the file's value labels set apart"), meant
-    if key is None and declared.range is None:
-        far = values.isin(_far_apart(values, (*_NEGATIVE, *_POSITIVE))) & ~meant
-        if far.any():
-            yield _told(source, far, "such as codes of missing values (-99, 999)"), far
+    far = _far_apart(values, tuple(labelled)) if source.item == TOTAL else []
+    return values.isin([*none, *far])
 
 
 def _told(source: Source, rows: pd.Series, what: str) -> str:
@@ -132,12 +146,13 @@ def _far_apart(values: pd.Series, codes: tuple[float, ...]) -> list[float]:
     []
     """
     known = values.dropna()
-    others = known[~known.isin(codes)]
-    if len(others) < FEWEST:
+    present = set(known.tolist()).intersection(codes)
+    # Most columns hold none, and every column of every table comes here.
+    others = known[~known.isin(codes)] if present else known
+    if not present or len(others) < FEWEST:
         return []
     low, high = others.min(), others.max()
     gap = APART * (high - low)
-    present = set(known)
     return [
         code
         for code in codes

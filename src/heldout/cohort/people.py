@@ -131,8 +131,8 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
         are known too late.
     """
     spec = experiment.cohort
-    tables, digest = read_tables(experiment)
     sources = sources_of(spec, keys)
+    tables, digest = read_tables(experiment, sources)
     read = _columns_read(spec, tables, sources)
     faults = declaration_faults(experiment, sources)
     faults += column_faults(experiment, tables, sources)
@@ -244,8 +244,11 @@ def _values_of(
         sheet[source.name, source.column] = values
         texts = rows.texts[source.column]
         where = experiment.where("cohort", "columns", source.declared)
-        hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
-        remedy = f". Correct the table, or what {where} declares.{hint}"
+        hint = ""
+        if found:
+            hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
+        declared_at = "" if rows.spec.file in experiment.tables else f", or what {where} declares"
+        remedy = f". Correct the table{declared_at}.{hint}"
         faults += [
             f"{rows.file}, column '{source.column}': {fault}"
             + ("" if fault.endswith(".") else remedy)
@@ -283,7 +286,8 @@ def _by_patient(
         values = sheet[source.name, source.column]
         rows, placement = tables[source.table], placed[source.table]
         if placement.visits is None:
-            values = values.groupby(rows.ids).first()
+            # A row a patient, as was checked; grouping each column would cost the most here.
+            values = values[rows.ids.notna()].set_axis(rows.ids.dropna())
         elif spec.columns[source.declared].by_visit:
             values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
 
 from heldout.cohort.cells import plain_code
+from heldout.cohort.memory import texts_in_memory
 from heldout.cohort.noticing import Notice
+from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
 from heldout.cohort.words import at_rows, how_many, shown_ids
 from heldout.errors import CohortError, a_few, raise_faults
@@ -65,13 +67,17 @@ class Rows:
 Tables = Mapping[str | None, Rows]
 
 
-def read_tables(experiment: Experiment) -> tuple[dict[str | None, Rows], str]:
+def read_tables(
+    experiment: Experiment, sources: Sequence[Source]
+) -> tuple[dict[str | None, Rows], str]:
     """Return every table of a cohort, and one digest over their files.
 
     Parameters
     ----------
     experiment : Experiment
         Its cohort part says where the tables lie.
+    sources : sequence of Source
+        Of a table in memory, only the columns that they name are read.
 
     Returns
     -------
@@ -86,33 +92,64 @@ def read_tables(experiment: Experiment) -> tuple[dict[str | None, Rows], str]:
         With every fault of every file.
     """
     spec = experiment.cohort
-    found: dict[str | None, Rows] = {}
+    tables: dict[str | None, Rows] = {}
     digests: list[str] = []
     faults: list[str] = []
     for name, table in [(None, spec.table), *spec.tables.items()]:
-        empty = Rows(
+        blank = Rows(
             name=name, spec=table, patient=table.patient or spec.patient, texts=pd.DataFrame()
         )
         try:
-            where = experiment.where(*empty.path, "file")
-            texts, digest = read_table(
-                file_in_study(experiment.folder, table.file, where),
-                table.file,
-                missing=table.missing,
-                separator=table.separator,
-                decimal=table.decimal,
-                encoding=table.encoding,
-                sheet=table.sheet,
-            )
+            if table.file in experiment.tables:
+                texts, digest = _in_memory(experiment, blank, sources)
+            else:
+                texts, digest = _in_file(experiment, blank)
         except CohortError as error:
             faults += error.faults or [str(error)]
             continue
-        found[name] = replace(empty, texts=texts)
+        tables[name] = replace(blank, texts=texts)
         digests.append(digest)
     raise_faults(CohortError, faults)
     if len(digests) == 1:
-        return found, digests[0]
-    return found, hashlib.sha256("\n".join(digests).encode()).hexdigest()
+        return tables, digests[0]
+    return tables, hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def _in_file(experiment: Experiment, rows: Rows) -> tuple[pd.DataFrame, str]:
+    """Return the texts of a table that is a file, and its digest."""
+    table, where = rows.spec, experiment.where(*rows.path, "file")
+    return read_table(
+        file_in_study(experiment.folder, table.file, where),
+        table.file,
+        missing=table.missing,
+        separator=table.separator,
+        decimal=table.decimal,
+        encoding=table.encoding,
+        sheet=table.sheet,
+    )
+
+
+def _in_memory(
+    experiment: Experiment, rows: Rows, sources: Sequence[Source]
+) -> tuple[pd.DataFrame, str]:
+    """Return the texts of a table in memory, and the digest of the columns that are read."""
+    spec, table = experiment.cohort, rows.spec
+    frame = experiment.tables[table.file]
+    every = (spec.table, *spec.tables.values())
+    dates = {column for one in every for column in (one.date, one.start)}
+    # What is lacking of these, and where it may stand instead, is told with the other columns.
+    keys = (spec.site, table.visit, table.day, *dates)
+    used = {key for key in keys if key in frame.columns and key is not None}
+    used |= {source.column for source in sources if source.table == rows.name}
+    return texts_in_memory(
+        frame,
+        used,
+        shown=table.file,
+        patient=rows.patient,
+        decimal=table.decimal,
+        missing=table.missing,
+        dates=dates,
+    )
 
 
 def without_repeats(rows: Rows, read: list[str]) -> tuple[Rows, list[str]]:

@@ -57,7 +57,7 @@ def read_values(
     numbers = numbers_of(texts, decimal)
     numbers = numbers.where(numbers.abs() <= _LARGEST)
     no_number = texts.notna() & numbers.isna()
-    faults = _mark_faults(texts, no_number, decimal)
+    faults = _mark_faults(texts, no_number, decimal) if no_number.any() else []
     if no_number.any() and not faults:
         form = f"{_MARKS[decimal]}, no unit"
         words = counted(no_number, texts, "is not a number", "are not numbers")

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -22,6 +22,9 @@ from heldout.spec.models import ModelSpec
 from heldout.spec.outcomes import OutcomeSpec
 from heldout.spec.parts import Name, Part, repeated, undeclared
 from heldout.spec.places import Places, place_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost")
 
@@ -95,6 +98,12 @@ class Experiment(Part):
 
     _places: Places = PrivateAttr(default_factory=dict)
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
+    _tables: Mapping[str, Any] = PrivateAttr(default_factory=dict)
+
+    @property
+    def tables(self) -> Mapping[str, pd.DataFrame]:
+        """Tables in memory: what the cohort calls their file -> table. They are data, no key."""
+        return self._tables
 
     @property
     def folder(self) -> Path:
@@ -161,6 +170,7 @@ def experiment_from(
     folder: Path | None = None,
     found: Sequence[str] = (),
     unread: Collection[str] = (),
+    tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> Experiment:
     """Return the validated experiment of a composed mapping.
 
@@ -176,6 +186,9 @@ def experiment_from(
         Faults found while composing, reported together with those of the content.
     unread : collection of str
         Keys whose piece could not be read: what is missing there is not a fault of its own.
+    tables : mapping of str to DataFrame, optional
+        Tables in memory, by what the cohort writes under ``file``: they are read instead of
+        files. They are no part of `composed`, `fingerprint` or equality.
 
     Returns
     -------
@@ -193,6 +206,7 @@ def experiment_from(
     assert experiment is not None
     experiment._places = known
     experiment._folder = (folder or Path.cwd()).resolve()
+    experiment._tables = tables or {}
     return experiment
 
 

@@ -8,6 +8,12 @@ KeyPath = tuple[str | int, ...]
 Places = Mapping[KeyPath, str]
 
 
+class Argument(str):
+    """A place that needs no path behind it, such as the argument of a call."""
+
+    __slots__ = ()
+
+
 def dotted(path: KeyPath) -> str:
     """Return a key's path as text.
 
@@ -25,6 +31,8 @@ def dotted(path: KeyPath) -> str:
 def place_of(path: KeyPath, places: Places) -> str:
     """Return file, line and dotted path of a key, or of its nearest written parent.
 
+    Where the parent is an `Argument`, it is the whole place.
+
     Parameters
     ----------
     path : tuple of str or int
@@ -38,6 +46,8 @@ def place_of(path: KeyPath, places: Places) -> str:
     'x.yaml:9, tuning.trials'
     """
     for length in range(len(path), -1, -1):
-        if path[:length] in places:
-            return f"{places[path[:length]]}, {dotted(path)}".removesuffix(", ")
+        place = places.get(path[:length])
+        if place is not None:
+            shown = [place] if isinstance(place, Argument) else [place, dotted(path)]
+            return ", ".join(filter(None, shown))
     return dotted(path) or "top level"
