@@ -158,7 +158,7 @@ def test_a_table_in_memory_is_read_as_its_file(tmp_path: Path) -> None:
     file = read_cohort(experiment_from(data, folder=tmp_path), {})
     cohort = read_cohort(memory, {})
     assert_frame_equal(cohort.values, file.values, check_exact=True)
-    assert (cohort.site, cohort.flow, cohort.findings) == (file.site, file.flow, file.findings)
+    assert (cohort.site, cohort.flow, cohort.noticed) == (file.site, file.flow, file.noticed)
     assert cohort.unused == file.unused == 3
 
 
