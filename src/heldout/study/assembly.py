@@ -61,10 +61,9 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
-    predictions = _prediction_table(plan, units)
     cells = [
         _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number, cell in _score_cells(plan, predictions)
+        for number, cell in _score_cells(plan, _held_out(plan, units))
     ]
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = next(
@@ -91,7 +90,7 @@ def assemble_record(
         headline=headline,
         verdict=derive_verdict(headline, primary, None if test is None else test.test),
         findings=(),
-        predictions=predictions,
+        predictions=_prediction_table(plan, units),
         choices=_choice_table(plan, units),
         trials=_trial_table(plan, units),
         explanations=_explanation_table(plan, units),
@@ -140,32 +139,77 @@ def _unit_columns(plan: StudyPlan, unit: Unit) -> _Row:
     }
 
 
+def _held_out(plan: StudyPlan, units: _Units) -> dict[tuple[int, str], HeldOut]:
+    """Return what every model, and the headline, says of the patients held out of each outcome."""
+    design = plan.design
+    predictions: dict[tuple[int, str], HeldOut] = {}
+    for number in design.evaluated:
+        outcome = design.outcomes[number]
+        rows = np.flatnonzero(outcome.observed)
+        column = np.cumsum(outcome.observed) - 1
+        shape = (design.validation.repeats, len(rows))
+        parts = {
+            name: {part: np.full(shape, np.nan) for part in ("margin", "prediction")}
+            for name in (*(model.name for model in design.models_of(number)), HEADLINE)
+        }
+        folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
+        for unit, result in units:
+            if unit.outcome != number:
+                continue
+            at = (unit.repeat, column[result["test"]])
+            folds[at], training_mean[at] = unit.fold, result["training_mean"]
+            for model in result["models"]:
+                for name in _names_of(model, result):
+                    for part, values in parts[name].items():
+                        values[at] = model[part]
+        for name, said in parts.items():
+            predictions[number, name] = HeldOut(
+                answers=outcome.values[rows],
+                training_mean=training_mean,
+                folds=folds,
+                weights=outcome.weights[rows],
+                **said,
+            )
+    return predictions
+
+
+def _names_of(model: UnitResult, result: UnitResult) -> tuple[str, ...]:
+    """Return under which names a model's predictions stand: the headline's too if it was chosen."""
+    name = str(model["model"])
+    return (name, HEADLINE) if name == result["chosen"] else (name,)
+
+
 def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per held-out patient, model and repeat; the headline's rows too."""
-    rows: list[_Row] = []
+    tables = []
     for unit, result in units:
-        outcome = plan.design.outcomes[unit.outcome]
-        answers, columns = outcome.values, KINDS[outcome.kind].columns
-        is_event = KINDS[outcome.kind].has_events
+        outcome, test = plan.design.outcomes[unit.outcome], result["test"]
+        kind, patients = KINDS[outcome.kind], [plan.patients[patient] for patient in test]
+        answers = outcome.values[test].tolist()
         for model in result["models"]:
-            names = [model["model"], *([HEADLINE] if model["model"] == result["chosen"] else [])]
-            for name in names:
-                for patient, margin, prediction in zip(
-                    result["test"], model["margin"], model["prediction"], strict=True
-                ):
-                    answer = answers[patient]
-                    values = {
-                        "answers": int(answer) if is_event else answer,
-                        "margin": margin,
-                        "prediction": prediction,
-                        "training_mean": result["training_mean"],
-                    }
-                    rows.append(
-                        _unit_columns(plan, unit)
-                        | {"model": name, "patient": plan.patients[patient]}
-                        | {column: values[attribute] for attribute, column in columns.items()}
-                    )
-    return pd.DataFrame(rows)
+            values = {
+                "answers": list(map(int, answers)) if kind.has_events else answers,
+                "margin": model["margin"],
+                "prediction": model["prediction"],
+                "training_mean": result["training_mean"],
+            }
+            figures = {column: values[part] for part, column in kind.columns.items()}
+            tables += [
+                _unit_columns(plan, unit) | {"model": name, "patient": patients} | figures
+                for name in _names_of(model, result)
+            ]
+    return _table_of(tables, length="patient")
+
+
+def _table_of(blocks: Sequence[_Row], *, length: str) -> pd.DataFrame:
+    """Return blocks of columns below each other; a value that is no list stands in every row."""
+    columns: dict[str, list[Any]] = {name: [] for block in blocks for name in block}
+    for block in blocks:
+        n = len(block[length])
+        for name, cells in columns.items():
+            value = block.get(name, np.nan)
+            cells += value if isinstance(value, list) else [value] * n
+    return pd.DataFrame(columns)
 
 
 def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
@@ -267,13 +311,15 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(plan: StudyPlan, predictions: pd.DataFrame) -> Iterator[tuple[int, Cell]]:
+def _score_cells(
+    plan: StudyPlan, predictions: Mapping[tuple[int, str], HeldOut]
+) -> Iterator[tuple[int, Cell]]:
     """Yield the cells of every outcome by its number, the headline last of each."""
     design = plan.design
     for number, outcome in enumerate(design.outcomes):
         for name in (*(model.name for model in design.models_of(number)), HEADLINE):
             if design.declined[number] is None:
-                kind, held_out = KINDS[outcome.kind], _held_out(plan, predictions, outcome, name)
+                kind, held_out = KINDS[outcome.kind], predictions[number, name]
                 yield number, score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
             else:
                 yield (
@@ -289,30 +335,6 @@ def _score_cells(plan: StudyPlan, predictions: pd.DataFrame) -> Iterator[tuple[i
                         reason=design.declined[number],
                     ),
                 )
-
-
-def _held_out(plan: StudyPlan, predictions: pd.DataFrame, outcome: Outcome, model: str) -> HeldOut:
-    """Return one model's predictions for patients held out, a row a repeat."""
-    columns, observed = KINDS[outcome.kind].columns, outcome.observed
-    rows = predictions[
-        (predictions["model"] == model)
-        & (predictions["outcome"] == outcome.name)
-        & (predictions["follow_up"] == outcome.follow_up)
-    ]
-    names = ["fold", *columns.values()]
-    table = rows.pivot(index="repeat", columns="patient", values=names)
-    patients = [name for name, known in zip(plan.patients, observed, strict=True) if known]
-    arrays = {name: table[name][patients].to_numpy() for name in names}
-    prediction = arrays[columns["prediction"]]
-    return HeldOut(
-        answers=outcome.values[observed],
-        # A number is its own margin.
-        margin=arrays[columns["margin"]] if "margin" in columns else prediction,
-        prediction=prediction,
-        training_mean=arrays[columns["training_mean"]],
-        folds=arrays["fold"].astype(np.int64),
-        weights=outcome.weights[observed],
-    )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:
