@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from heldout.models import MODELS, Model
 from heldout.nested import Patients, Procedure
 from heldout.spec import TuningSpec
-from heldout.study.notebook import plan_table
-from heldout.study.plan import StudyPlan
+from heldout.study.notebook import experiment_on
+from heldout.study.plan import StudyPlan, plan_study
 
 FEATURES = ("a", "b", "c", "d")
 # What a training set is for.
@@ -47,17 +47,23 @@ def a_plan(
     trials: int = 2,
 ) -> StudyPlan:
     """Return the plan of a small study on a table, with severity and sites."""
-    experiment = {
-        "name": "made_up",
-        "outcomes": [{"name": column, "at": [at]} for at, column in outcomes.items()],
-        "features": [{"build": "table", "columns": list(FEATURES)}],
+    settings = {
         "models": list(models),
         "validation": {"outer": outer, "inner": 5, "repeats": 1},
         "tuning": {"trials": trials},
         "inference": {"permutations": 0},
         "seed": 11,
     }
-    return plan_table(table, experiment, outcomes=outcomes, severity="severity", site="centre")
+    return plan_study(
+        experiment_on(
+            table,
+            settings,
+            outcomes=outcomes,
+            features=FEATURES,
+            site="centre",
+            severity="severity",
+        )
+    )
 
 
 def a_procedure(*models: Model | str, trials: int = 2, n_inner: int = 2) -> Procedure:

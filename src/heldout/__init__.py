@@ -3,6 +3,7 @@
 The way of the data, one module a stage; each may use only those above it::
 
     arrays        the names that array types have
+    deferred      a sequence that is made when it is first read
     errors        the exceptions a user can meet
     wording       numbers, counts and durations in one style
     system        what differs between Linux, macOS and Windows

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from heldout.cohort import FlowStep
+from heldout.deferred import Deferred
 from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
 from heldout.features import FeatureColumn
@@ -25,6 +27,7 @@ from heldout.files import whole_folder, write_files
 from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes import Tally
+from heldout.spec import Experiment
 
 FORMAT = 3
 # An older record opens with what its format had; what came later is empty in it.
@@ -120,7 +123,7 @@ class RunRecord:
         Empty if the study has none.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
-    visits : tuple of VisitFacts
+    visits : sequence of VisitFacts
         In order of time.
     outcomes : tuple of OutcomeFacts
         In the experiment's order.
@@ -130,13 +133,13 @@ class RunRecord:
         Every model, and the procedure that chooses among them.
     verdict : Verdict
         What can be said.
-    findings : tuple of Finding
+    findings : sequence of Finding
         What the checks of the data found, then those of the method.
-    characteristics : tuple of Characteristic
+    characteristics : sequence of Characteristic
         Table 1: every baseline variable, overall and by the first outcome.
-    reliability : tuple of Reliability
+    reliability : sequence of Reliability
         Of every scale with items, in this sample.
-    score_audit : tuple of AuditCounts
+    score_audit : sequence of AuditCounts
         How each score was made of its items, and for how many patients it could not be.
     predictions : DataFrame
         A row per patient, outcome, follow-up, model (headline too) and repeat: fold, and of a
@@ -159,6 +162,8 @@ class RunRecord:
         Where it was read from or written to.
     pipelines : mapping or None
         (follow-up, model) -> pipeline fitted on all patients; in memory only, on request.
+    source : Experiment or None
+        What was asked for, with its tables in memory; None if the tables are files.
     """
 
     run_id: str
@@ -169,13 +174,13 @@ class RunRecord:
     n_patients: int
     sites: tuple[str, ...]
     flow: tuple[FlowStep, ...]
-    visits: tuple[VisitFacts, ...]
+    visits: Sequence[VisitFacts]
     outcomes: tuple[OutcomeFacts, ...]
     features: tuple[FeatureColumn, ...]
     cells: tuple[Cell, ...]
     headline: tuple[Cell, ...]
     verdict: Verdict
-    findings: tuple[Finding, ...]
+    findings: Sequence[Finding]
     predictions: pd.DataFrame
     choices: pd.DataFrame
     trials: pd.DataFrame
@@ -183,16 +188,40 @@ class RunRecord:
     environment: Mapping[str, Any]
     permutations: pd.DataFrame = field(default_factory=no_permutations)
     permutation: PermutationTest | None = None
-    characteristics: tuple[Characteristic, ...] = ()
-    reliability: tuple[Reliability, ...] = ()
-    score_audit: tuple[AuditCounts, ...] = ()
+    characteristics: Sequence[Characteristic] = ()
+    reliability: Sequence[Reliability] = ()
+    score_audit: Sequence[AuditCounts] = ()
     folder: Path | None = None
     pipelines: Mapping[tuple[str, str], Any] | None = field(default=None, repr=False)
+    source: Experiment | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
         """The experiment's name."""
         return str(self.experiment["name"])
+
+    def report(self, path: Path | str) -> Path:
+        """Write the page of this run, one file that needs nothing from outside.
+
+        Parameters
+        ----------
+        path : Path or str
+            Where to; what lies there is replaced.
+
+        Returns
+        -------
+        Path
+            The page.
+
+        Raises
+        ------
+        RecordError
+            If it cannot be written.
+        """
+        # By name, for notebooks: a page knows records, and a record knows no page.
+        page = import_module("heldout.report")
+        page.write_report(self, page.draw_figures(self), Path(path))
+        return Path(path)
 
 
 def summary(record: RunRecord) -> dict[str, Any]:
@@ -286,13 +315,13 @@ def write_record(record: RunRecord, folder: Path) -> None:
 
 def _body_of(record: RunRecord) -> dict[str, Any]:
     """Return what goes into ``record.json``: all but the tables and the environment."""
-    left_out = {*_TABLES, "environment", "folder", "pipelines"}
+    left_out = {*_TABLES, "environment", "folder", "pipelines", "source"}
     body: dict[str, Any] = {"format": FORMAT}
     for name in record.__dataclass_fields__:
         if name in left_out:
             continue
         value = getattr(record, name)
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | Deferred):
             value = list(map(_plain, value))
         body[name] = value if isinstance(value, list) else _plain(value)
     return body

@@ -21,7 +21,7 @@ from tests.tables import FEATURES, OUTCOMES, a_table
 OLD = Path(__file__).parents[1] / "reference" / "record_format_1"
 TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # Names a spreadsheet would mend: numbers with zeros, missing values, commas, line ends.
-AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', " c", "a;b", "é", "True", "-0"]
+AWKWARD = ["007", "1e3", "NA", "nan", "null", "a,b", 'a"b', "c d", "a;b", "é", "True", "-0"]
 
 
 TWINS = Finding(
@@ -118,7 +118,9 @@ def test_a_table_comes_back_equal_to_the_last_bit(
 
 
 @pytest.mark.parametrize(
-    "name", [one.name for one in fields(RunRecord) if one.name not in {*TABLES, "folder"}]
+    "name",
+    # The table in memory is not written.
+    [one.name for one in fields(RunRecord) if one.name not in {*TABLES, "folder", "source"}],
 )
 def test_everything_else_comes_back_equal(record: RunRecord, folder: Path, name: str) -> None:
     assert getattr(read_record(folder), name) == getattr(record, name)

@@ -20,10 +20,10 @@ from heldout.nested import (
     fit_models,
 )
 from heldout.record import RunRecord
-from heldout.spec import RuleSpec
 from heldout.splits import derive_seed, draw_folds, ranked_groups
 from heldout.study import evaluate
-from heldout.study.notebook import plan_table
+from heldout.study.notebook import experiment_on
+from heldout.study.plan import plan_study
 from heldout.study.units import Unit, evaluate_unit, units_of
 from tests.tables import (
     FEATURES,
@@ -291,20 +291,20 @@ def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
     """Whatever stands in a test patient's row, the others' predictions in that fold are kept."""
     table = a_number_table()
     plan, poisoned = (
-        plan_table(
-            one,
-            {
-                "features": [{"columns": list(FEATURES)}],
-                "models": ["prevalence", "ridge", "random_forest"],
-                "validation": {"outer": 5, "inner": 4, "repeats": 1},
-                "tuning": {"trials": 2},
-                "inference": {"permutations": 0},
-                "seed": 3,
-            },
-            outcomes={"week4": "points"},
-            severity=None,
-            site=None,
-            rule=RuleSpec(value="score"),
+        plan_study(
+            experiment_on(
+                one,
+                {
+                    "models": ["prevalence", "ridge", "random_forest"],
+                    "validation": {"outer": 5, "inner": 4, "repeats": 1},
+                    "tuning": {"trials": 2},
+                    "inference": {"permutations": 0},
+                    "seed": 3,
+                },
+                outcomes={"week4": "points"},
+                features=FEATURES,
+                kind="number",
+            )
         ).design
         for one in (table, table.assign(points=table["points"].where(table.index != "P003", 1e6)))
     )

@@ -166,11 +166,11 @@ def test_a_run_that_another_process_carries_out_is_declined(
     """Two processes on one run would fit everything twice and fight over its folder."""
     from heldout.files import hold
     from heldout.provenance import name_run
-    from heldout.spec import load_experiment
+    from heldout.spec import fingerprint, load_experiment
     from heldout.study import plan_study
 
     plan = plan_study(load_experiment(small_study))
-    run_id = name_run(plan.fingerprint, plan.data_fingerprint)
+    run_id = name_run(fingerprint(plan.experiment), plan.data_fingerprint)
     records = small_study.parents[1] / "mlruns" / "records" / "small"
     records.mkdir(parents=True)
     let_go = hold(records / f".{run_id}.lock")

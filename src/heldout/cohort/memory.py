@@ -138,8 +138,11 @@ def texts_in_memory(
     raise_faults(CohortError, faults + _id_faults(ids, shown))
     numbers = pd.RangeIndex(1, len(frame) + 1)
     texts = {patient: ids} | {name: _texts_of(frame[name], decimal) for name in columns}
-    table = pd.DataFrame(texts, index=numbers, dtype="str")
-    table = table.mask(table.isin(["", *missing]))
+    unseen = {"", *missing}
+    seen = {
+        name: [None if text in unseen else text for text in cells] for name, cells in texts.items()
+    }
+    table = pd.DataFrame(seen, index=numbers, dtype="str")
     digest = hashlib.sha256(table.sort_values(patient).to_csv(index=False).encode()).hexdigest()
     blank = [name for name in dict.fromkeys(map(str, frame.columns)) if name not in table]
     return table.reindex(columns=[*table.columns, *blank]).astype("str"), digest

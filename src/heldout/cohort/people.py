@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,8 @@ class Cohort:
         Patients left at each step of inclusion; the first is the whole table.
     sources : tuple of Source
         Where each column of `values` that was read came from.
+    declared : tuple of Source
+        All that the cohort file declares, scores beside their items too.
     reported : DataFrame
         Scores that the tables hold beside the items they are made of, in the form of
         `values`; to be compared, never used.
@@ -69,6 +72,7 @@ class Cohort:
     data_fingerprint: str
     reported: pd.DataFrame = field(default_factory=pd.DataFrame)
     noticed: tuple[Notice, ...] = ()
+    declared: tuple[Source, ...] = ()
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -154,6 +158,7 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
         site=_sites_of(spec, tables[None], list(values.index)),
         flow=(FlowStep(label="In the table", n=len(values)),),
         sources=tuple(source for source in sources if source not in beside),
+        declared=tuple(sources),
         noticed=(*noticed, *coded),
         unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
         data_fingerprint=digest,
@@ -280,15 +285,23 @@ def _by_patient(
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return one row a patient, sorted by pseudonym, and the faults of patients' values."""
     patients = sorted(set(tables[None].ids.dropna()))
-    columns: dict[tuple[str, str, int], pd.Series] = {}
+    # Of tables of one row a patient, as was checked: where the row of each patient is.
+    orders = {
+        name: pd.Index(rows.ids).get_indexer(patients)
+        for name, rows in tables.items()
+        if placed[name].visits is None
+    }
+    columns: dict[tuple[str, str, int], Any] = {}
     faults: dict[str, None] = {}
     for source in sources:
         values = sheet[source.name, source.column]
         rows, placement = tables[source.table], placed[source.table]
-        if placement.visits is None:
-            # A row a patient, as was checked; grouping each column would cost the most here.
-            values = values[rows.ids.notna()].set_axis(rows.ids.dropna())
-        elif spec.columns[source.declared].by_visit:
+        if source.table in orders:
+            # Grouping each column, or finding its rows again, would cost the most here.
+            taken = values.array.take(orders[source.table], allow_fill=True)
+            columns[_place_of(source)] = taken
+            continue
+        if spec.columns[source.declared].by_visit:
             values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:
             values, found = _of_patients(spec, source, values, rows, placement.days)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from heldout.cohort import Cohort
+from heldout.deferred import Deferred
 from heldout.describe.reliability import Reliability, scale_reliability
 from heldout.describe.table_one import table_one
 from heldout.describe.values import AuditCounts, Characteristic, VisitFacts
@@ -21,20 +22,20 @@ class Description:
 
     Attributes
     ----------
-    visits : tuple of VisitFacts
+    visits : sequence of VisitFacts
         In order of time.
-    characteristics : tuple of Characteristic
+    characteristics : sequence of Characteristic
         Table 1: every baseline variable, overall and by the first outcome.
-    reliability : tuple of Reliability
+    reliability : sequence of Reliability
         Of every scale with items.
-    score_audit : tuple of AuditCounts
+    score_audit : sequence of AuditCounts
         How each score was made of its items, and for how many patients it could not be.
     """
 
-    visits: tuple[VisitFacts, ...] = ()
-    characteristics: tuple[Characteristic, ...] = ()
-    reliability: tuple[Reliability, ...] = ()
-    score_audit: tuple[AuditCounts, ...] = ()
+    visits: Sequence[VisitFacts] = ()
+    characteristics: Sequence[Characteristic] = ()
+    reliability: Sequence[Reliability] = ()
+    score_audit: Sequence[AuditCounts] = ()
 
 
 def describe_cohort(
@@ -59,11 +60,14 @@ def describe_cohort(
     Returns
     -------
     Description
+        Each part is made when it is first read.
     """
     grouping = next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
     return Description(
-        visits=observe_visits(cohort, outcomes),
-        characteristics=table_one(baseline_variables(experiment, cohort, keys), grouping),
-        reliability=scale_reliability(cohort, keys),
-        score_audit=count_scores(cohort, keys),
+        visits=Deferred(lambda: observe_visits(cohort, outcomes)),
+        characteristics=Deferred(
+            lambda: table_one(baseline_variables(experiment, cohort, keys), grouping)
+        ),
+        reliability=Deferred(lambda: scale_reliability(cohort, keys)),
+        score_audit=Deferred(lambda: count_scores(cohort, keys)),
     )

@@ -75,12 +75,13 @@ class VisitFacts:
     """A visit, and how many included patients were observed at it by the outcomes' scores.
 
     `missed` counts patients with no value of that visit at all, `no_score` those who have some,
-    but not the outcomes'; None where only the scores are known.
+    but not the outcomes'; None where only the scores are known. `day` is None where only the order
+    of the visits is.
     """
 
     name: str
     label: str
-    day: float
+    day: float | None
     observed: int
     missed: int | None = None
     no_score: int | None = None

@@ -43,7 +43,7 @@ def observe_visits(cohort: Cohort, outcomes: Sequence[Outcome]) -> tuple[VisitFa
             VisitFacts(
                 name=name,
                 label=visit.label or name,
-                day=visit.day,
+                day=None if visit.ordered_only else visit.day,
                 observed=int(scored.sum()),
                 missed=int((~seen).sum()),
                 no_score=int((seen & ~scored).sum()),

@@ -198,7 +198,7 @@ def sources_at(
     items: bool = False,
 ) -> dict[int, str]:
     """Return the table's columns of a name at a visit: its items, or the value itself as 0."""
-    everything = tuple(sources_of(cohort.spec, keys))
+    everything = cohort.declared or tuple(sources_of(cohort.spec, keys))
     # Scores reported beside items are no sources of the cohort; of some they are all there is.
     naming = replace(cohort, sources=everything)
     found: dict[int, Source] = {

@@ -171,11 +171,16 @@ def fit_models(patients: Patients, procedure: Procedure, path: _Path) -> tuple[F
     tuple of FittedModel
         In the order of the models.
     """
+    from sklearn import config_context
+
     nobody = np.zeros((1, len(patients.answers)), dtype=np.bool_)
-    return tuple(
-        fit_model(model, searches, patients, _fit_seed(procedure, model, path))
-        for model, searches in _search_models(patients, nobody, procedure, [path], finish=False)
-    )
+    searched = _search_models(patients, nobody, procedure, [path], finish=False)
+    # The candidates were fitted before: looking at parameters again is a tenth of a small fit.
+    with config_context(skip_parameter_validation=True):
+        return tuple(
+            fit_model(model, searches, patients, _fit_seed(procedure, model, path))
+            for model, searches in searched
+        )
 
 
 def fit_model(model: Model, searches: Searches, patients: Patients, seed: int) -> FittedModel:

@@ -68,11 +68,26 @@ def outcome_faults(
         *(fault for follow_up in spec.at if (fault := _follow_up_fault(target, follow_up))),
         *_earlier_visit_faults(target),
         *_baseline_faults(target),
+        *_severity_faults(target, keys),
         *(
             f"{target.where(*path)}: {text}"
             for path, text in target.rule.faults(scale, spec.missing_visit)
         ),
     ]
+
+
+def _severity_faults(target: _Target, keys: Mapping[str, InstrumentKey]) -> Iterator[str]:
+    """Yield the fault of a severity that is no score, or was not measured at baseline."""
+    cohort, name, where = target.cohort, target.spec.severity, target.where("severity")
+    if name is None:
+        return
+    if scale_of(cohort.spec, keys, name) is None:
+        yield _no_score(where, cohort, keys, name)
+    elif not cohort.has(name, cohort.spec.baseline):
+        yield (
+            f"{where}: '{name}' was not measured at baseline '{cohort.spec.baseline}'. Name a "
+            "score that was, or remove it."
+        )
 
 
 def _no_score(where: str, cohort: Cohort, keys: Mapping[str, InstrumentKey], name: str) -> str:

@@ -70,7 +70,7 @@ def _flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") ->
 def _visit_label(visit: VisitFacts) -> str:
     """Return a visit with its day."""
     name = f"{visit.label} ({visit.name})" if visit.label != visit.name else visit.name
-    return f"{name}, day {visit.day:g}"
+    return name if visit.day is None else f"{name}, day {visit.day:g}"
 
 
 def _visit_note(record: RunRecord, visit: VisitFacts) -> str:

@@ -119,6 +119,10 @@ class OutcomeSpec(Part):
     name: Name
     label: str | None = None
     column: Score = Field(description="The declared column whose score decides.")
+    severity: Score | None = Field(
+        default=None,
+        description="The score at baseline for the model severity; that of `column` if absent.",
+    )
     rule: RuleSpec
     at: tuple[Name, ...] = Field(min_length=1, description="Follow-up visits.")
     primary: Name | None = Field(default=None, description="The follow-up decided on beforehand.")

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.arrays import Floats
+from heldout.deferred import Deferred
 from heldout.features import FeatureMatrix
 from heldout.findings import run_checks
 from heldout.inference import Cell, derive_verdict, p_values, score_cell
@@ -19,6 +20,7 @@ from heldout.models import Model
 from heldout.nested import HEADLINE
 from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
+from heldout.spec import composed, fingerprint
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
@@ -76,8 +78,8 @@ def assemble_record(
     )
     record = RunRecord(
         run_id=run_id,
-        experiment=plan.experiment,
-        fingerprint=plan.fingerprint,
+        experiment=composed(plan.experiment),
+        fingerprint=fingerprint(plan.experiment),
         data_fingerprint=plan.data_fingerprint,
         folds_digest=design.folds.digest,
         n_patients=len(plan.patients),
@@ -100,8 +102,9 @@ def assemble_record(
         characteristics=plan.description.characteristics,
         reliability=plan.description.reliability,
         score_audit=plan.description.score_audit,
+        source=plan.experiment if plan.experiment.tables else None,
     )
-    return replace(record, findings=plan.findings + run_checks(record))
+    return replace(record, findings=Deferred(lambda: (*plan.findings, *run_checks(record))))
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:

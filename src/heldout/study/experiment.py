@@ -18,7 +18,7 @@ from heldout.files import hold, write_atomically, writing
 from heldout.models import own_code
 from heldout.provenance import environment_of, name_run
 from heldout.record import RunRecord, read_record, write_record
-from heldout.spec import Experiment, load_experiment
+from heldout.spec import Experiment, fingerprint, load_experiment
 from heldout.study.assembly import assemble_record
 from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import note_run
@@ -77,7 +77,7 @@ def run_experiment(
 
         shared_uri()
     plan = plan_study(experiment)
-    run_id = name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.design.models))
+    run_id = _name_of(plan)
     folder = record_folder(experiment.folder, experiment.name, run_id)
     with _held(folder) as units:
         if folder.is_dir() and not fresh:
@@ -87,7 +87,9 @@ def run_experiment(
             if fresh:
                 _begin_afresh(units)
             _compile_kernels(say)
-            record = _evaluated(plan, units, folder, engine=engine, progress=progress)
+            record = evaluate_plan(plan, engine=engine, units=units, progress=progress)
+            write_record(record, folder)
+            record = replace(record, folder=folder)
             note_run(record, experiment.folder, str(record.environment["started"]))
     say("Drawing the report ...")
     publish(record, track=track, say=say)
@@ -167,25 +169,51 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _evaluated(
-    plan: StudyPlan, units: Path, folder: Path, *, engine: Engine, progress: Progress
+def _name_of(plan: StudyPlan) -> str:
+    """Return the name of a plan's run."""
+    own = own_code(plan.design.models)
+    return name_run(fingerprint(plan.experiment), plan.data_fingerprint, own)
+
+
+def evaluate_plan(
+    plan: StudyPlan, *, engine: Engine, units: Path | None = None, progress: Progress = silent
 ) -> RunRecord:
-    """Return the record of a plan after evaluating its units and writing it down."""
+    """Return the record of a plan after evaluating its units.
+
+    Parameters
+    ----------
+    plan : StudyPlan
+        The study.
+    engine : Engine
+        Where units run. No figure depends on it.
+    units : Path, optional
+        Where finished units are kept, and found again; nowhere by default.
+    progress : callable
+        Told what is being done, and how many of how many units are.
+
+    Returns
+    -------
+    RunRecord
+        Not written.
+
+    Raises
+    ------
+    StudyError
+        If a model cannot be fitted, or workers die again and again.
+    """
     started = datetime.now(UTC)
     where: Any = {"folder": units, "engine": engine, "progress": progress}
     results = evaluate_units(plan.design, **where)
     arithmetic = simulate_arithmetic(plan.design, **where)
     test = permute(plan.design, **where)
-    record = assemble_record(
+    return assemble_record(
         plan,
         results,
         arithmetic,
         test,
-        run_id=folder.name,
+        run_id=_name_of(plan),
         environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
     )
-    write_record(record, folder)
-    return replace(record, folder=folder)
 
 
 def publish(record: RunRecord, *, track: bool, say: Callable[[str], None]) -> None:

@@ -1,36 +1,44 @@
-"""The door for notebooks: a table of one row a patient in, the same record out, in memory."""
+"""The door for notebooks: a table of one row a patient in, the same record out, in memory.
+
+The call is put into the words of an experiment file, whose table is the one in memory; from there
+on everything is as for a file: the same checks, findings, plan and units of work.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from heldout.cohort import FlowStep
-from heldout.engine import Engine, workers_of
-from heldout.errors import CohortError, OutcomeError, SpecError, a_few, raise_faults, unknown_name
-from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.kinds import KindName
-from heldout.models import MODELS, own_code
+from heldout.cohort import declare_columns, places_in_memory
+from heldout.cohort.memory import INDEX, TABLE
+from heldout.engine import Engine
+from heldout.errors import CohortError, OutcomeError, SpecError, raise_faults
+from heldout.kinds import KINDS, KindName
 from heldout.nested import fit_models
-from heldout.outcomes import Outcome, rule_of
-from heldout.provenance import environment_of, name_run
 from heldout.record import RunRecord
-from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec, validated
-from heldout.study.assembly import assemble_record
-from heldout.study.design import Design, site_numbers, with_folds
-from heldout.study.permutations import permute
-from heldout.study.plan import StudyPlan
-from heldout.study.units import evaluate_units, silent, simulate_arithmetic
+from heldout.spec import Experiment, experiment_from
+from heldout.spec.places import Argument, KeyPath
+from heldout.study.experiment import evaluate_plan
+from heldout.study.plan import StudyPlan, plan_study
 
 _BASELINE = "baseline"
+# Where an experiment writes what the call takes as an argument.
+_ARGUMENTS: Mapping[KeyPath, str] = {
+    ("features", 0, "columns"): "features",
+    ("models",): "models",
+    ("validation", "outer"): "outer",
+    ("validation", "inner"): "inner",
+    ("validation", "repeats"): "repeats",
+    ("tuning", "trials"): "trials",
+    ("inference", "permutations"): "permutations",
+    ("inference", "repeats"): "test_repeats",
+    ("seed",): "seed",
+}
 
 
 def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file says in keys
@@ -116,53 +124,161 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
-    _check_call(table, outcomes, {"features": features, "models": models}, [site, severity], seed)
-    names = {"outcomes": [*outcomes.values()], "features": features, "models": models}
-    _check_settings(names, severity, kind)
-    _check_reduction(reduction, severity, kind)
-    settings = {"outer": outer, "inner": inner, "repeats": repeats}
-    asked = {"permutations": permutations, "stop_early": stop_early}
-    asked |= {"repeats": test_repeats}
-    validation, tuning, inference = _check_design(settings, trials, asked)
-    ordered = _sorted_by_patient(table)
-    _check_columns(ordered, [*outcomes.values(), *features, *filter(None, [site, severity])])
-    rule = RuleSpec(value="score") if kind == "number" else None
-    rule = rule if reduction is None else RuleSpec(reduction=reduction)
-    ruled = {} if rule is None else {"rule": rule.model_dump(exclude_defaults=True)}
-    experiment = {
-        "name": "notebook",
-        "question": "Evaluated from a table in memory.",
-        "outcomes": [{"name": column, "at": [at]} | ruled for at, column in outcomes.items()],
-        "features": [{"build": "table", "columns": list(features)}],
+    lists = {"features": features, "models": models}
+    _check_call(table, outcomes, lists, site=site, severity=severity, seed=seed)
+    question: dict[str, Any] = {"kind": kind, "severity": severity, "reduction": reduction}
+    _check_question(outcomes, features, models, **question)
+    settings = {
         "models": list(models),
-        "validation": validation.model_dump(),
-        "tuning": tuning.model_dump(),
-        "inference": inference.model_dump(),
+        "validation": {"outer": outer, "inner": inner, "repeats": repeats},
+        "tuning": {"trials": trials},
+        "inference": {
+            "permutations": permutations,
+            "stop_early": stop_early,
+            "repeats": test_repeats,
+        },
         "seed": int(seed),
     }
-    plan = plan_table(
-        ordered, experiment, outcomes=outcomes, severity=severity, site=site, rule=rule
+    experiment = experiment_on(
+        table,
+        settings,
+        outcomes=outcomes,
+        features=features,
+        site=site,
+        **question,
     )
+    plan = plan_study(experiment)
     plan = replace(plan, design=replace(plan.design, explain=explain))
-    record = _evaluated(plan, Engine(workers=workers))
+    record = evaluate_plan(plan, engine=Engine(workers=workers))
     return replace(record, pipelines=_refitted(plan)) if refit else record
 
 
-def _evaluated(plan: StudyPlan, engine: Engine) -> RunRecord:
-    """Return the record of a plan that is carried out in memory."""
-    started = datetime.now(UTC)
-    where: Any = {"folder": None, "engine": engine, "progress": silent}
-    results = evaluate_units(plan.design, **where)
-    arithmetic = simulate_arithmetic(plan.design, **where)
-    test = permute(plan.design, **where)
-    return assemble_record(
-        plan,
-        results,
-        arithmetic,
-        test,
-        run_id=name_run(plan.fingerprint, plan.data_fingerprint, own_code(plan.design.models)),
-        environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
+def experiment_on(
+    table: pd.DataFrame,
+    settings: Mapping[str, Any],
+    *,
+    outcomes: Mapping[str, str],
+    features: Sequence[str],
+    kind: KindName = "class",
+    site: str | None = None,
+    severity: str | None = None,
+    reduction: float | None = None,
+) -> Experiment:
+    """Return the experiment on a table in memory that a call of `evaluate` asks for.
+
+    Parameters
+    ----------
+    table : DataFrame of shape (n_patients, n_columns)
+        One row a patient, whose index names the patients.
+    settings : mapping
+        ``models``, ``validation``, ``tuning``, ``inference`` and ``seed`` as an experiment file
+        writes them.
+    outcomes, features, kind, site, severity, reduction
+        As in `evaluate`.
+
+    Returns
+    -------
+    Experiment
+        Its visits have the order of the outcomes; on which day they were is not known.
+
+    Raises
+    ------
+    SpecError, CohortError, OutcomeError
+        With every fault of a stage at once.
+    """
+    scored = [severity] if severity is not None else []
+    plain = [*features, *scored, *outcomes.values()]
+    declared = declare_columns(table, [*dict.fromkeys([*plain, *([site] if site else [])])])
+    keys = dict(zip(dict.fromkeys(plain), _keys_of(dict.fromkeys(plain)), strict=True))
+    visits = dict(zip(outcomes, _keys_of(outcomes), strict=True))
+    _check_columns(table, declared, features, scored)
+    _check_answers(table, outcomes, kind=kind, reduction=reduction)
+    columns: dict[str, Any] = {
+        keys[name]: declared[name] | {"label": name, "visits": [_BASELINE]}
+        for name in (*features, *scored)
+    }
+    for follow_up, name in outcomes.items():
+        answers = {"column": name, "kind": "number", "label": name, "visits": [visits[follow_up]]}
+        columns[keys[name]] = answers
+    if reduction is not None and severity is not None:
+        # The scores are those of one scale: at baseline the severity, then one a follow-up.
+        columns = {key: spec for key, spec in columns.items() if spec["visits"] == [_BASELINE]}
+        sources = {visits[follow_up]: name for follow_up, name in outcomes.items()}
+        columns[keys[severity]] = declared[severity] | {
+            "column": {_BASELINE: severity} | sources,
+            "label": severity,
+        }
+    data = {
+        "name": "notebook",
+        "question": "Evaluated from a table in memory.",
+        "cohort": {
+            "title": "A table in memory",
+            "table": {"file": TABLE, "missing": []},
+            "patient": INDEX,
+            "site": site,
+            "visits": {
+                visit: {"day": day, "label": name, "ordered_only": True}
+                for day, (visit, name) in enumerate(((_BASELINE, "Baseline"), *_pairs(visits)))
+            },
+            "baseline": _BASELINE,
+            "columns": columns,
+        },
+        "features": [{"build": "clinical", "columns": [keys[name] for name in features]}],
+        "outcomes": [
+            {
+                "name": keys[name],
+                "label": name,
+                "column": keys[name] if reduction is None else keys[str(severity)],
+                "severity": None if severity is None else keys[severity],
+                "rule": _rule(kind, reduction),
+                "at": [visits[follow_up]],
+            }
+            for follow_up, name in outcomes.items()
+        ],
+    }
+    return experiment_from(
+        {**data, **settings},
+        places={path: Argument(name) for path, name in _ARGUMENTS.items()}
+        | places_in_memory({key: name for name, key in keys.items()}),
+        tables={TABLE: table},
     )
+
+
+def _pairs(visits: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield each follow-up's visit with what the caller calls it."""
+    for name, visit in visits.items():
+        yield visit, name
+
+
+def _rule(kind: KindName, reduction: float | None) -> dict[str, Any]:
+    """Return how an experiment file makes the outcome of a column."""
+    if reduction is not None:
+        return {"reduction": reduction}
+    # 1 is the event, 0 none.
+    return {"at_least": 1} if KINDS[kind].has_events else {"value": "score"}
+
+
+def _keys_of(names: Iterable[str]) -> list[str]:
+    """Return names as an experiment file may write them, each once.
+
+    Examples
+    --------
+    >>> _keys_of(["age", "BDI-II", "BDI II", "7", "baseline"])
+    ['age', 'BDI_II', 'BDI_II_2', 'x7', 'baseline_2']
+    """
+    keys: list[str] = []
+    for name in names:
+        key = re.sub(r"[^A-Za-z0-9_]", "_", name)[:50]
+        key = key if key[:1].isalpha() else f"x{key}"
+        taken = [_BASELINE, *keys]
+        number = next(n for n in range(1, len(taken) + 2) if _numbered(key, n) not in taken)
+        keys.append(_numbered(key, number))
+    return keys
+
+
+def _numbered(key: str, number: int) -> str:
+    """Return a key with its number, if it is not the first of its name."""
+    return key if number == 1 else f"{key}_{number}"
 
 
 def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
@@ -181,7 +297,9 @@ def _check_call(
     table: object,
     outcomes: object,
     lists: Mapping[str, object],
-    columns: Sequence[object],
+    *,
+    site: object,
+    severity: object,
     seed: object,
 ) -> None:
     """Raise all faults of what was passed for a table, for names and for the seed."""
@@ -195,24 +313,25 @@ def _check_call(
             f"outcomes: found {_called(outcomes)}; required: follow-up -> column, such as "
             "{'month1': 'response'}."
         )
-    else:
-        texts = (*outcomes, *outcomes.values())
-        if not all(isinstance(one, str) for one in texts):
-            faults.append(
-                "outcomes: follow-ups and columns are named by texts. Put them in quotes."
-            )
-    for what, given in lists.items():
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            example = f"['{given}']" if isinstance(given, str) else "a list of names"
-            faults.append(f"{what}: found {_called(given)}; required: a list. Write {example}.")
-        elif not all(isinstance(one, str) for one in given):
-            faults.append(f"{what}: names are texts. Put them in quotes.")
-    if not all(one is None or isinstance(one, str) for one in columns):
+    elif not _are_texts((*outcomes, *outcomes.values())):
+        faults.append("outcomes: follow-ups and columns are named by texts. Put them in quotes.")
+    for argument, names in lists.items():
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            example = f"['{names}']" if isinstance(names, str) else "a list of names"
+            faults.append(f"{argument}: found {_called(names)}; required: a list. Write {example}.")
+        elif not _are_texts(names):
+            faults.append(f"{argument}: names are texts. Put them in quotes.")
+    if not _are_texts(name for name in (site, severity) if name is not None):
         faults.append("site, severity: a column is named by a text. Put it in quotes.")
-    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if not whole or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
+    is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not is_whole or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
         faults.append(f"seed: found {seed!r}; required: a whole number from 0 to {2**32 - 1}.")
     raise_faults(SpecError, faults)
+
+
+def _are_texts(values: Iterable[object]) -> bool:
+    """Return whether all of some values are texts."""
+    return all(isinstance(value, str) for value in values)
 
 
 def _called(value: object) -> str:
@@ -220,262 +339,84 @@ def _called(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _check_settings(names: Mapping[str, Sequence[str]], severity: str | None, kind: str) -> None:
-    """Raise all faults of the names and of the settings at once."""
-    faults = [f"{what}: none is given. Name at least one." for what in names if not names[what]]
-    for what, given in names.items():
-        twice = sorted({name for name in given if list(given).count(name) > 1})
-        faults += [f"{what}: '{name}' stands twice. Keep one." for name in twice]
-    if kind not in ("class", "number"):
+def _check_question(
+    outcomes: Mapping[str, str],
+    features: Sequence[str],
+    models: Sequence[str],
+    *,
+    kind: str,
+    severity: str | None,
+    reduction: float | None,
+) -> None:
+    """Raise all faults of what is asked, as far as an experiment file has no word for them."""
+    faults = []
+    given = {"outcomes": outcomes, "features": features}
+    faults += [
+        f"{what}: none is given. Name at least one." for what, names in given.items() if not names
+    ]
+    for argument, names in (("outcomes", [*outcomes.values()]), ("features", features)):
+        twice = sorted({name for name in names if list(names).count(name) > 1})
+        faults += [f"{argument}: '{name}' stands twice. Keep one." for name in twice]
+    if kind not in KINDS:
         faults.append(f"kind: found '{kind}'; required: 'class' or 'number'.")
-    models = names["models"]
-    unknown = [name for name in models if name not in MODELS]
-    faults += [unknown_name("models", "model", name, MODELS) for name in unknown]
-    if models and not unknown and all(MODELS[name].reference for name in models):
-        faults.append("models: only reference models are named. Add one to choose, such as ridge.")
     if "severity" in models and severity is None:
         faults.append("models: 'severity' needs the argument severity, a column of the table.")
-    told = sorted(set(names["outcomes"]) & {*names["features"], *filter(None, [severity])})
+    answers = sorted({*outcomes.values()} & {*features, severity})
     faults += [
-        f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in told
+        f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in answers
     ]
-    raise_faults(SpecError, faults)
-
-
-def _check_reduction(reduction: float | None, severity: str | None, kind: str) -> None:
-    """Raise all faults of a reduction."""
-    faults = []
-    if reduction is not None and not 0 < reduction < 1:
-        faults.append(
-            f"reduction: found {reduction}; required: a share between 0 and 1, such as 0.5."
-        )
-    if reduction is not None and severity is None:
-        faults.append("reduction: needs the argument severity, the score at baseline.")
-    if reduction is not None and kind == "number":
-        faults.append("reduction: makes yes and no; leave kind='number' out.")
-    raise_faults(SpecError, faults)
-
-
-def _check_design(
-    settings: Mapping[str, int], trials: int, asked: Mapping[str, int]
-) -> tuple[ValidationSpec, TuningSpec, InferenceSpec]:
-    """Return the validated design, or raise what an experiment file would."""
-    validation, faults = validated(ValidationSpec, dict(settings), {})
-    tuning, more = validated(TuningSpec, {"trials": trials}, {})
-    inference, last = validated(InferenceSpec, dict(asked), {})
-    raise_faults(SpecError, [*faults, *more, *last])
-    assert validation is not None
-    assert tuning is not None
-    assert inference is not None
-    return validation, tuning, inference
-
-
-def _check_columns(table: pd.DataFrame, wanted: Sequence[str]) -> None:
-    """Raise the faults of columns that are lacking, double or no numbers, and of patients."""
-    columns = [str(column) for column in table.columns]
-    faults = []
-    for name in dict.fromkeys(wanted):
-        places = [place for place, column in enumerate(table.columns) if column == name]
-        if not places and name in columns:
-            faults.append(f"table: column {name} is not named by a text. Rename the columns.")
-        elif not places:
-            faults.append(unknown_name("table", "column", name, columns))
-        elif len(places) > 1:
+    if reduction is not None:
+        if not 0 < reduction < 1:
             faults.append(
-                f"table: has {len(places)} columns '{name}'. Rename or remove all but one."
+                f"reduction: found {reduction}; required: a share between 0 and 1, such as 0.5."
             )
-        elif (kind := _strange_kind(table.iloc[:, places[0]])) is not None:
-            faults.append(f"table: column '{name}' holds {kind}. Make it plain numbers.")
-    raise_faults(CohortError, faults + _patient_faults(table.index))
+        if severity is None:
+            faults.append("reduction: needs the argument severity, the score at baseline.")
+        if kind == "number":
+            faults.append("reduction: makes yes and no; leave kind='number' out.")
+    raise_faults(SpecError, faults)
 
 
-def _strange_kind(column: pd.Series) -> str | None:
-    """Return what a column holds that would pass for numbers and is none."""
-    if pd.api.types.is_complex_dtype(column.dtype):
-        return "complex numbers"
-    if pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return "dates"
-    if pd.api.types.is_timedelta64_dtype(column.dtype):
-        return "spans of time"
-    return None
-
-
-def _patient_faults(names: pd.Index) -> list[str]:
-    """Return the faults of the patients' names: none, twice, or with a line break."""
-    faults = []
-    lacking = int((names == "").sum())
-    if lacking:
-        faults.append(
-            f"table: the index names no patient in {lacking} of {len(names)} rows. Give each a "
-            "name, or reset the index."
-        )
-    odd = [name for name in names if re.search(r"[\x00-\x1f\x7f]", name)]
-    if odd:
-        faults.append(
-            f"table: {len(odd)} of {len(names)} names in the index have a control character, such "
-            "as a line break. Remove it."
-        )
-    twice = names[names.duplicated()]
-    twice = twice[twice != ""]
-    if len(twice):
-        faults.append(
-            f"table: patient {a_few(sorted(set(twice)))} stands more than once in the index. One "
-            "row a patient is required."
-        )
-    return faults
-
-
-def _sorted_by_patient(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with its patients named by text and sorted, as a cohort is.
-
-    Who has no name is called by an empty text.
-    """
-    numbered = pd.api.types.is_integer_dtype(table.index.dtype)
-    width = max((len(str(name)) for name in table.index), default=0) if numbered else 0
-    names = [
-        "" if pd.api.types.is_scalar(name) and pd.isna(name) else str(name).rjust(width, "0")
-        for name in table.index
-    ]
-    return table.set_axis(names, axis=0).sort_index()
-
-
-def plan_table(
+def _check_columns(
     table: pd.DataFrame,
-    experiment: Mapping[str, Any],
-    *,
-    outcomes: Mapping[str, str],
-    severity: str | None,
-    site: str | None,
-    rule: RuleSpec | None = None,
-) -> StudyPlan:
-    """Return the plan of a study on a table."""
-    features = experiment["features"][0]["columns"]
-    targets = _outcomes_of(table, outcomes, severity, rule)
-    validation = ValidationSpec(**experiment["validation"])
-    seed = int(experiment["seed"])
-    places = None if site is None else tuple(table[site].astype("str").fillna(""))
-    declined, folds = with_folds(targets, validation, seed=seed, site=site_numbers(places))
-    known = None if severity is None else _matrix_of(table, [severity])
-    matrix = _matrix_of(table, features)
-    used = table[[*dict.fromkeys([*outcomes.values(), *features, *filter(None, [site, severity])])]]
-    design = Design(
-        outcomes=targets,
-        declined=declined,
-        folds=folds,
-        features=matrix.values,
-        composition=matrix.composition,
-        severity=(None if known is None else known.values,) * len(targets),
-        site=site_numbers(places),
-        models=tuple(MODELS[name] for name in experiment["models"]),
-        validation=validation,
-        tuning=TuningSpec(**experiment["tuning"]),
-        inference=InferenceSpec(**experiment["inference"]),
-        seed=seed,
-    )
-    return StudyPlan(
-        design=design,
-        experiment=experiment,
-        fingerprint=hashlib.sha256(repr(experiment).encode()).hexdigest(),
-        data_fingerprint=hashlib.sha256(used.to_csv().encode()).hexdigest(),
-        folder=None,
-        patients=tuple(table.index),
-        site=places,
-        matrix=matrix,
-        severity=(known,) * len(targets),
-        flow=(FlowStep(label="In the table", n=len(table)),),
-    )
-
-
-def _outcomes_of(
-    table: pd.DataFrame, outcomes: Mapping[str, str], severity: str | None, rule: RuleSpec | None
-) -> tuple[Outcome, ...]:
-    """Return outcomes that are given as 0, 1 and missing, as numbers, or as scores to reduce."""
-    baseline = np.full(len(table), np.nan)
-    if severity is not None:
-        baseline = pd.to_numeric(table[severity], errors="coerce").to_numpy(
-            np.float64, na_value=np.nan
-        )
-    targets, faults = [], []
-    for follow_up, column in outcomes.items():
-        values = pd.to_numeric(table[column], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        known = np.isin(values, [0.0, 1.0]) if rule is None else np.isfinite(values)
-        wrong = int((table[column].notna() & ~known).sum())
-        if wrong:
-            needed = (
-                "finite numbers or missing. Correct them."
-                if rule is not None
-                else "0, 1 or missing. Code the event as 1, or give kind='number'."
-            )
-            faults.append(
-                f"outcomes.{follow_up}: column '{column}' holds {wrong} values that are not "
-                f"{needed}"
-            )
-        targets.append(
-            Outcome(
-                name=column,
-                follow_up=follow_up,
-                label=column,
-                column=None,
-                rule=rule_of(rule),
-                baseline=baseline,
-                scores=values[:, np.newaxis],
-                visits=(follow_up,),
-                weights=np.ones(len(table)),
-                primary=False,
-            )
-        )
-    raise_faults(OutcomeError, faults)
-    return tuple(targets)
-
-
-def _matrix_of(table: pd.DataFrame, features: Sequence[str]) -> FeatureMatrix:
-    """Return columns of a table as a feature matrix."""
-    built: dict[str, tuple[FeatureColumn, NDArray[np.float64]]] = {}
-    faults = []
-    for name in features:
-        column = table[name]
-        if isinstance(column.dtype, pd.CategoricalDtype):
-            built |= _levels_of(column, name)
-        elif pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
-            feature = FeatureColumn(
-                name=name, label=name, inputs=(name,), visit=_BASELINE, builder="table"
-            )
-            built[name] = (feature, column.to_numpy(np.float64, na_value=np.nan, copy=True))
-        else:
-            faults.append(
-                f"features: column '{name}' holds texts. Code it as numbers, or make it a pandas "
-                "category whose categories are declared."
-            )
-    infinite = [name for name, (_, values) in built.items() if np.isinf(values).any()]
-    faults += [f"features: '{name}' holds infinite values. Mark them missing." for name in infinite]
-    if not built and not faults:
-        faults.append("features: no category has a second level. Name a column that can differ.")
+    declared: Mapping[str, Mapping[str, Any]],
+    features: Sequence[str],
+    scored: Sequence[str],
+) -> None:
+    """Raise the faults of features that are texts, and of a severity that is no number."""
+    faults = [
+        f"features: column '{name}' holds texts. Code it as numbers, or make it a pandas category "
+        "whose categories are declared."
+        for name in features
+        if declared[name]["kind"] == "text"
+    ]
+    faults += [
+        f"severity: column '{name}' holds no numbers. Code it as numbers."
+        for name in scored
+        if declared[name]["kind"] != "number"
+    ]
     raise_faults(CohortError, faults)
-    arrays = {name: values for name, (_, values) in built.items()}
-    return FeatureMatrix(
-        table=pd.DataFrame(arrays, index=table.index, dtype="float64"),
-        columns=tuple(feature for feature, _ in built.values()),
-    )
 
 
-def _levels_of(
-    column: pd.Series, name: str
-) -> dict[str, tuple[FeatureColumn, NDArray[np.float64]]]:
-    """Return a category's columns of 0 and 1, the first declared category being left out."""
-    levels = tuple(str(level) for level in column.cat.categories)
-    codes = column.astype("str")
-    return {
-        f"{name}={level}": (
-            FeatureColumn(
-                name=f"{name}={level}",
-                label=f"{name}: {level}",
-                inputs=(name,),
-                visit=_BASELINE,
-                builder="table",
-                level=level,
-                levels=levels,
-            ),
-            np.where(column.isna(), np.nan, (codes == level).astype(float)),
-        )
-        for level in levels[1:]
-    }
+def _check_answers(
+    table: pd.DataFrame,
+    outcomes: Mapping[str, str],
+    *,
+    kind: KindName,
+    reduction: float | None,
+) -> None:
+    """Raise the faults of columns that hold no answers of their kind."""
+    faults = []
+    for follow_up, name in outcomes.items():
+        values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
+        if KINDS[kind].has_events and reduction is None:
+            known = np.isin(values, [0.0, 1.0])
+            needed = "0, 1 or missing. Code the event as 1, or give kind='number'."
+        else:
+            known, needed = np.isfinite(values), "finite numbers or missing. Correct them."
+        wrong = int((table[name].notna() & ~known).sum())
+        if wrong:
+            faults.append(
+                f"outcomes.{follow_up}: column '{name}' holds {wrong} values that are not {needed}"
+            )
+    raise_faults(OutcomeError, faults)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from heldout.cohort import FlowStep, include_patients, read_cohort
+from heldout.deferred import Deferred
 from heldout.describe import Description, describe_cohort
 from heldout.features import FeatureMatrix, build_features, severity_matrix
 from heldout.findings import Finding, StudyData, run_checks
 from heldout.instruments import load_keys, score_instruments
 from heldout.models import check_models
 from heldout.outcomes import derive_outcomes
-from heldout.spec import Experiment, composed, fingerprint
+from heldout.spec import Experiment
 from heldout.study.design import Design, site_numbers, with_folds
 
 
@@ -26,12 +25,10 @@ class StudyPlan:
     ----------
     design : Design
         All that units of work need.
-    experiment : mapping
-        Composed, as the record stores it.
-    fingerprint, data_fingerprint : str
-        Digests of the experiment and of the data.
-    folder : Path or None
-        The study folder; None for a study in memory.
+    experiment : Experiment
+        What was asked for.
+    data_fingerprint : str
+        Digest of the data.
     patients : tuple of str
         Sorted pseudonyms; every array follows this order.
     site : tuple of str, or None
@@ -42,23 +39,21 @@ class StudyPlan:
         For each outcome, its own score at baseline; None if it was not measured.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
-    findings : tuple of Finding
-        What was seen in the data; empty for a study in memory.
+    findings : sequence of Finding
+        What was seen in the data; looked for when it is first read.
     description : Description
-        Of the patients; empty for a study in memory.
+        Of the patients.
     """
 
     design: Design
-    experiment: Mapping[str, Any]
-    fingerprint: str
+    experiment: Experiment
     data_fingerprint: str
-    folder: Path | None
     patients: tuple[str, ...]
     site: tuple[str, ...] | None
     matrix: FeatureMatrix
     severity: tuple[FeatureMatrix | None, ...]
     flow: tuple[FlowStep, ...]
-    findings: tuple[Finding, ...] = ()
+    findings: Sequence[Finding] = ()
     description: Description = field(default_factory=Description)
 
 
@@ -86,7 +81,11 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     cohort = include_patients(experiment, cohort)
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)
-    severity = tuple(severity_matrix(cohort, outcome.column, keys) for outcome in outcomes)
+    severity = tuple(
+        severity_matrix(cohort, spec.severity or spec.column, keys)
+        for spec in experiment.outcomes
+        for _ in spec.at
+    )
     data = StudyData(
         experiment=experiment, cohort=cohort, keys=keys, outcomes=outcomes, matrix=matrix
     )
@@ -108,15 +107,13 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     )
     return StudyPlan(
         design=design,
-        experiment=composed(experiment),
-        fingerprint=fingerprint(experiment),
+        experiment=experiment,
         data_fingerprint=cohort.data_fingerprint,
-        folder=experiment.folder,
         patients=cohort.patients,
         site=cohort.site,
         matrix=matrix,
         severity=severity,
         flow=cohort.flow,
-        findings=run_checks(cohort) + run_checks(data),
+        findings=Deferred(lambda: run_checks(cohort) + run_checks(data)),
         description=describe_cohort(experiment, cohort, keys, outcomes),
     )

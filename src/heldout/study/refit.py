@@ -30,7 +30,7 @@ def export_model(
     Parameters
     ----------
     record : RunRecord
-        Read from disk; its experiment's data must still be there, unchanged.
+        Read from disk, or of a table in memory; its data must still be there, unchanged.
     folder : Path
         The bundle's folder; must not exist.
     outcome, follow_up : str, optional
@@ -53,7 +53,8 @@ def export_model(
     names = [name for name in record.experiment["models"] if name != "prevalence"]
     if model is not None and model not in names:
         raise ExportError(unknown_name("--model", "model of this study", model, names))
-    plan = plan_study(experiment_from(record.experiment, folder=_study_of(record)))
+    experiment = record.source or experiment_from(record.experiment, folder=_study_of(record))
+    plan = plan_study(experiment)
     if plan.data_fingerprint != record.data_fingerprint:
         raise ExportError(
             f"The table of run {record.run_id} has changed since the run. Restore it, or run the "

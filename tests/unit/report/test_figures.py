@@ -32,7 +32,7 @@ def test_outcomes_and_follow_ups_that_run_together_alike_have_a_figure_each(
     both = replace(
         one,
         outcomes=one.outcomes + other.outcomes,
-        visits=one.visits + other.visits,
+        visits=(*one.visits, *other.visits),
         cells=one.cells + other.cells,
         headline=one.headline + other.headline,
         choices=pd.concat([one.choices, other.choices]),

@@ -96,7 +96,7 @@ Change = Callable[[pd.DataFrame], object]
 FAULTS: list[tuple[dict[str, Any], Change, str]] = [
     ({"models": ["rigde"]}, lambda t: None, "'rigde' is no known model.*Did you mean 'ridge'"),
     ({"models": ["prevalence"]}, lambda t: None, "only reference models"),
-    ({"models": ["ridge", "ridge"]}, lambda t: None, "'ridge' stands twice"),
+    ({"models": ["ridge", "ridge"]}, lambda t: None, "models: found model 'ridge' a second time"),
     ({"models": ["severity", "ridge"]}, lambda t: None, "'severity' needs the argument"),
     ({"permutations": -1}, lambda t: None, "permutations: found -1; required: at least 0"),
     ({"outcomes": {}}, lambda t: None, "outcomes: none is given"),
@@ -116,7 +116,7 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
     (
         {"features": ["sex"]},
         lambda t: t.__setitem__("sex", pd.Categorical(["f"] * len(t))),
-        "no category has a second level",
+        "features: 'sex' has one level among the included patients",
     ),
 ]
 
@@ -202,7 +202,7 @@ def test_fewer_than_ten_patients_are_refused() -> None:
 
 def test_patients_whose_names_differ_only_in_kind_stand_twice() -> None:
     table = a_table().set_axis([*range(39), "7"], axis=0)
-    with pytest.raises(StudyError, match="patient 7 stands more than once"):
+    with pytest.raises(StudyError, match=r"rows 8, 40\) are of patients who stand more than once"):
         heldout.evaluate(table, **SMALL)
 
 
