@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heldout.models import MODELS, Model
 from heldout.nested import Patients, Procedure
 from heldout.spec import TuningSpec
-from heldout.study.notebook import experiment_on
+from heldout.study.notebook import Question, experiment_on
 from heldout.study.plan import StudyPlan, plan_study
 
 FEATURES = ("a", "b", "c", "d")
@@ -58,10 +58,7 @@ def a_plan(
         experiment_on(
             table,
             settings,
-            outcomes=outcomes,
-            features=FEATURES,
-            site="centre",
-            severity="severity",
+            Question(outcomes=outcomes, features=FEATURES, site="centre", severity="severity"),
         )
     )
 

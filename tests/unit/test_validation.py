@@ -22,7 +22,7 @@ from heldout.nested import (
 from heldout.record import RunRecord
 from heldout.splits import derive_seed, draw_folds, ranked_groups
 from heldout.study import evaluate
-from heldout.study.notebook import experiment_on
+from heldout.study.notebook import Question, experiment_on
 from heldout.study.plan import plan_study
 from heldout.study.units import Unit, evaluate_unit, units_of
 from tests.tables import (
@@ -301,9 +301,7 @@ def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
                     "inference": {"permutations": 0},
                     "seed": 3,
                 },
-                outcomes={"week4": "points"},
-                features=FEATURES,
-                kind="number",
+                Question(outcomes={"week4": "points"}, features=FEATURES, kind="number"),
             )
         ).design
         for one in (table, table.assign(points=table["points"].where(table.index != "P003", 1e6)))

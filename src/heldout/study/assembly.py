@@ -21,6 +21,7 @@ from heldout.nested import HEADLINE
 from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
 from heldout.spec import composed, fingerprint
+from heldout.study.design import Design
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
 from heldout.study.units import Unit, UnitResult, units_of
@@ -65,17 +66,10 @@ def assemble_record(
     units = list(zip(units_of(design), results, strict=True))
     cells = [
         _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number, cell in _score_cells(plan, _held_out(plan, units))
+        for number, cell in _score_cells(design, units)
     ]
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
-    primary = next(
-        (
-            cell
-            for cell, outcome in zip(headline, design.outcomes, strict=True)
-            if outcome.primary and cell.status == "evaluated"
-        ),
-        None,
-    )
+    primary = _primary_of(headline, design.outcomes)
     record = RunRecord(
         run_id=run_id,
         experiment=composed(plan.experiment),
@@ -105,6 +99,18 @@ def assemble_record(
         source=plan.experiment if plan.experiment.tables else None,
     )
     return replace(record, findings=Deferred(lambda: (*plan.findings, *run_checks(record))))
+
+
+def _primary_of(headline: Sequence[Cell], outcomes: Sequence[Outcome]) -> Cell | None:
+    """Return the headline that was named beforehand, if it was evaluated."""
+    return next(
+        (
+            cell
+            for cell, outcome in zip(headline, outcomes, strict=True)
+            if outcome.primary and cell.status == "evaluated"
+        ),
+        None,
+    )
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
@@ -142,38 +148,31 @@ def _unit_columns(plan: StudyPlan, unit: Unit) -> _Row:
     }
 
 
-def _held_out(plan: StudyPlan, units: _Units) -> dict[tuple[int, str], HeldOut]:
-    """Return what every model, and the headline, says of the patients held out of each outcome."""
-    design = plan.design
-    predictions: dict[tuple[int, str], HeldOut] = {}
-    for number in design.evaluated:
-        outcome = design.outcomes[number]
-        rows = np.flatnonzero(outcome.observed)
-        column = np.cumsum(outcome.observed) - 1
-        shape = (design.validation.repeats, len(rows))
-        parts = {
-            name: {part: np.full(shape, np.nan) for part in ("margin", "prediction")}
-            for name in (*(model.name for model in design.models_of(number)), HEADLINE)
-        }
-        folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
-        for unit, result in units:
-            if unit.outcome != number:
-                continue
-            at = (unit.repeat, column[result["test"]])
-            folds[at], training_mean[at] = unit.fold, result["training_mean"]
-            for model in result["models"]:
-                for name in _names_of(model, result):
-                    for part, values in parts[name].items():
-                        values[at] = model[part]
-        for name, said in parts.items():
-            predictions[number, name] = HeldOut(
-                answers=outcome.values[rows],
-                training_mean=training_mean,
-                folds=folds,
-                weights=outcome.weights[rows],
-                **said,
-            )
-    return predictions
+def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
+    """Return what every model, and the headline, says of the patients held out of an outcome."""
+    outcome = design.outcomes[number]
+    rows, column = np.flatnonzero(outcome.observed), np.cumsum(outcome.observed) - 1
+    shape = (design.validation.repeats, len(rows))
+    names = [*(model.name for model in design.models_of(number)), HEADLINE]
+    margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
+    folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
+    for unit, result in units:
+        at = (unit.repeat, column[result["test"]])
+        folds[at], training_mean[at] = unit.fold, result["training_mean"]
+        for model in result["models"]:
+            for name in _names_of(model, result):
+                margin[name][at], prediction[name][at] = model["margin"], model["prediction"]
+    return {
+        name: HeldOut(
+            answers=outcome.values[rows],
+            margin=margin[name],
+            prediction=prediction[name],
+            training_mean=training_mean,
+            folds=folds,
+            weights=outcome.weights[rows],
+        )
+        for name in names
+    }
 
 
 def _names_of(model: UnitResult, result: UnitResult) -> tuple[str, ...]:
@@ -314,30 +313,29 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(
-    plan: StudyPlan, predictions: Mapping[tuple[int, str], HeldOut]
-) -> Iterator[tuple[int, Cell]]:
+def _score_cells(design: Design, units: _Units) -> Iterator[tuple[int, Cell]]:
     """Yield the cells of every outcome by its number, the headline last of each."""
-    design = plan.design
     for number, outcome in enumerate(design.outcomes):
-        for name in (*(model.name for model in design.models_of(number)), HEADLINE):
-            if design.declined[number] is None:
-                kind, held_out = KINDS[outcome.kind], predictions[number, name]
+        if design.declined[number] is None:
+            own = [(unit, result) for unit, result in units if unit.outcome == number]
+            for name, held_out in _held_out(design, number, own).items():
+                kind = KINDS[outcome.kind]
                 yield number, score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-            else:
-                yield (
-                    number,
-                    Cell(
-                        outcome=outcome.name,
-                        follow_up=outcome.follow_up,
-                        model=name,
-                        n=int(outcome.observed.sum()),
-                        events=outcome.events,
-                        kind=outcome.kind,
-                        status="declined",
-                        reason=design.declined[number],
-                    ),
-                )
+            continue
+        for name in (*(model.name for model in design.models_of(number)), HEADLINE):
+            yield (
+                number,
+                Cell(
+                    outcome=outcome.name,
+                    follow_up=outcome.follow_up,
+                    model=name,
+                    n=int(outcome.observed.sum()),
+                    events=outcome.events,
+                    kind=outcome.kind,
+                    status="declined",
+                    reason=design.declined[number],
+                ),
+            )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:

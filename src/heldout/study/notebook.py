@@ -7,8 +7,8 @@ on everything is as for a file: the same checks, findings, plan and units of wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,24 @@ _ARGUMENTS: Mapping[KeyPath, str] = {
     ("inference", "repeats"): "test_repeats",
     ("seed",): "seed",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked of a table in memory; every part as in `evaluate`."""
+
+    outcomes: Mapping[str, str]
+    features: Sequence[str]
+    kind: KindName = "class"
+    site: str | None = None
+    severity: str | None = None
+    reduction: float | None = None
+
+    @property
+    def at_baseline(self) -> tuple[str, ...]:
+        """The columns known at baseline, each once."""
+        scored = [] if self.severity is None else [self.severity]
+        return tuple(dict.fromkeys([*self.features, *scored]))
 
 
 def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file says in keys
@@ -124,10 +142,17 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
-    lists = {"features": features, "models": models}
-    _check_call(table, outcomes, lists, site=site, severity=severity, seed=seed)
-    question: dict[str, Any] = {"kind": kind, "severity": severity, "reduction": reduction}
-    _check_question(outcomes, features, models, **question)
+    named = {"outcomes": outcomes, "features": features, "models": models}
+    _check_call(table, named | {"site": site, "severity": severity}, seed)
+    question = Question(
+        outcomes=outcomes,
+        features=features,
+        kind=kind,
+        site=site,
+        severity=severity,
+        reduction=reduction,
+    )
+    _check_question(question, models)
     settings = {
         "models": list(models),
         "validation": {"outer": outer, "inner": inner, "repeats": repeats},
@@ -139,30 +164,14 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
         },
         "seed": int(seed),
     }
-    experiment = experiment_on(
-        table,
-        settings,
-        outcomes=outcomes,
-        features=features,
-        site=site,
-        **question,
-    )
-    plan = plan_study(experiment)
+    plan = plan_study(experiment_on(table, settings, question))
     plan = replace(plan, design=replace(plan.design, explain=explain))
     record = evaluate_plan(plan, engine=Engine(workers=workers))
     return replace(record, pipelines=_refitted(plan)) if refit else record
 
 
 def experiment_on(
-    table: pd.DataFrame,
-    settings: Mapping[str, Any],
-    *,
-    outcomes: Mapping[str, str],
-    features: Sequence[str],
-    kind: KindName = "class",
-    site: str | None = None,
-    severity: str | None = None,
-    reduction: float | None = None,
+    table: pd.DataFrame, settings: Mapping[str, Any], question: Question
 ) -> Experiment:
     """Return the experiment on a table in memory that a call of `evaluate` asks for.
 
@@ -173,8 +182,8 @@ def experiment_on(
     settings : mapping
         ``models``, ``validation``, ``tuning``, ``inference`` and ``seed`` as an experiment file
         writes them.
-    outcomes, features, kind, site, severity, reduction
-        As in `evaluate`.
+    question : Question
+        What is asked of it.
 
     Returns
     -------
@@ -186,28 +195,14 @@ def experiment_on(
     SpecError, CohortError, OutcomeError
         With every fault of a stage at once.
     """
-    scored = [severity] if severity is not None else []
-    plain = [*features, *scored, *outcomes.values()]
-    declared = declare_columns(table, [*dict.fromkeys([*plain, *([site] if site else [])])])
-    keys = dict(zip(dict.fromkeys(plain), _keys_of(dict.fromkeys(plain)), strict=True))
-    visits = dict(zip(outcomes, _keys_of(outcomes), strict=True))
-    _check_columns(table, declared, features, scored)
-    _check_answers(table, outcomes, kind=kind, reduction=reduction)
-    columns: dict[str, Any] = {
-        keys[name]: declared[name] | {"label": name, "visits": [_BASELINE]}
-        for name in (*features, *scored)
-    }
-    for follow_up, name in outcomes.items():
-        answers = {"column": name, "kind": "number", "label": name, "visits": [visits[follow_up]]}
-        columns[keys[name]] = answers
-    if reduction is not None and severity is not None:
-        # The scores are those of one scale: at baseline the severity, then one a follow-up.
-        columns = {key: spec for key, spec in columns.items() if spec["visits"] == [_BASELINE]}
-        sources = {visits[follow_up]: name for follow_up, name in outcomes.items()}
-        columns[keys[severity]] = declared[severity] | {
-            "column": {_BASELINE: severity} | sources,
-            "label": severity,
-        }
+    names = dict.fromkeys([*question.at_baseline, *question.outcomes.values()])
+    keys = dict(zip(names, _keys_of(names), strict=True))
+    visits = dict(zip(question.outcomes, _keys_of(question.outcomes), strict=True))
+    declared = declare_columns(table, [*names, *filter(None, [question.site])])
+    _check_columns(question, declared)
+    _check_answers(question, table)
+    days = enumerate([_BASELINE, *visits.values()])
+    labels = {_BASELINE: "Baseline"} | {visit: name for name, visit in visits.items()}
     data = {
         "name": "notebook",
         "question": "Evaluated from a table in memory.",
@@ -215,26 +210,16 @@ def experiment_on(
             "title": "A table in memory",
             "table": {"file": TABLE, "missing": []},
             "patient": INDEX,
-            "site": site,
+            "site": question.site,
             "visits": {
-                visit: {"day": day, "label": name, "ordered_only": True}
-                for day, (visit, name) in enumerate(((_BASELINE, "Baseline"), *_pairs(visits)))
+                visit: {"day": day, "label": labels[visit], "ordered_only": True}
+                for day, visit in days
             },
             "baseline": _BASELINE,
-            "columns": columns,
+            "columns": _columns_of(question, declared, keys, visits),
         },
-        "features": [{"build": "clinical", "columns": [keys[name] for name in features]}],
-        "outcomes": [
-            {
-                "name": keys[name],
-                "label": name,
-                "column": keys[name] if reduction is None else keys[str(severity)],
-                "severity": None if severity is None else keys[severity],
-                "rule": _rule(kind, reduction),
-                "at": [visits[follow_up]],
-            }
-            for follow_up, name in outcomes.items()
-        ],
+        "features": [{"build": "clinical", "columns": [keys[name] for name in question.features]}],
+        "outcomes": _outcomes_of(question, keys, visits),
     }
     return experiment_from(
         {**data, **settings},
@@ -244,18 +229,55 @@ def experiment_on(
     )
 
 
-def _pairs(visits: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield each follow-up's visit with what the caller calls it."""
-    for name, visit in visits.items():
-        yield visit, name
+def _columns_of(
+    question: Question,
+    declared: Mapping[str, Mapping[str, Any]],
+    keys: Mapping[str, str],
+    visits: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return the columns as the cohort part of an experiment declares them."""
+    columns: dict[str, Any] = {
+        keys[name]: {**declared[name], "label": name, "visits": [_BASELINE]}
+        for name in question.at_baseline
+    }
+    at = {visits[follow_up]: name for follow_up, name in question.outcomes.items()}
+    if question.reduction is not None and question.severity is not None:
+        # The scores are those of one scale: at baseline the severity, then one a follow-up.
+        columns[keys[question.severity]] = {
+            "column": {_BASELINE: question.severity} | at,
+            "kind": "number",
+            "label": question.severity,
+        }
+        return columns
+    return columns | {
+        keys[name]: {"column": name, "kind": "number", "label": name, "visits": [visit]}
+        for visit, name in at.items()
+    }
 
 
-def _rule(kind: KindName, reduction: float | None) -> dict[str, Any]:
-    """Return how an experiment file makes the outcome of a column."""
-    if reduction is not None:
-        return {"reduction": reduction}
-    # 1 is the event, 0 none.
-    return {"at_least": 1} if KINDS[kind].has_events else {"value": "score"}
+def _outcomes_of(
+    question: Question, keys: Mapping[str, str], visits: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the outcomes as an experiment file writes them."""
+    severity = None if question.severity is None else keys[question.severity]
+    if question.reduction is not None:
+        rule: dict[str, Any] = {"reduction": question.reduction}
+    elif KINDS[question.kind].has_events:
+        # 1 is the event, 0 none.
+        rule = {"at_least": 1}
+    else:
+        rule = {"value": "score"}
+    return [
+        {
+            "name": keys[name],
+            "label": name,
+            "column": keys[name] if question.reduction is None else severity,
+            "severity": severity,
+            "rule": rule,
+            "at": [visits[follow_up]],
+        }
+        for follow_up, name in question.outcomes.items()
+    ]
 
 
 def _keys_of(names: Iterable[str]) -> list[str]:
@@ -293,21 +315,14 @@ def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def _check_call(
-    table: object,
-    outcomes: object,
-    lists: Mapping[str, object],
-    *,
-    site: object,
-    severity: object,
-    seed: object,
-) -> None:
+def _check_call(table: object, question: Mapping[str, object], seed: object) -> None:
     """Raise all faults of what was passed for a table, for names and for the seed."""
     faults = []
     if not isinstance(table, pd.DataFrame):
         faults.append(
             f"table: found {_called(table)}; required: a pandas DataFrame of a row a patient."
         )
+    outcomes = question["outcomes"]
     if not isinstance(outcomes, Mapping):
         faults.append(
             f"outcomes: found {_called(outcomes)}; required: follow-up -> column, such as "
@@ -315,18 +330,27 @@ def _check_call(
         )
     elif not _are_texts((*outcomes, *outcomes.values())):
         faults.append("outcomes: follow-ups and columns are named by texts. Put them in quotes.")
-    for argument, names in lists.items():
-        if isinstance(names, str) or not isinstance(names, Iterable):
-            example = f"['{names}']" if isinstance(names, str) else "a list of names"
-            faults.append(f"{argument}: found {_called(names)}; required: a list. Write {example}.")
-        elif not _are_texts(names):
-            faults.append(f"{argument}: names are texts. Put them in quotes.")
-    if not _are_texts(name for name in (site, severity) if name is not None):
+    faults += [
+        fault
+        for argument in ("features", "models")
+        if (fault := _list_fault(argument, question[argument]))
+    ]
+    if not _are_texts(
+        question[name] for name in ("site", "severity") if question[name] is not None
+    ):
         faults.append("site, severity: a column is named by a text. Put it in quotes.")
     is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
     if not is_whole or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
         faults.append(f"seed: found {seed!r}; required: a whole number from 0 to {2**32 - 1}.")
     raise_faults(SpecError, faults)
+
+
+def _list_fault(argument: str, names: object) -> str:
+    """Return the fault of what should be a list of names, or nothing."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        example = f"['{names}']" if isinstance(names, str) else "a list of names"
+        return f"{argument}: found {_called(names)}; required: a list. Write {example}."
+    return "" if _are_texts(names) else f"{argument}: names are texts. Put them in quotes."
 
 
 def _are_texts(values: Iterable[object]) -> bool:
@@ -339,83 +363,67 @@ def _called(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _check_question(
-    outcomes: Mapping[str, str],
-    features: Sequence[str],
-    models: Sequence[str],
-    *,
-    kind: str,
-    severity: str | None,
-    reduction: float | None,
-) -> None:
+def _check_question(question: Question, models: Sequence[str]) -> None:
     """Raise all faults of what is asked, as far as an experiment file has no word for them."""
     faults = []
-    given = {"outcomes": outcomes, "features": features}
-    faults += [
-        f"{what}: none is given. Name at least one." for what, names in given.items() if not names
-    ]
-    for argument, names in (("outcomes", [*outcomes.values()]), ("features", features)):
+    asked = {"outcomes": [*question.outcomes.values()], "features": question.features}
+    for argument, names in asked.items():
+        if not names:
+            faults.append(f"{argument}: none is given. Name at least one.")
         twice = sorted({name for name in names if list(names).count(name) > 1})
         faults += [f"{argument}: '{name}' stands twice. Keep one." for name in twice]
-    if kind not in KINDS:
-        faults.append(f"kind: found '{kind}'; required: 'class' or 'number'.")
-    if "severity" in models and severity is None:
+    if question.kind not in KINDS:
+        faults.append(f"kind: found '{question.kind}'; required: 'class' or 'number'.")
+    if "severity" in models and question.severity is None:
         faults.append("models: 'severity' needs the argument severity, a column of the table.")
-    answers = sorted({*outcomes.values()} & {*features, severity})
+    answers = sorted({*question.outcomes.values()} & {*question.at_baseline})
     faults += [
         f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in answers
     ]
-    if reduction is not None:
-        if not 0 < reduction < 1:
-            faults.append(
-                f"reduction: found {reduction}; required: a share between 0 and 1, such as 0.5."
-            )
-        if severity is None:
-            faults.append("reduction: needs the argument severity, the score at baseline.")
-        if kind == "number":
-            faults.append("reduction: makes yes and no; leave kind='number' out.")
-    raise_faults(SpecError, faults)
+    raise_faults(SpecError, faults + _reduction_faults(question))
 
 
-def _check_columns(
-    table: pd.DataFrame,
-    declared: Mapping[str, Mapping[str, Any]],
-    features: Sequence[str],
-    scored: Sequence[str],
-) -> None:
+def _reduction_faults(question: Question) -> list[str]:
+    """Return the faults of a reduction."""
+    reduction = question.reduction
+    rules = (
+        (
+            reduction is not None and not 0 < reduction < 1,
+            f"found {reduction}; required: a share between 0 and 1, such as 0.5.",
+        ),
+        (question.severity is None, "needs the argument severity, the score at baseline."),
+        (question.kind == "number", "makes yes and no; leave kind='number' out."),
+    )
+    return [f"reduction: {text}" for broken, text in rules if broken and reduction is not None]
+
+
+def _check_columns(question: Question, declared: Mapping[str, Mapping[str, Any]]) -> None:
     """Raise the faults of features that are texts, and of a severity that is no number."""
     faults = [
         f"features: column '{name}' holds texts. Code it as numbers, or make it a pandas category "
         "whose categories are declared."
-        for name in features
+        for name in question.features
         if declared[name]["kind"] == "text"
     ]
-    faults += [
-        f"severity: column '{name}' holds no numbers. Code it as numbers."
-        for name in scored
-        if declared[name]["kind"] != "number"
-    ]
+    severity = question.severity
+    if severity is not None and declared[severity]["kind"] != "number":
+        faults.append(f"severity: column '{severity}' holds no numbers. Code it as numbers.")
     raise_faults(CohortError, faults)
 
 
-def _check_answers(
-    table: pd.DataFrame,
-    outcomes: Mapping[str, str],
-    *,
-    kind: KindName,
-    reduction: float | None,
-) -> None:
+def _check_answers(question: Question, table: pd.DataFrame) -> None:
     """Raise the faults of columns that hold no answers of their kind."""
+    is_event = KINDS[question.kind].has_events and question.reduction is None
+    needed = (
+        "0, 1 or missing. Code the event as 1, or give kind='number'."
+        if is_event
+        else "finite numbers or missing. Correct them."
+    )
     faults = []
-    for follow_up, name in outcomes.items():
+    for follow_up, name in question.outcomes.items():
         values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64, na_value=np.nan)
-        if KINDS[kind].has_events and reduction is None:
-            known = np.isin(values, [0.0, 1.0])
-            needed = "0, 1 or missing. Code the event as 1, or give kind='number'."
-        else:
-            known, needed = np.isfinite(values), "finite numbers or missing. Correct them."
-        wrong = int((table[name].notna() & ~known).sum())
-        if wrong:
+        known = np.isin(values, [0.0, 1.0]) if is_event else np.isfinite(values)
+        if wrong := int((table[name].notna() & ~known).sum()):
             faults.append(
                 f"outcomes.{follow_up}: column '{name}' holds {wrong} values that are not {needed}"
             )
