@@ -68,6 +68,6 @@ check: static test
 
 # The versions that stand in the lock are kept where they still fit; uv's --upgrade renews them.
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra dev --extra docs --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-annotate \
 	  --no-emit-package nvidia-nccl-cu12 --no-emit-package nvidia-nccl-cu13 -o requirements.lock
