@@ -167,10 +167,12 @@ def first_construct(
     spec = Simulation(n_patients=n_patients, n_sites=10, seed=seed, effects={planted: size})
     record = evaluated(spec, "month3", repeats=1, trials=4)
     table = record.explanations
+    # A feature's label is the name of its column, such as `rfq8.certainty`.
+    instrument_of = {feature.name: feature.label.split(".")[0] for feature in record.features}
     construct_of = {
-        name: QUESTIONNAIRES[name.split(".")[0]].construct
-        for name in table["feature"].unique()
-        if name.split(".")[0] in QUESTIONNAIRES
+        name: QUESTIONNAIRES[instrument].construct
+        for name, instrument in instrument_of.items()
+        if instrument in QUESTIONNAIRES
     }
     grouped = table.assign(construct=table["feature"].map(construct_of)).dropna(
         subset=["construct"]

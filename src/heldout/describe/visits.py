@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 
 from heldout.cohort import Cohort
+from heldout.cohort.memory import INDEX
 from heldout.describe.values import AuditCounts, VisitFacts
 from heldout.instruments.audit import audit_scores
 from heldout.outcomes import Outcome
@@ -43,7 +44,8 @@ def observe_visits(cohort: Cohort, outcomes: Sequence[Outcome]) -> tuple[VisitFa
             VisitFacts(
                 name=name,
                 label=visit.label or name,
-                day=None if visit.ordered_only else visit.day,
+                # A table in memory says the order of its visits, not their days.
+                day=None if cohort.spec.patient == INDEX else visit.day,
                 observed=int(scored.sum()),
                 missed=int((~seen).sum()),
                 no_score=int((seen & ~scored).sum()),

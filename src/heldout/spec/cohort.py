@@ -28,9 +28,6 @@ class VisitSpec(Part):
     window: float | None = Field(
         default=None, ge=0, description="Days before and after `day` that still count."
     )
-    ordered_only: bool = Field(
-        default=False, description="The days of the visits say their order and nothing more."
-    )
 
 
 class TableSpec(Part):

@@ -211,10 +211,7 @@ def experiment_on(
             "table": {"file": TABLE, "missing": []},
             "patient": INDEX,
             "site": question.site,
-            "visits": {
-                visit: {"day": day, "label": labels[visit], "ordered_only": True}
-                for day, visit in days
-            },
+            "visits": {visit: {"day": day, "label": labels[visit]} for day, visit in days},
             "baseline": _BASELINE,
             "columns": _columns_of(question, declared, keys, visits),
         },
