@@ -97,6 +97,28 @@ def test_no_module_is_longer_than_600_lines() -> None:
     assert not long
 
 
+def test_no_chain_of_imports_is_longer_than_24_modules() -> None:
+    """What is imported at the top of a module, a package's front being a module too."""
+    graph = {}
+    for path in SOURCES:
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        graph[name.removesuffix(".__init__")] = ast.parse(path.read_text(encoding="utf-8")).body
+
+    @cache
+    def depth(module: str) -> int:
+        below = {
+            target
+            for node in graph[module]
+            if isinstance(node, ast.ImportFrom) and node.module
+            for name in (f"{node.module}.{item.name}" for item in node.names)
+            for target in [name if name in graph else node.module]
+            if target in graph and target != module
+        }
+        return 1 + max(map(depth, sorted(below)), default=0)
+
+    assert max(map(depth, graph)) <= 24
+
+
 def test_no_function_is_longer_than_60_lines_without_its_docstring() -> None:
     long = []
     for name, node in functions():

@@ -20,13 +20,13 @@ import pandas as pd
 
 from heldout.cohort import FlowStep
 from heldout.deferred import Deferred
-from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
+from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
-from heldout.features import FeatureColumn
+from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
 from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
 from heldout.kinds import KindName
-from heldout.outcomes import Tally
+from heldout.outcomes.outcome import Tally
 from heldout.spec import Experiment
 
 FORMAT = 3

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heldout.arrays import Piece
 from heldout.errors import FeatureError
-from heldout.features import BUILDERS, FeatureMatrix, Piece
+from heldout.features import BUILDERS, FeatureMatrix
 from tests.unit.features.studies import EVERY_BUILDER, VISITS, Read, read_study
 
 # The keys of a request that a builder may take, with something that is none of the others'.

@@ -6,9 +6,16 @@ size the p-value of a baseline difference is noise.
 """
 
 from heldout.describe.description import Description, describe_cohort
-from heldout.describe.reliability import Reliability, reliable_change, scale_reliability
+from heldout.describe.reliability import reliable_change, scale_reliability
 from heldout.describe.table_one import standardised_difference, table_one
-from heldout.describe.values import AuditCounts, Characteristic, Summary, Variable, VisitFacts
+from heldout.describe.values import (
+    AuditCounts,
+    Characteristic,
+    Reliability,
+    Summary,
+    Variable,
+    VisitFacts,
+)
 from heldout.describe.variables import baseline_variables
 from heldout.describe.visits import count_scores, observe_visits
 

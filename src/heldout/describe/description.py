@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from heldout.cohort import Cohort
 from heldout.deferred import Deferred
-from heldout.describe.reliability import Reliability, scale_reliability
+from heldout.describe.reliability import scale_reliability
 from heldout.describe.table_one import table_one
-from heldout.describe.values import AuditCounts, Characteristic, VisitFacts
+from heldout.describe.values import AuditCounts, Characteristic, Reliability, VisitFacts
 from heldout.describe.variables import baseline_variables
 from heldout.describe.visits import count_scores, observe_visits
 from heldout.outcomes import Outcome

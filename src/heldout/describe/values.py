@@ -144,3 +144,41 @@ class Variable:
     unit: str | None
     values: Floats
     levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reliability:
+    """How precisely one score measured at one visit; None where it cannot be said.
+
+    Attributes
+    ----------
+    name, visit : str
+        The score as experiments write it, and when.
+    n : int
+        Patients who answered every item.
+    parts : int
+        Items, or domains, that the score adds up.
+    alpha, alpha_low, alpha_high : float or None
+        Cronbach's alpha with its 95 % interval.
+    omega : float or None
+        McDonald's omega of one factor.
+    sem : float or None
+        Standard error of measurement, in points, from alpha.
+    reliable_points : float or None
+        Change in points beyond which 1.96 errors of a difference lie.
+    floor, ceiling : float or None
+        Share of the patients with a score who have the lowest, and the highest, one.
+    """
+
+    name: str
+    visit: str
+    n: int
+    parts: int
+    alpha: float | None
+    alpha_low: float | None
+    alpha_high: float | None
+    omega: float | None
+    sem: float | None
+    reliable_points: float | None
+    floor: float | None
+    ceiling: float | None

@@ -6,14 +6,13 @@ along one patient's row only; whatever learns across patients (imputing, composi
 selecting) is a step of a model and is fitted inside a training set.
 """
 
-from heldout.features.columns import FeatureColumn, FeatureMatrix, Piece, Recipe
+from heldout.features.columns import FeatureColumn, FeatureMatrix, Recipe
 from heldout.features.matrix import BUILDERS, build_features, severity_matrix
 
 __all__ = [
     "BUILDERS",
     "FeatureColumn",
     "FeatureMatrix",
-    "Piece",
     "Recipe",
     "build_features",
     "severity_matrix",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from heldout.arrays import Piece
 from heldout.errors import a_few
 
 
@@ -112,29 +113,6 @@ class Group:
     inputs: tuple[Raw, ...]
     method: Literal["mean", "principal", "factor"]
     signs: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Piece:
-    """Neighbouring columns that models see, and the columns of the table they come from.
-
-    Attributes
-    ----------
-    method : str
-        ``as_is``: one column, untouched. ``mean``, ``principal``, ``factor``: learnt in each
-        training set from standardised inputs.
-    inputs : tuple of int
-        Positions in the table.
-    signs : tuple of int
-        1 or -1 for each input; empty for ``as_is``.
-    n : int
-        How many columns come out.
-    """
-
-    inputs: tuple[int, ...]
-    method: Literal["as_is", "mean", "principal", "factor"] = "as_is"
-    signs: tuple[int, ...] = ()
-    n: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heldout.arrays import Floats
+from heldout.arrays import Floats, Piece
 from heldout.cohort import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.change import build_early_change
 from heldout.features.clinical import build_clinical
-from heldout.features.columns import FeatureColumn, FeatureMatrix, Group, Piece, Raw
+from heldout.features.columns import FeatureColumn, FeatureMatrix, Group, Raw
 from heldout.features.composites import build_components, build_constructs
 from heldout.features.items import build_items
 from heldout.features.known import Asked, Known, raw_of

@@ -8,7 +8,7 @@ from typing import Generic, Literal, NamedTuple, TypeVar
 
 from heldout.cohort import Cohort
 from heldout.errors import a_few
-from heldout.features import FeatureMatrix
+from heldout.features.columns import FeatureMatrix
 from heldout.outcomes import Outcome
 from heldout.spec import Experiment, InstrumentKey
 

@@ -14,7 +14,7 @@ import numpy as np
 from heldout.arrays import Floats, Integers
 from heldout.inference.permutation import exchangeable
 from heldout.kinds import KINDS
-from heldout.outcomes import Outcome
+from heldout.outcomes.outcome import Outcome
 
 _DRAWS = 2000
 

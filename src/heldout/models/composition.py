@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from heldout.arrays import Floats
-from heldout.features import Piece
+from heldout.arrays import Floats, Piece
 
 _LEAST_UNIQUENESS = 0.005
 # Loadings and spreads closer than this are equal but for rounding.

@@ -16,9 +16,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from heldout.arrays import Floats, Integers
+from heldout.arrays import Floats, Integers, Piece
 from heldout.errors import StudyError
-from heldout.features import Piece
 from heldout.kinds import KindName
 
 Candidate = Mapping[str, float | int | str]

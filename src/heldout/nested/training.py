@@ -13,8 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.arrays import Flags, Floats, Integers
-from heldout.features import Piece
+from heldout.arrays import Flags, Floats, Integers, Piece
 from heldout.kinds import KINDS, KindName
 from heldout.models import Model, build_preparation
 from heldout.splits import draw_folds

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from heldout.arrays import Floats, Integers
+from heldout.arrays import Floats, Integers, Piece
 from heldout.errors import DesignError
-from heldout.features import Piece
 from heldout.kinds import KINDS
 from heldout.models import Model, models_for
 from heldout.nested import Patients, Procedure

@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heldout.describe import scale_reliability
+from heldout.describe import Reliability, scale_reliability
 from heldout.describe.reliability import (
-    Reliability,
     cronbach_alpha,
     floor_ceiling,
     mcdonald_omega,

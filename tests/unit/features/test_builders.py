@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heldout.arrays import Piece
 from heldout.errors import FeatureError
-from heldout.features import FeatureMatrix, Piece
+from heldout.features import FeatureMatrix
 from tests.unit.cohort.studies import Row, features_of
 from tests.unit.features.studies import (
     EVERY_BUILDER,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heldout.features import Piece
+from heldout.arrays import Piece
 from heldout.models import build_preparation
 from heldout.nested import Patients, draw_sets, prepare_features
 from heldout.nested.training import LEARN

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from heldout.features import Piece
+from heldout.arrays import Piece
 from heldout.models import MODELS, build_pipeline, build_preparation
 from heldout.models.composition import Composition, learn_map
 
