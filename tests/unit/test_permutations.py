@@ -25,8 +25,8 @@ from heldout.study.design import Design
 from heldout.study.permutations import (
     cells_of,
     orders_of,
+    permute,
     permute_outcomes,
-    run_permutations,
     statistics,
 )
 
@@ -82,18 +82,19 @@ def a_study(
 
 def run_test(study: Design, folder: Path | None = None, engine: Engine = ONE) -> Any:
     """Return the rows of a test and what it says of itself."""
-    return run_permutations(study, folder=folder, engine=engine, progress=silent)
+    made = permute(study, folder=folder, engine=engine, progress=silent)
+    assert made is not None
+    return made.rows, made.test
 
 
 def test_a_test_that_stops_tells_of_no_permutations_that_are_not_made() -> None:
     study = a_study(inference=InferenceSpec(permutations=400, stop_early=True))
     told: list[tuple[int, int, str]] = []
-    rows, test = run_permutations(
-        study, folder=None, engine=ONE, progress=lambda *one: told.append(one)
-    )
-    assert test.stopped
+    made = permute(study, folder=None, engine=ONE, progress=lambda *one: told.append(one))
+    assert made is not None
+    assert made.test.stopped
     assert told[0] == (0, 400, "permutations")
-    assert told[-1] == (len(rows) - 1, len(rows) - 1, "permutations")
+    assert told[-1] == (len(made.rows) - 1, len(made.rows) - 1, "permutations")
 
 
 # The arithmetic of p.

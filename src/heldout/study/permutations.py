@@ -14,7 +14,8 @@ permutations that can be evaluated are as likely as each other, and the observed
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from math import factorial, prod
@@ -94,28 +95,14 @@ def statistics(design: Design, number: int) -> _Row:
     DesignError
         If no permutation can be evaluated.
     """
-    from heldout.kernels.folds import place_patients
-
-    orders = orders_of(design, number)
-    redrawn = 0
-    for redrawn, order in enumerate(islice(orders, _ATTEMPTS)):
+    for redrawn, order in enumerate(islice(orders_of(design, number), _ATTEMPTS)):
         outcomes = permute_outcomes([design.outcomes[n] for n in design.evaluated], order)
-        n_folds = design.validation.outer
-        if number and any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
-            continue
-        folds = plan_folds(
-            joint_strata(outcomes),
-            n_folds=n_folds,
-            n_repeats=design.inference.repeats,
-            seed=derive_seed(design.seed, "permutation", number, redrawn),
-            site=design.site,
-            place=place_patients,
-        )
+        folds = _folds_of(design, outcomes, number, redrawn)
         if folds is not None:
             values = tuple(
                 value
                 for n, outcome in zip(design.evaluated, outcomes, strict=True)
-                for value in _outcome_statistics(design, n, outcome, folds.folds, number)
+                for value in _outcome_statistics(design, n, outcome, folds, number)
             )
             return _Row(number=number, values=values, redrawn=redrawn)
     if number and enumerable(design):
@@ -125,6 +112,26 @@ def statistics(design: Design, number: int) -> _Row:
         "events for the folds. Use fewer folds (validation.outer), leave that outcome out, or set "
         "inference.permutations to 0."
     )
+
+
+def _folds_of(
+    design: Design, outcomes: Sequence[Outcome], number: int, redrawn: int
+) -> Integers | None:
+    """Return the folds of permuted outcomes, or None if they cannot all be evaluated."""
+    from heldout.kernels.folds import place_patients
+
+    n_folds = design.validation.outer
+    if number and any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
+        return None
+    plan = plan_folds(
+        joint_strata(outcomes),
+        n_folds=n_folds,
+        n_repeats=design.inference.repeats,
+        seed=derive_seed(design.seed, "permutation", number, redrawn),
+        site=design.site,
+        place=place_patients,
+    )
+    return None if plan is None else plan.folds
 
 
 def orders_of(design: Design, number: int) -> Iterator[Integers]:
@@ -231,6 +238,8 @@ def permute(
 ) -> JointTest | None:
     """Return the joint permutation test of a study, or None if none was asked for.
 
+    Permutations that an earlier run stored are not made again.
+
     Parameters
     ----------
     design : Design
@@ -238,92 +247,78 @@ def permute(
     folder : Path or None
         Where finished permutations are kept; None keeps none.
     engine : Engine
-        Where permutations are made.
+        Where permutations are made. No figure depends on it: whatever ran beyond the permutation
+        at which the test stops is not counted.
     progress : callable
         Told the permutations done, all that may be made, and that these are permutations.
 
     Returns
     -------
     JointTest or None
+        Its rows end where the test stopped early.
+
+    Raises
+    ------
+    DesignError
+        If an outcome cannot be evaluated in a thousand permutations in a row.
     """
     if design.inference.permutations == 0:
         return None
-    rows, test = run_permutations(design, folder=folder, engine=engine, progress=progress)
-    cells = tuple(
-        (design.outcomes[number].name, design.outcomes[number].follow_up, model)
-        for number, model in cells_of(design)
-    )
-    return JointTest(cells=cells, rows=rows, test=test)
-
-
-def run_permutations(
-    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
-) -> tuple[Floats, PermutationTest]:
-    """Return the rows of the joint permutation test, of which those stored are not made again.
-
-    Parameters
-    ----------
-    design : Design
-        With at least one permutation.
-    folder : Path or None
-        Where finished permutations are kept; None keeps none.
-    engine : Engine
-        Where permutations are made. No figure depends on it: whatever ran beyond the permutation
-        at which the test stops is not counted.
-    progress : callable
-        Told the permutations done and all that may be made.
-
-    Returns
-    -------
-    rows : array of shape (n_permutations + 1, n_cells)
-        The observed row first; where the test stopped early, up to there.
-    test : PermutationTest
-        What was made.
-    """
-    store = None if folder is None else folder / "permutations.jsonl"
-    done = (
-        {}
-        if store is None
-        else _stored_rows(store, len(cells_of(design)), enumerated=enumerable(design))
-    )
-    total = number_of_permutations(design)
-    missing = (number for number in range(total + 1) if number not in done)
-    made = as_ended(statistics, design, missing, engine, threads=_compiled_only(design))
+    total, cells = number_of_permutations(design), cells_of(design)
+    may_stop = design.inference.stop_early and not enumerable(design)
+    named = _named_cells(design)
     counted: list[tuple[float, ...]] = []
     redrawn, stop = 0, None
     progress(0, total, "permutations")
-    for number in range(total + 1):
-        while number not in done:
-            ended, row = next(made)
-            done[ended] = row
-            if store is not None:
-                append_line(store, json.dumps([row.number, row.redrawn, list(row.values)]))
-        row = done[number]
-        redrawn += row.redrawn
-        if row.values:
-            counted.append(row.values)
-            if design.inference.stop_early and not enumerable(design):
-                stop = stop_after(
-                    np.array(counted), named=_named_cells(design), first=len(counted) - 2
-                )
-        progress(number, total, "permutations")
-        if stop is not None:
-            # No more of them are made, so that nobody is told how long these would take.
-            progress(number, number, "permutations")
-            break
-    made.close()
-    rows = np.array(counted)
-    best = _best_of_noise(design, rows)
-    return rows, PermutationTest(
-        permutations=len(rows) - 1,
-        asked=design.inference.permutations,
-        stopped=len(rows) - 1 < total and stop is not None,
-        enumerated=enumerable(design),
-        redrawn=redrawn,
-        repeats=design.inference.repeats,
-        best_mean=best[0],
-        best_high=best[1],
+    with closing(_rows_in_turn(design, total, folder, engine)) as rows:
+        for row in rows:
+            redrawn += row.redrawn
+            if row.values:
+                counted.append(row.values)
+                if may_stop:
+                    stop = stop_after(np.array(counted), named=named, first=len(counted) - 2)
+            progress(row.number, total, "permutations")
+            if stop is not None:
+                # No more of them are made, so that nobody is told how long these would take.
+                progress(row.number, row.number, "permutations")
+                break
+    made = np.array(counted)
+    best_mean, best_high = _best_of_noise(design, made)
+    return JointTest(
+        cells=tuple(
+            (design.outcomes[number].name, design.outcomes[number].follow_up, model)
+            for number, model in cells
+        ),
+        rows=made,
+        test=PermutationTest(
+            permutations=len(made) - 1,
+            asked=design.inference.permutations,
+            stopped=len(made) - 1 < total and stop is not None,
+            enumerated=enumerable(design),
+            redrawn=redrawn,
+            repeats=design.inference.repeats,
+            best_mean=best_mean,
+            best_high=best_high,
+        ),
     )
+
+
+def _rows_in_turn(
+    design: Design, total: int, folder: Path | None, engine: Engine
+) -> Generator[_Row, None, None]:
+    """Yield the observed row and the permutations in order, whenever the next of them is known."""
+    store = None if folder is None else folder / "permutations.jsonl"
+    done = {} if store is None else _stored_rows(design, store)
+    missing = [number for number in range(total + 1) if number not in done]
+    ended = as_ended(statistics, design, missing, engine, threads=_compiled_only(design))
+    with closing(ended):
+        for number in range(total + 1):
+            while number not in done:
+                made, row = next(ended)
+                done[made] = row
+                if store is not None:
+                    append_line(store, json.dumps([row.number, row.redrawn, list(row.values)]))
+            yield done[number]
 
 
 def number_of_permutations(design: Design) -> int:
@@ -332,31 +327,31 @@ def number_of_permutations(design: Design) -> int:
     return min(design.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
 
 
-def _stored_rows(store: Path, n_cells: int, *, enumerated: bool) -> dict[int, _Row]:
+def _stored_rows(design: Design, store: Path) -> dict[int, _Row]:
     """Return the permutations that an earlier run finished; a broken line counts for nothing."""
     try:
         lines = store.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return {}
-    found = {}
+    # Without values is one of all there are that could not be evaluated.
+    lengths = {len(cells_of(design)), *((0,) if enumerable(design) else ())}
+    stored = {}
     for line in lines:
         try:
             number, redrawn, values = json.loads(line)
             row = _Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
         except (TypeError, ValueError, OverflowError):
             continue
-        # Without values is one of all there are that could not be evaluated.
-        whole = len(row.values) == n_cells or (enumerated and not row.values)
-        if whole and np.isfinite(row.values).all():
-            found[row.number] = row
-    return found
+        if len(row.values) in lengths and np.isfinite(row.values).all():
+            stored[row.number] = row
+    return stored
 
 
 def _named_cells(design: Design) -> list[int]:
-    """Return the place of the primary headline, which was named beforehand, if there is one."""
+    """Return the column of the primary headline, which was named beforehand, if there is one."""
     return [
-        place
-        for place, (number, name) in enumerate(cells_of(design))
+        column
+        for column, (number, name) in enumerate(cells_of(design))
         if name == HEADLINE and design.outcomes[number].primary
     ]
 
@@ -373,8 +368,8 @@ def _compiled_only(design: Design) -> bool:
 def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | None]:
     """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
     areas = [
-        place
-        for place, (number, _) in enumerate(cells_of(design))
+        column
+        for column, (number, _) in enumerate(cells_of(design))
         if KINDS[design.outcomes[number].kind].has_events
     ]
     if not areas or len(rows) - 1 < _FEWEST:

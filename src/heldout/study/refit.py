@@ -102,21 +102,19 @@ def _refitted_bundle(
 
 def _wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:
     """Return the outcome a user means, or say why it cannot be exported."""
-    known = {one.name: None for one in record.outcomes}
-    visits = {one.follow_up: None for one in record.outcomes}
-    faults = []
-    if outcome is not None and outcome not in known:
-        faults.append(unknown_name("--outcome", "outcome of this study", outcome, known))
-    if follow_up is not None and follow_up not in visits:
-        faults.append(unknown_name("--follow-up", "follow-up of this study", follow_up, visits))
+    faults, fitting = [], list(record.outcomes)
+    for field, value, option in (
+        ("name", outcome, "--outcome"),
+        ("follow_up", follow_up, "--follow-up"),
+    ):
+        known = list(dict.fromkeys(getattr(facts, field) for facts in record.outcomes))
+        if value is not None:
+            fitting = [facts for facts in fitting if getattr(facts, field) == value]
+        if value not in (None, *known):
+            faults.append(unknown_name(option, f"{option[2:]} of this study", str(value), known))
     raise_faults(ExportError, faults)
-    fitting = [
-        one
-        for one in record.outcomes
-        if outcome in (None, one.name) and follow_up in (None, one.follow_up)
-    ]
-    evaluated = [one for one in fitting if one.status == "evaluated"]
+    evaluated = [facts for facts in fitting if facts.status == "evaluated"]
     if not evaluated:
-        reasons = " ".join(one.reason for one in fitting if one.reason)
+        reasons = " ".join(facts.reason for facts in fitting if facts.reason)
         raise ExportError(f"Nothing to export. {reasons} Choose an outcome that was evaluated.")
-    return next((one for one in evaluated if one.primary), evaluated[0])
+    return next((facts for facts in evaluated if facts.primary), evaluated[0])

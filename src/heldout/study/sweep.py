@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -46,31 +46,38 @@ def read_sweeps(texts: Sequence[str]) -> list[tuple[str, ...]]:
     >>> read_sweeps(["tuning.trials=5,10", "models=[ridge],[ridge, svc]"])[1]
     ('tuning.trials=5', 'models=[ridge, svc]')
     """
-    faults, axes, keys = [], [], []
+    faults: list[str] = []
+    axes: dict[str, list[str]] = {}
     for text in texts:
-        key, equals, values = text.partition("=")
+        key, _, values = text.partition("=")
         parts = _split_values(values)
-        if not key or not equals or len(parts) < 2 or not all(parts):
-            faults.append(
-                f"--sweep: found '{text}'; required: key.sub=value,value, at least two values. "
-                "Correct it."
-            )
-            continue
-        if key in keys:
-            faults.append(f"--sweep: '{key}' stands twice. Put all its values into one.")
-        repeated = sorted({one for one in parts if parts.count(one) > 1})
-        if repeated:
-            faults.append(f"--sweep: '{key}' has {', '.join(repeated)} twice. Keep one.")
-        keys.append(key)
-        axes.append([f"{key}={one}" for one in parts])
+        faults += _axis_faults(text, key, parts, axes)
+        axes[key] = [f"{key}={part}" for part in parts]
     raise_faults(SpecError, faults)
-    forks = list(product(*axes))
+    forks = list(product(*axes.values()))
     if len(forks) > _MOST_FORKS:
         raise SpecError(
             f"--sweep: {len(forks)} forks; at most {_MOST_FORKS}. Name fewer values: each is a "
             "look at the same patients."
         )
     return forks
+
+
+def _axis_faults(
+    text: str, key: str, parts: Sequence[str], before: Collection[str]
+) -> Iterator[str]:
+    """Yield what is wrong with one key and its values."""
+    if not key or len(parts) < 2 or not all(parts):
+        yield (
+            f"--sweep: found '{text}'; required: key.sub=value,value, at least two values. "
+            "Correct it."
+        )
+        return
+    if key in before:
+        yield f"--sweep: '{key}' stands twice. Put all its values into one."
+    repeated = sorted({part for part in parts if parts.count(part) > 1})
+    if repeated:
+        yield f"--sweep: '{key}' has {', '.join(repeated)} twice. Keep one."
 
 
 def _split_values(text: str) -> list[str]:
