@@ -406,7 +406,7 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "score_audit": AuditCounts,
     }
     for name, kind in parts.items():
-        body[name] = tuple(_part_of(kind, one) for one in body.get(name, ()))
+        body[name] = tuple(_part_of(kind, part) for part in body.get(name, ()))
     body["sites"] = tuple(body["sites"])
     body["verdict"] = Verdict(**_frozen(body["verdict"]))
     if body.get("permutation") is not None:
@@ -417,14 +417,14 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
 
 def _part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
     """Return one part of a record, and the values inside it, as they were."""
-    made = _frozen(values)
-    if "groups" in made:
-        made["groups"] = tuple(Summary(**_frozen(one)) for one in made["groups"])
-    if "missing_rules" in made:
-        made["missing_rules"] = {
-            rule: Tally(**counts) for rule, counts in made["missing_rules"].items()
+    read = _frozen(values)
+    if "groups" in read:
+        read["groups"] = tuple(Summary(**_frozen(group)) for group in read["groups"])
+    if "missing_rules" in read:
+        read["missing_rules"] = {
+            rule: Tally(**counts) for rule, counts in read["missing_rules"].items()
         }
-    return kind(made) if kind is cell_of else kind(**made)
+    return kind(read) if kind is cell_of else kind(**read)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -432,10 +432,10 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["format"]
-        tables = [name for name in _TABLES if name not in _LATER.get(found, ())]
+        written = manifest["format"]
+        tables = [name for name in _TABLES if name not in _LATER.get(written, ())]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in tables)}
-        if found in _READABLE and not complete <= manifest["sha256"].keys():
+        if written in _READABLE and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
@@ -446,9 +446,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
-    if found not in _READABLE:
+    if written not in _READABLE:
         raise RecordError(
-            f"{path}: record format {found}, this version reads {_READABLE[0]} to {FORMAT}. "
+            f"{path}: record format {written}, this version reads {_READABLE[0]} to {FORMAT}. "
             "Install a newer heldout."
         )
     return dict(manifest)

@@ -157,7 +157,7 @@ def stop_after(
     wanted = list(named)
     for count in range(max(enough, first + 1), len(rows)):
         alone, best = exceedances(rows[: count + 1])
-        if best.min() >= enough and all(alone[one] >= enough for one in wanted):
+        if best.min() >= enough and all(alone[column] >= enough for column in wanted):
             return count
     return None
 

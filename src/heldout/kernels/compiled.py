@@ -39,12 +39,12 @@ def compiled(signature: Any = None) -> Callable[[Function], Function]:
     """
 
     def decorate(function: Function) -> Function:
-        made = numba.njit(nogil=True, error_model="numpy")(function)
-        made._cache = _Kept(function)
+        dispatcher = numba.njit(nogil=True, error_model="numpy")(function)
+        dispatcher._cache = _Kept(function)
         if signature is not None:
-            made.compile(signature)
-            made.disable_compile()
-        compiled_function: Function = made
+            dispatcher.compile(signature)
+            dispatcher.disable_compile()
+        compiled_function: Function = dispatcher
         return compiled_function
 
     return decorate

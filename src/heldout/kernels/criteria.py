@@ -46,13 +46,17 @@ def platt_of(
     for i in range(len(folds)):
         if folds[i] >= 0 and folds[i] != left_out:
             count += 1
-    one, two, three = np.empty(count), np.empty(count), np.empty(count)
+    kept_margins, kept_answers, kept_weights = np.empty(count), np.empty(count), np.empty(count)
     count = 0
     for i in range(len(folds)):
         if folds[i] >= 0 and folds[i] != left_out:
-            one[count], two[count], three[count] = margins[i], answers[i], weights[i]
+            kept_margins[count], kept_answers[count], kept_weights[count] = (
+                margins[i],
+                answers[i],
+                weights[i],
+            )
             count += 1
-    return platt_fit(one, two, three)
+    return platt_fit(kept_margins, kept_answers, kept_weights)
 
 
 @compiled()
@@ -116,7 +120,7 @@ def criterion_of(
         if criterion == BRIER:
             loss += weights[i] * (room[i] - answers[i]) ** 2
         else:
-            told = room[i] if answers[i] == 1.0 else 1.0 - room[i]
-            loss -= weights[i] * np.log(max(told, _LEAST_PROBABILITY))
+            given = room[i] if answers[i] == 1.0 else 1.0 - room[i]
+            loss -= weights[i] * np.log(max(given, _LEAST_PROBABILITY))
         total += weights[i]
     return loss / total

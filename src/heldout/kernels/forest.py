@@ -169,21 +169,21 @@ def _look_at(people: _Records, start: int, end: int) -> tuple[float, float]:
 
     The gain is 0 for a pure node, and infinite where there are more than two different answers.
     """
-    one = people[people[start]["listed"]]["coarse"]
-    other = one
+    first = people[people[start]["listed"]]["coarse"]
+    second = first
     several = False
-    weight, weight_of_other, total = 0, 0, 0
+    weight, weight_of_second, total = 0, 0, 0
     for k in range(start, end):
         patient = people[k]["listed"]
         answer, count = people[patient]["coarse"], people[patient]["count"]
         weight += count
         total += count * people[patient]["fine"]
-        if answer != one:
-            several |= other != one and answer != other
-            other = answer
-            weight_of_other += count
-    apart = np.float64((other - one) * weight_of_other * (weight - weight_of_other))
-    split = np.float64(max(1, weight_of_other * (weight - weight_of_other)))
+        if answer != first:
+            several |= second != first and answer != second
+            second = answer
+            weight_of_second += count
+    apart = np.float64((second - first) * weight_of_second * (weight - weight_of_second))
+    split = np.float64(max(1, weight_of_second * (weight - weight_of_second)))
     perfect = np.inf if several else apart * apart / split
     return perfect, np.float64(total) / np.float64(weight)
 
@@ -243,7 +243,7 @@ def _compare(
     bench: _Records, choices: _Records, group: _Group, feature: int, drawn: int, perfect: float
 ) -> int:
     """Let candidates take the feature if it is better; return how many need look no further."""
-    found = 0
+    n_perfect = 0
     for k in range(group[0], group[1]):
         leaf = choices[k]["leaf"]
         gain = bench[leaf]["gain"]
@@ -251,8 +251,8 @@ def _compare(
             choices[k]["gain"] = gain
             choices[k]["feature"] = feature
             choices[k]["edge"] = bench[leaf]["edge"]
-            found += gain == perfect
-    return found
+            n_perfect += gain == perfect
+    return n_perfect
 
 
 @compiled()
@@ -326,13 +326,13 @@ def _push(stack: _Records, top: int, node: _Node, group: _Group, feature: int, e
 @compiled()
 def _swap(choices: _Records, a: int, b: int) -> None:
     """Let two candidates change places."""
-    one, other = choices[a], choices[b]
-    one["gain"], other["gain"] = other["gain"], one["gain"]
-    one["leaf"], other["leaf"] = other["leaf"], one["leaf"]
-    one["tried"], other["tried"] = other["tried"], one["tried"]
-    one["feature"], other["feature"] = other["feature"], one["feature"]
-    one["edge"], other["edge"] = other["edge"], one["edge"]
-    one["candidate"], other["candidate"] = other["candidate"], one["candidate"]
+    first, second = choices[a], choices[b]
+    first["gain"], second["gain"] = second["gain"], first["gain"]
+    first["leaf"], second["leaf"] = second["leaf"], first["leaf"]
+    first["tried"], second["tried"] = second["tried"], first["tried"]
+    first["feature"], second["feature"] = second["feature"], first["feature"]
+    first["edge"], second["edge"] = second["edge"], first["edge"]
+    first["candidate"], second["candidate"] = second["candidate"], first["candidate"]
 
 
 @compiled()

@@ -194,7 +194,7 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         folds[:] = -1
         for j in range(n_inner):
             train, test = _rows_of(roles[k, j], 1), _rows_of(roles[k, j], 0)
-            told, _ = path(
+            reached, _ = path(
                 _taken(prepared[k, j], train),
                 _picked(answers, train),
                 _picked(weights, train),
@@ -205,14 +205,14 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
             for i in range(len(test)):
                 folds[test[i]] = j
                 for c in range(n_candidates):
-                    inner[c, test[i]] = told[c, i]
+                    inner[c, test[i]] = reached[c, i]
         best[k], sigmoids[k, 0], sigmoids[k, 1] = chosen(
             inner, answers, weights, folds, unit, criterion, room, criteria[k]
         )
         if not finish:
             continue
         train, test = _rows_of(roles[k, n_inner], 1), _rows_of(roles[k, n_inner], 0)
-        told, done = path(
+        reached, done = path(
             _taken(prepared[k, n_inner], train),
             _picked(answers, train),
             _picked(weights, train),
@@ -222,6 +222,6 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         )
         converged[k] = done[0]
         for i in range(len(test)):
-            margins[k, test[i]] = told[0, i]
-            predictions[k, test[i]] = predicted(told[0, i], unit, sigmoids[k])
+            margins[k, test[i]] = reached[0, i]
+            predictions[k, test[i]] = predicted(reached[0, i], unit, sigmoids[k])
     return Judgement(criteria, best, margins, predictions, converged, sigmoids)

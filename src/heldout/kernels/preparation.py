@@ -126,36 +126,36 @@ def prepare_sets(features: Floats, roles: _Roles, mixing: Floats, scale: bool) -
     width = mixing.shape[1] if composed else n_columns
     prepared = np.empty((n_sets, n_patients, width))
     filled, values = np.empty((n_columns, n_patients)), np.empty(n_patients)
-    one, part = np.empty(n_patients), np.empty(n_patients)
+    column, part = np.empty(n_patients), np.empty(n_patients)
     for s in range(n_sets):
         role = roles[s]
         for j in range(n_columns):
             for i in range(n_patients):
-                one[i] = features[i, j]
-            middle = _median_of(one, role, values)
+                column[i] = features[i, j]
+            middle = _median_of(column, role, values)
             for i in range(n_patients):
-                filled[j, i] = middle if np.isnan(one[i]) else one[i]
+                filled[j, i] = middle if np.isnan(column[i]) else column[i]
         for k in range(width):
             if composed:
-                _compose(filled, role, mixing[:, k], one, part)
+                _compose(filled, role, mixing[:, k], column, part)
             else:
-                one[:] = filled[k]
+                column[:] = filled[k]
             if scale:
-                _standardise(one, role, 0.0)
+                _standardise(column, role, 0.0)
             for i in range(n_patients):
-                prepared[s, i, k] = one[i]
+                prepared[s, i, k] = column[i]
     return prepared
 
 
 @compiled()
-def _compose(filled: Floats, role: _Roles, mixing: Floats, one: Floats, part: Floats) -> None:
+def _compose(filled: Floats, role: _Roles, mixing: Floats, column: Floats, part: Floats) -> None:
     """Write one feature of all patients: a column as it is, or a sum of standardised ones."""
-    one[:] = 0.0
+    column[:] = 0.0
     for j in range(len(filled)):
         if np.isnan(mixing[j]):
-            one[:] = filled[j]
+            column[:] = filled[j]
         elif mixing[j] != 0:
             part[:] = filled[j]
             _standardise(part, role, _EQUAL)
-            for i in range(len(one)):
-                one[i] += mixing[j] * part[i]
+            for i in range(len(column)):
+                column[i] += mixing[j] * part[i]

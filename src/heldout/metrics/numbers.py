@@ -212,10 +212,14 @@ def _sums_within_folds(
         for number in np.unique(fold):
             tested = fold == number
             weight = share[tested]
-            one, other = (
+            predictions, observations = (
                 scaled - np.average(scaled, weights=weight)
                 for scaled in (scale(predicted[tested]), scale(observed[tested]))
             )
-            sums += [weight @ (one * other), weight @ one**2, weight @ other**2]
+            sums += [
+                weight @ (predictions * observations),
+                weight @ predictions**2,
+                weight @ observations**2,
+            ]
     product, squared, seen = map(float, sums)
     return product, squared, seen

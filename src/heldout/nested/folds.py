@@ -130,7 +130,7 @@ def _search_models(
         if way not in prepared:
             composition = patients.composition_of(model)
             prepared[way] = prepare_features(features, sets, model.preparation, composition)
-        found = tune_model(
+        searched = tune_model(
             model,
             prepared[way],
             sets,
@@ -139,7 +139,7 @@ def _search_models(
             fit_seeds=[_fit_seed(procedure, model, path) for path in paths],
             finish=finish,
         )
-        searches.append((model, found))
+        searches.append((model, searched))
     return searches
 
 
@@ -325,11 +325,11 @@ def hold_out_in_turn(
     rows, numbers = np.arange(len(folds)), range(int(folds.max()) + 1)
     held_out = folds[None, :] == np.arange(len(numbers))[:, None]
     paths = [(*path, fold) for fold in numbers]
-    found = _search_models(patients, held_out, procedure, paths, finish=True)
-    margins = {model.name: searches.margins[folds, rows] for model, searches in found}
-    predictions = {model.name: searches.predictions[folds, rows] for model, searches in found}
+    searched = _search_models(patients, held_out, procedure, paths, finish=True)
+    margins = {model.name: searches.margins[folds, rows] for model, searches in searched}
+    predictions = {model.name: searches.predictions[folds, rows] for model, searches in searched}
     choices = [
-        choose_model([(model, searches.searches[fold]) for model, searches in found])
+        choose_model([(model, searches.searches[fold]) for model, searches in searched])
         for fold in numbers
     ]
     for values in (margins, predictions):

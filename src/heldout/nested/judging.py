@@ -200,17 +200,17 @@ def library_path(model: Model, candidates: Sequence[Candidate], kind: KindName) 
     def path(  # noqa: PLR0917 - as kernels are called
         train: Floats, answers: Floats, weights: Floats, rows: Floats, test: Floats, seed: int
     ) -> tuple[Floats, Floats]:
-        asked = [candidates[int(row[0])] for row in rows]
-        margins, converged = np.empty((len(asked), len(test))), np.ones(len(asked))
+        chosen = [candidates[int(row[0])] for row in rows]
+        margins, converged = np.empty((len(chosen), len(test))), np.ones(len(chosen))
         if not len(test):
             return margins, converged
         targets = answers.astype(np.int64) if KINDS[kind].has_events else answers
         if model.trainer is not None:
-            return model.trainer(asked, int(seed), (train, targets, weights), test), converged
+            return model.trainer(chosen, int(seed), (train, targets, weights), test), converged
         # What was prepared is finite, and the spaces were checked: looking again is a sixth of a
         # fit.
         with config_context(assume_finite=True, skip_parameter_validation=True):
-            for number, candidate in enumerate(asked):
+            for number, candidate in enumerate(chosen):
                 learnt = (train, targets, fitting_weights(model, weights))
                 try:
                     margins[number], converged[number] = margins_by(
@@ -244,7 +244,7 @@ def margins_by(
         raise ValueError("a prediction is not finite")
     if model.margin == "probability" and not (np.abs(margins - 0.5) <= 0.5 + _ROUNDING).all():
         raise ValueError("a probability is not between 0 and 1")
-    return margins, not any(issubclass(one.category, ConvergenceWarning) for one in caught)
+    return margins, not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
 
 
 def _unfit(model: Model, candidate: Candidate, n_patients: int, error: Exception) -> str:

@@ -207,19 +207,19 @@ def _searched_in_turn(
     space = {name: _distribution(part) for name, part in model.space.items()}
     trials = []
     for _ in range(tuning.trials):
-        asked = study.ask(space)
-        candidate = dict(asked.params)
+        suggestion = study.ask(space)
+        candidate = dict(suggestion.params)
         if tuning.prune and model.kernel is None:
-            trial = _pruned_trial(model, prepared[0], sets, asked, fit_seed, tuning.criterion)
+            trial = _pruned_trial(model, prepared[0], sets, suggestion, fit_seed, tuning.criterion)
         else:
             judgement = judge_candidates(
                 model, prepared, sets, [candidate], fit_seeds=[fit_seed], criterion=tuning.criterion
             )
             trial = Trial(candidate=candidate, criterion=float(judgement.criteria[0, 0]))
         if trial.pruned:
-            study.tell(asked, state=optuna.trial.TrialState.PRUNED)
+            study.tell(suggestion, state=optuna.trial.TrialState.PRUNED)
         else:
-            study.tell(asked, trial.criterion)
+            study.tell(suggestion, trial.criterion)
         trials.append(trial)
     search = Search(trials=tuple(trials))
     if finish or model.margin == "score":
@@ -244,17 +244,17 @@ def _pruned_trial(  # noqa: PLR0917 - a trial is all of these
     model: Model,
     prepared: Floats,
     sets: TrainingSets,
-    asked: Any,
+    suggestion: Any,
     fit_seed: int,
     criterion: str,
 ) -> Trial:
     """Return one candidate's trial in one outer set, given up once the pruner says so."""
-    candidate, last, value = dict(asked.params), sets.roles.shape[1] - 2, np.nan
+    candidate, last, value = dict(suggestion.params), sets.roles.shape[1] - 2, np.nan
     for fold, value in judge_in_turn(
         model, prepared, sets, candidate, fit_seed=fit_seed, criterion=criterion
     ):
-        asked.report(value, fold)
-        if fold < last and asked.should_prune():
+        suggestion.report(value, fold)
+        if fold < last and suggestion.should_prune():
             return Trial(candidate=candidate, criterion=value, pruned=True)
     return Trial(candidate=candidate, criterion=value)
 
@@ -297,8 +297,8 @@ def _asked_at_once(
     study.add_trial(
         optuna.trial.create_trial(params=centre, distributions=distributions, value=0.0)
     )
-    asked = [study.ask(distributions) for _ in range(trials - 1)]
-    return ({**centre}, *({**trial.params} for trial in asked))
+    drawn = [study.ask(distributions) for _ in range(trials - 1)]
+    return ({**centre}, *({**trial.params} for trial in drawn))
 
 
 def _new_study(name: str, seed: int, pruner: Any = None) -> Any:

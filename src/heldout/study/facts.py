@@ -48,7 +48,7 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         textwrap.fill(
             f"{len(features)} features: {', '.join(one.name for one in features)}", _WIDTH
         ),
-        *(textwrap.fill(one.describe, _WIDTH) for one in features if one.made_of),
+        *(textwrap.fill(part.describe, _WIDTH) for part in features if part.made_of),
         *(textwrap.fill(line, _WIDTH) for line in work_lines(design)),
     ]
     return "\n".join(lines)
@@ -73,10 +73,10 @@ def yaml_lines(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
         if isinstance(item, dict):
             yield f"{indent}{_scalar(key)}:"
             yield from yaml_lines(item, f"{indent}  ")
-        elif isinstance(item, list) and any(isinstance(one, dict) for one in item):
+        elif isinstance(item, list) and any(isinstance(part, dict) for part in item):
             yield f"{indent}{_scalar(key)}:"
-            for one in item:
-                first, *rest = yaml_lines(one, f"{indent}    ")
+            for part in item:
+                first, *rest = yaml_lines(part, f"{indent}    ")
                 yield f"{indent}  - {first.strip()}"
                 yield from rest
         elif isinstance(item, list):

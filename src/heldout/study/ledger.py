@@ -37,15 +37,15 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
         lines = _ledger_of(folder).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    found = []
+    entries = []
     for line in lines:
         try:
             entry = json.loads(line)
         except ValueError:
             continue
         if isinstance(entry, dict) and {"run", "fingerprint", "data"} <= entry.keys():
-            found.append(entry)
-    return found
+            entries.append(entry)
+    return entries
 
 
 def note_run(record: RunRecord, folder: Path, ended: str) -> None:

@@ -363,8 +363,8 @@ def _called(value: object) -> str:
 def _check_question(question: Question, models: Sequence[str]) -> None:
     """Raise all faults of what is asked, as far as an experiment file has no word for them."""
     faults = []
-    asked = {"outcomes": [*question.outcomes.values()], "features": question.features}
-    for argument, names in asked.items():
+    named = {"outcomes": [*question.outcomes.values()], "features": question.features}
+    for argument, names in named.items():
         if not names:
             faults.append(f"{argument}: none is given. Name at least one.")
         twice = sorted({name for name in names if list(names).count(name) > 1})

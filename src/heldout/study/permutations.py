@@ -282,18 +282,18 @@ def permute(
                 # No more of them are made, so that nobody is told how long these would take.
                 progress(row.number, row.number, "permutations")
                 break
-    made = np.array(counted)
-    best_mean, best_high = _best_of_noise(design, made)
+    counted_rows = np.array(counted)
+    best_mean, best_high = _best_of_noise(design, counted_rows)
     return JointTest(
         cells=tuple(
             (design.outcomes[number].name, design.outcomes[number].follow_up, model)
             for number, model in cells
         ),
-        rows=made,
+        rows=counted_rows,
         test=PermutationTest(
-            permutations=len(made) - 1,
+            permutations=len(counted_rows) - 1,
             asked=design.inference.permutations,
-            stopped=len(made) - 1 < total and stop is not None,
+            stopped=len(counted_rows) - 1 < total and stop is not None,
             enumerated=enumerable(design),
             redrawn=redrawn,
             repeats=design.inference.repeats,

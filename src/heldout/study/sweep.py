@@ -115,13 +115,13 @@ def sweep_experiment(
     SpecError
         With the faults of all forks, each once.
     """
-    made: list[_Fork] = []
+    experiments: list[_Fork] = []
     faults: dict[str, None] = {}
     for fork in forks:
         try:
             experiment = load_experiment(path, [*overrides, *fork])
-            made.append(_Fork(overrides=fork, experiment=experiment))
+            experiments.append(_Fork(overrides=fork, experiment=experiment))
         except SpecError as error:
             faults |= dict.fromkeys(error.faults or (str(error),))
     raise_faults(SpecError, list(faults))
-    return made
+    return experiments

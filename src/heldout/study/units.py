@@ -201,8 +201,8 @@ def evaluate_units(
         In the order of `units_of`.
     """
     units = units_of(design)
-    made = _carry_out(evaluate_unit, design, units, folder, engine, progress, "outer folds")
-    return [made[unit] for unit in units]
+    results = _carry_out(evaluate_unit, design, units, folder, engine, progress, "outer folds")
+    return [results[unit] for unit in units]
 
 
 def simulate_arithmetic(
@@ -228,8 +228,8 @@ def simulate_arithmetic(
         if design.outcomes[number].from_baseline
     ]
     what = "simulations of arithmetic"
-    made = _carry_out(_arithmetic_values, design, units, folder, engine, progress, what)
-    return {unit.outcome: made[unit]["reached"] for unit in units}
+    results = _carry_out(_arithmetic_values, design, units, folder, engine, progress, what)
+    return {unit.outcome: results[unit]["reached"] for unit in units}
 
 
 def _arithmetic_values(design: Design, unit: _Arithmetic) -> UnitResult:
