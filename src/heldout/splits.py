@@ -173,7 +173,7 @@ def draw_folds(
     return (place or place_patients)(labels.astype(np.int8), stratum, order, chance)
 
 
-def place_patients(  # noqa: C901 - one loop over plain numbers, to be compiled whole
+def place_patients(
     labels: NDArray[np.int8], stratum: Integers, order: Integers, chance: Floats
 ) -> Integers:
     """Return the fold of every patient: the rule of `draw_folds`, its chance drawn beforehand.
@@ -205,40 +205,37 @@ def place_patients(  # noqa: C901 - one loop over plain numbers, to be compiled 
     still_open = np.zeros(n_labels, dtype=np.int64)
     folds = np.full(n_patients, -1, dtype=np.int64)
     for label in range(n_labels):
-        for patient in range(n_patients):
-            still_open[label] += labels[patient, label]
+        still_open[label] = labels[:, label].sum()
         lacking[:, label] = still_open[label] / n_folds
     for site in range(lacking_site.shape[1]):
         lacking_site[:, site] = (stratum == site).sum() / n_folds
     placed_so_far = 0
-    while True:
-        rarest = -1
-        for label in range(n_labels):
-            if still_open[label] > 0 and (rarest < 0 or still_open[label] < still_open[rarest]):
-                rarest = label
+    while placed_so_far < n_patients:
+        # More than there can be stands for none.
+        waiting = np.where(still_open > 0, still_open, n_patients + 1)
+        rarest = waiting.argmin()
+        anybody = waiting[rarest] > n_patients
         for patient in order:
-            if folds[patient] >= 0 or (rarest >= 0 and labels[patient, rarest] == 0):
+            if folds[patient] >= 0 or not (anybody or labels[patient, rarest]):
                 continue
             site, best = stratum[patient], 0
             for fold in range(1, n_folds):
-                gap = 0.0 if rarest < 0 else lacking[fold, rarest] - lacking[best, rarest]
-                if gap == 0.0:
-                    gap = lacking_site[fold, site] - lacking_site[best, site]
-                if gap == 0.0:
-                    gap = lacking_patients[fold] - lacking_patients[best]
-                if gap == 0.0:
-                    gap = chance[placed_so_far, fold] - chance[placed_so_far, best]
-                if gap > 0.0:
-                    best = fold
+                for gap in (
+                    0.0 if anybody else lacking[fold, rarest] - lacking[best, rarest],
+                    lacking_site[fold, site] - lacking_site[best, site],
+                    lacking_patients[fold] - lacking_patients[best],
+                    chance[placed_so_far, fold] - chance[placed_so_far, best],
+                ):
+                    if gap != 0.0:
+                        best = fold if gap > 0.0 else best
+                        break
             folds[patient] = best
-            for label in range(n_labels):
-                lacking[best, label] -= labels[patient, label]
-                still_open[label] -= labels[patient, label]
+            lacking[best] -= labels[patient]
+            still_open -= labels[patient]
             lacking_site[best, site] -= 1
             lacking_patients[best] -= 1
             placed_so_far += 1
-        if rarest < 0:
-            return folds
+    return folds
 
 
 def _fills(folds: Integers, answers: Floats, n_folds: int) -> bool:
