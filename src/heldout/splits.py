@@ -200,15 +200,15 @@ def place_patients(
     n_patients, n_labels = labels.shape
     n_folds = chance.shape[1]
     lacking = np.zeros((n_folds, n_labels))
-    lacking_site = np.zeros((n_folds, stratum.max() + 1))
+    of_site = np.bincount(stratum)
+    lacking_site = np.zeros((n_folds, len(of_site)))
+    lacking_site[:] = of_site / n_folds
     lacking_patients = np.full(n_folds, n_patients / n_folds)
     still_open = np.zeros(n_labels, dtype=np.int64)
     folds = np.full(n_patients, -1, dtype=np.int64)
     for label in range(n_labels):
         still_open[label] = labels[:, label].sum()
         lacking[:, label] = still_open[label] / n_folds
-    for site in range(lacking_site.shape[1]):
-        lacking_site[:, site] = (stratum == site).sum() / n_folds
     placed_so_far = 0
     while placed_so_far < n_patients:
         # More than there can be stands for none.
