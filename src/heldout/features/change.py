@@ -6,34 +6,34 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from heldout.features.columns import Raw
-from heldout.features.known import AT, Asked, find_score
+from heldout.features.known import AT, Request, find_score
 from heldout.features.pairs import joined
 
 
-def build_early_change(asked: Asked) -> Iterator[Raw | str]:
+def build_early_change(request: Request) -> Iterator[Raw | str]:
     """Yield the change of each score from baseline to the visit at which is predicted.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name scores; the experiment has ``known_at``.
 
     Yields
     ------
     Raw or str
     """
-    baseline, landmark = asked.cohort.spec.baseline, asked.experiment.landmark
-    visits = asked.cohort.spec.visits
+    baseline, landmark = request.cohort.spec.baseline, request.experiment.landmark
+    visits = request.cohort.spec.visits
     if visits[landmark].day <= visits[baseline].day:
         yield (
-            f"{asked.where('build')}: 'early_change' needs 'known_at', a visit after baseline at "
+            f"{request.where('build')}: 'early_change' needs 'known_at', a visit after baseline at "
             "which is predicted. Set it, or remove this builder."
         )
         return
-    for number, text in enumerate(asked.spec.columns):
+    for number, text in enumerate(request.spec.columns):
         name = text.partition(AT)[0]
         found = [
-            find_score(asked, f"{name}{AT}{visit}", "columns", number)
+            find_score(request, f"{name}{AT}{visit}", "columns", number)
             for visit in (landmark, baseline)
         ]
         late, early = found
@@ -45,7 +45,7 @@ def build_early_change(asked: Asked) -> Iterator[Raw | str]:
             low, high = early.column.bounds
             bounds = (bounds[0] - high, bounds[1] - low)
         made = joined(
-            asked,
+            request,
             late,
             early,
             {"kind": "change"},

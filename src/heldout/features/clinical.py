@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from heldout.cohort import included_levels
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
-from heldout.features.known import Asked, Known, find_known, raw_of, sources_at
+from heldout.features.known import Known, Request, find_known, raw_of, sources_at
 
 
-def build_clinical(asked: Asked) -> Iterator[Raw | str]:
+def build_clinical(request: Request) -> Iterator[Raw | str]:
     """Yield declared columns: a number as it is, a category as 0 and 1.
 
     A category with k declared levels is k - 1 features, the first level being the reference;
@@ -19,41 +19,41 @@ def build_clinical(asked: Asked) -> Iterator[Raw | str]:
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name columns of kind number or category.
 
     Yields
     ------
     Raw or str
     """
-    for number, text in enumerate(asked.spec.columns):
-        known = find_known(asked, text, "columns", number)
+    for number, text in enumerate(request.spec.columns):
+        known = find_known(request, text, "columns", number)
         if isinstance(known, str):
             yield known
         elif known.declared.instrument is not None:
             fitting = "subscales" if "." in known.name else "totals"
             yield (
-                f"{asked.where('columns', number)}: builder 'clinical' cannot take '{text}'. It "
+                f"{request.where('columns', number)}: builder 'clinical' cannot take '{text}'. It "
                 "takes a number or a category without an instrument; for this one use "
                 f"{fitting}."
             )
         elif known.declared.kind == "category":
-            yield from _levels_of(asked, known, text, number)
+            yield from _levels_of(request, known, text, number)
         else:
-            yield raw_of(asked.cohort, asked.keys, known)
+            yield raw_of(request.cohort, request.keys, known)
 
 
-def _levels_of(asked: Asked, known: Known, text: str, number: int) -> Iterator[Raw | str]:
+def _levels_of(request: Request, known: Known, text: str, number: int) -> Iterator[Raw | str]:
     """Yield a category's columns of 0 and 1."""
-    spec = asked.cohort.spec
+    spec = request.cohort.spec
     levels = included_levels(spec, known.name, known.visit)
     if len(levels) < 2:
         yield (
-            f"{asked.where('columns', number)}: '{text}' has one level among the included "
+            f"{request.where('columns', number)}: '{text}' has one level among the included "
             "patients; it cannot differ. Remove it."
         )
         return
-    source = sources_at(asked.cohort, asked.keys, known.name, known.visit)[0]
+    source = sources_at(request.cohort, request.keys, known.name, known.visit)[0]
     missing = list(table_of(spec, known.declared.table).missing)
     called = known.called(spec.baseline)
     for code in list(levels)[1:]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -99,10 +99,22 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Raw:
-    """One column made of a patient's row alone."""
+    """One column made of a patient's row alone; of itself what a group is of several."""
 
     column: FeatureColumn
     recipe: Recipe
+    method: ClassVar[Literal["as_is"]] = "as_is"
+    signs: ClassVar[tuple[int, ...]] = ()
+
+    @property
+    def columns(self) -> tuple[FeatureColumn, ...]:
+        """What models see."""
+        return (self.column,)
+
+    @property
+    def inputs(self) -> tuple[Raw, ...]:
+        """What stands in the table."""
+        return (self,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from heldout.features.columns import FeatureColumn, Group, Raw
-from heldout.features.known import Asked, find_score
+from heldout.features.known import Request, find_score
 
 
-def build_constructs(asked: Asked) -> Iterator[Group | str]:
+def build_constructs(request: Request) -> Iterator[Group | str]:
     """Yield each construct: the mean z-score of its scores, turned so that higher is worse.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``constructs`` name scores whose direction is known.
 
     Yields
     ------
     Group or str
     """
-    for construct, names in (asked.spec.constructs or {}).items():
-        inputs, faults = _found_scores(asked, names, "constructs", construct)
+    for construct, names in (request.spec.constructs or {}).items():
+        inputs, faults = _found_scores(request, names, "constructs", construct)
         faults += [
-            f"{asked.where('constructs', construct)}: nobody said whether a higher "
+            f"{request.where('constructs', construct)}: nobody said whether a higher "
             f"'{raw.column.name}' is worse or better. Declare 'higher_is' in the cohort file."
             for raw in inputs
             if raw.column.higher_is is None
@@ -36,63 +36,66 @@ def build_constructs(asked: Asked) -> Iterator[Group | str]:
             yield from faults
             continue
         signs = tuple(1 if raw.column.higher_is == "worse" else -1 for raw in inputs)
-        column = _composite(asked, inputs, construct, signs, higher_is="worse")
+        column = _composite(request, inputs, construct, signs, higher_is="worse")
         yield Group(columns=(column,), inputs=tuple(inputs), method="mean", signs=signs)
 
 
-def build_components(asked: Asked) -> Iterator[Group | str]:
+def build_components(request: Request) -> Iterator[Group | str]:
     """Yield the principal components, or the factor scores, of standardised scores.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name scores; ``n``, ``method`` and ``name`` may be given.
 
     Yields
     ------
     Group or str
     """
-    method, n = asked.spec.method or "principal", asked.spec.n or 1
-    inputs, faults = _found_scores(asked, asked.spec.columns, "columns")
-    k = len(asked.spec.columns)
-    most = max((m for m in range(1, k) if (k - m) ** 2 >= k + m), default=0)
-    most = k if method == "principal" else most
+    method, n = request.spec.method or "principal", request.spec.n or 1
+    inputs, faults = _found_scores(request, request.spec.columns, "columns")
+    k = len(request.spec.columns)
+    word, most = ("component", k) if method == "principal" else ("factor", _most_factors(k))
     if n > most:
-        kind = "components" if method == "principal" else "factors"
         faults.append(
-            f"{asked.where('n' if asked.spec.n else 'columns')}: found {n} {kind} of {k} scores; "
-            f"at most {most} can be told apart. Name more scores, or set a smaller 'n'."
+            f"{request.where('n' if request.spec.n else 'columns')}: found {n} {word}s of {k} "
+            f"scores; at most {most} can be told apart. Name more scores, or set a smaller 'n'."
         )
     if faults:
         yield from faults
         return
-    name = asked.spec.name or ("component" if method == "principal" else "factor")
+    name = request.spec.name or word
     columns = tuple(
-        _composite(asked, inputs, name, (1,) * k, number=None if n == 1 else number)
+        _composite(request, inputs, name, (1,) * k, number=None if n == 1 else number)
         for number in range(1, n + 1)
     )
     yield Group(columns=columns, inputs=tuple(inputs), method=method, signs=(1,) * k)
 
 
+def _most_factors(k: int) -> int:
+    """Return how many factors k scores can tell apart: Ledermann's bound."""
+    return max((m for m in range(1, k) if (k - m) ** 2 >= k + m), default=0)
+
+
 def _found_scores(
-    asked: Asked, names: Sequence[str], *path: str | int
+    request: Request, names: Sequence[str], *path: str | int
 ) -> tuple[list[Raw], list[str]]:
     """Return the scores of a list, and the faults of those that are not there or stand twice."""
-    found = [find_score(asked, text, *path, number) for number, text in enumerate(names)]
-    inputs = [one for one in found if isinstance(one, Raw)]
-    faults = [one for one in found if isinstance(one, str)]
+    found = [find_score(request, text, *path, number) for number, text in enumerate(names)]
+    inputs = [score for score in found if isinstance(score, Raw)]
+    faults = [fault for fault in found if isinstance(fault, str)]
     called = [raw.column.name for raw in inputs]
     faults += [
-        f"{asked.where(*path)}: '{name}' stands twice. Keep one."
+        f"{request.where(*path)}: '{name}' stands twice. Keep one."
         for name in sorted({name for name in called if called.count(name) > 1})
     ]
     if not names:
-        faults.append(f"{asked.where(*path)}: names no score. Name at least one.")
+        faults.append(f"{request.where(*path)}: names no score. Name at least one.")
     return inputs, faults
 
 
 def _composite(
-    asked: Asked,
+    request: Request,
     inputs: Sequence[Raw],
     name: str,
     signs: Sequence[int],
@@ -101,19 +104,19 @@ def _composite(
     higher_is: str | None = None,
 ) -> FeatureColumn:
     """Return the provenance of a column that is learnt from others."""
-    spec = asked.cohort.spec
-    visit = max((raw.column.visit for raw in inputs), key=lambda one: spec.visits[one].day)
+    spec = request.cohort.spec
+    visit = max((raw.column.visit for raw in inputs), key=lambda visit: spec.visits[visit].day)
     called = name if number is None else f"{name}_{number}"
     label = name.replace("_", " ").capitalize() + ("" if number is None else f" {number}")
-    later = asked.spec.visit not in (None, spec.baseline)
+    later = request.spec.visit not in (None, spec.baseline)
     return FeatureColumn(
         name=f"{called}_{visit}" if later else called,
         label=label + (f" (higher is {higher_is})" if higher_is else ""),
         inputs=tuple(dict.fromkeys(source for raw in inputs for source in raw.column.inputs)),
         visit=visit,
-        builder=asked.spec.build,
+        builder=request.spec.build,
         construct=name.replace("_", " "),
-        unit="z" if asked.spec.build == "constructs" else None,
+        unit="z" if request.spec.build == "constructs" else None,
         higher_is=higher_is,
         made_of=tuple(
             raw.column.name if sign > 0 else f"-{raw.column.name}"

@@ -11,42 +11,42 @@ from collections.abc import Iterator
 
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
-from heldout.features.known import Asked, Known, find_known, item_rule, sources_at
+from heldout.features.known import Known, Request, find_known, item_rule, sources_at
 from heldout.spec import InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
 
-def build_items(asked: Asked) -> Iterator[Raw | str]:
+def build_items(request: Request) -> Iterator[Raw | str]:
     """Yield each item of instruments that were given as items.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name instruments.
 
     Yields
     ------
     Raw or str
     """
-    for number, text in enumerate(asked.spec.columns):
-        known = find_known(asked, text, "columns", number)
+    for number, text in enumerate(request.spec.columns):
+        known = find_known(request, text, "columns", number)
         if isinstance(known, str):
             yield known
             continue
-        columns = sources_at(asked.cohort, asked.keys, known.name, known.visit, items=True)
+        columns = sources_at(request.cohort, request.keys, known.name, known.visit, items=True)
         if not columns or known.declared.instrument is None:
             yield (
-                f"{asked.where('columns', number)}: '{text}' is not given as items at "
+                f"{request.where('columns', number)}: '{text}' is not given as items at "
                 f"'{known.visit}'. Use totals or subscales, or declare 'items' in the cohort file."
             )
             continue
-        key = asked.keys[known.declared.instrument]
-        yield from (_item_of(asked, known, key, item, columns[item]) for item in sorted(columns))
+        key = request.keys[known.declared.instrument]
+        yield from (_item_of(request, known, key, item, columns[item]) for item in sorted(columns))
 
 
-def _item_of(asked: Asked, known: Known, key: InstrumentKey, item: int, source: str) -> Raw:
+def _item_of(request: Request, known: Known, key: InstrumentKey, item: int, source: str) -> Raw:
     """Return one item as a column."""
-    missing = table_of(asked.cohort.spec, known.declared.table).missing
+    missing = table_of(request.cohort.spec, known.declared.table).missing
     low, high = key.bounds[item - 1]
     steps = {
         "kind": "item",
@@ -84,8 +84,8 @@ def _direction_of(key: InstrumentKey, item: int, declared: str | None) -> str | 
         if item in key.items_of(name) and key.recode_of(name, item) is None
     ]
     names = [TOTAL_SCORE] if TOTAL_SCORE in plain else plain
-    found = {key.scores[name].higher_is for name in names}
-    if len(found) != 1:
+    directions = {key.scores[name].higher_is for name in names}
+    if len(directions) != 1:
         return None
-    direction = found.pop()
+    direction = directions.pop()
     return declared if direction == "declared" else direction

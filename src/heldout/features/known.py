@@ -19,7 +19,7 @@ AT = "@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Request:
     """One builder of an experiment, with all that it may look at."""
 
     experiment: Experiment
@@ -55,12 +55,12 @@ class Known:
         return self.declared.label or self.name.replace("_", " ").capitalize()
 
 
-def find_known(asked: Asked, text: str, *path: str | int) -> Known | str:
+def find_known(request: Request, text: str, *path: str | int) -> Known | str:
     """Return what a name means, or why it cannot be a feature, with its place.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         The request.
     text : str
         A declared column, ``column.score``, or either with ``@visit``.
@@ -71,35 +71,39 @@ def find_known(asked: Asked, text: str, *path: str | int) -> Known | str:
     -------
     Known or str
     """
-    spec, keys = asked.cohort.spec, asked.keys
-    name, visit = _meaning(asked, text)
+    spec, keys = request.cohort.spec, request.keys
+    name, visit = _meaning(request, text)
     column, _, score = name.partition(".")
     declared = spec.columns.get(column)
     known = list(spec.columns)
-    if declared is not None and declared.instrument is not None:
-        known = [column, *score_names(spec, keys, column)] if score else known
+    if score and declared is not None and declared.instrument is not None:
+        known = [column, *score_names(spec, keys, column)]
     if declared is None or (score and name not in known):
         fault = unknown_name(
             "", "declared column or score", text.partition(AT)[0], dict.fromkeys(known)
         )
     else:
-        fault = _visit_fault(asked, name, visit, text)
-        if not fault and text not in (name, f"{name}{AT}{visit}"):
-            fault = f"'{text}' is read as '{name}'. Features are called as declared; "
-            fault += f"write '{name}'."
-        elif not fault and declared.kind == "text":
-            fault = f"'{text}' is text, which is never a feature. Remove it, or declare its levels."
+        fault = _visit_fault(request, name, visit, text) or _name_fault(name, visit, declared, text)
     if fault or declared is None:
-        return f"{asked.where(*path)}: {fault.removeprefix(': ')}"
+        return f"{request.where(*path)}: {fault.removeprefix(': ')}"
     return Known(name=name, visit=visit, declared=declared, scale=scale_of(spec, keys, name))
 
 
-def find_score(asked: Asked, text: str, *path: str | int) -> Raw | str:
+def _name_fault(name: str, visit: str, declared: ColumnSpec, text: str) -> str:
+    """Return why a name is not written as features are, or names none; nothing if it does."""
+    if text not in (name, f"{name}{AT}{visit}"):
+        return f"'{text}' is read as '{name}'. Features are called as declared; write '{name}'."
+    if declared.kind == "text":
+        return f"'{text}' is text, which is never a feature. Remove it, or declare its levels."
+    return ""
+
+
+def find_score(request: Request, text: str, *path: str | int) -> Raw | str:
     """Return a number at a visit as a column, or why there is none.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         The request.
     text : str
         As in `find_known`.
@@ -110,33 +114,33 @@ def find_score(asked: Asked, text: str, *path: str | int) -> Raw | str:
     -------
     Raw or str
     """
-    known = find_known(asked, text, *path)
+    known = find_known(request, text, *path)
     if isinstance(known, str):
         return known
     if known.declared.kind == "category":
         return (
-            f"{asked.where(*path)}: '{text}' is a category, and builder '{asked.spec.build}' takes "
-            "numbers. Remove it."
+            f"{request.where(*path)}: '{text}' is a category, and builder "
+            f"'{request.spec.build}' takes numbers. Remove it."
         )
-    if not asked.cohort.has(known.name, known.visit):
-        names = score_names(asked.cohort.spec, asked.keys, known.name.partition(".")[0])
-        there = [name for name in names if asked.cohort.has(name, known.visit)]
+    if not request.cohort.has(known.name, known.visit):
+        names = score_names(request.cohort.spec, request.keys, known.name.partition(".")[0])
+        there = [name for name in names if request.cohort.has(name, known.visit)]
         return (
-            f"{asked.where(*path)}: '{text}' has no one score at '{known.visit}'. Name one that "
+            f"{request.where(*path)}: '{text}' has no one score at '{known.visit}'. Name one that "
             f"it has: {a_few(there, limit=12) or 'none'}."
         )
-    return raw_of(asked.cohort, asked.keys, known)
+    return raw_of(request.cohort, request.keys, known)
 
 
-def find_pair(asked: Asked, number: int) -> tuple[Raw, Raw] | list[str]:
+def find_pair(request: Request, number: int) -> tuple[Raw, Raw] | list[str]:
     """Return both columns of a pair, or the faults of either."""
-    pair = (asked.spec.pairs or ())[number]
-    found = [find_score(asked, text, "pairs", number, side) for side, text in enumerate(pair)]
-    one, other = found
-    if isinstance(one, Raw) and isinstance(other, Raw):
-        if one.column.name != other.column.name:
-            return one, other
-        found = [f"{asked.where('pairs', number)}: '{pair[0]}' stands on both sides. Name two."]
+    pair = (request.spec.pairs or ())[number]
+    found = [find_score(request, text, "pairs", number, side) for side, text in enumerate(pair)]
+    left, right = found
+    if isinstance(left, Raw) and isinstance(right, Raw):
+        if left.column.name != right.column.name:
+            return left, right
+        found = [f"{request.where('pairs', number)}: '{pair[0]}' stands on both sides. Name two."]
     return [fault for fault in found if isinstance(fault, str)]
 
 
@@ -201,21 +205,21 @@ def sources_at(
     everything = cohort.declared or tuple(sources_of(cohort.spec, keys))
     # Scores reported beside items are no sources of the cohort; of some they are all there is.
     naming = replace(cohort, sources=everything)
-    found: dict[int, Source] = {
+    sources: dict[int, Source] = {
         source.item: source
         for source in everything
         if (source.name, source.visit, source.item > 0) == (name, visit, items)
     }
-    return {item: naming.table_name(source) for item, source in found.items()}
+    return {item: naming.table_name(source) for item, source in sources.items()}
 
 
-def _visit_fault(asked: Asked, name: str, visit: str, text: str) -> str:
+def _visit_fault(request: Request, name: str, visit: str, text: str) -> str:
     """Return why a name is not known when it would have to be, or nothing."""
-    spec, landmark = asked.cohort.spec, asked.experiment.landmark
+    spec, landmark = request.cohort.spec, request.experiment.landmark
     days = {known: spec.visits[known].day for known in spec.visits}
     if visit not in days:
         return unknown_name("", "visit", visit, days).removeprefix(": ")
-    measured = _measured_at(asked.cohort, name)
+    measured = _measured_at(request.cohort, name)
     in_time = [known for known in measured if days[known] <= days[landmark]]
     if days[visit] <= days[landmark] and visit in measured:
         return ""
@@ -224,14 +228,14 @@ def _visit_fault(asked: Asked, name: str, visit: str, text: str) -> str:
             "Name a score that was." if AT in text else f"Set 'visit: {in_time[-1]}'."
         )
     late = visit if days[visit] > days[landmark] or not measured else measured[0]
-    found = f"'{text}' is known at visit '{late}' (day {days[late]:g}), which is later than"
-    if asked.experiment.known_at is None:
+    begin = f"'{text}' is known at visit '{late}' (day {days[late]:g}), which is later than"
+    if request.experiment.known_at is None:
         return (
-            f"{found} baseline '{landmark}' (day {days[landmark]:g}). A feature must be known at "
+            f"{begin} baseline '{landmark}' (day {days[landmark]:g}). A feature must be known at "
             "baseline, or it tells the answer. Remove it, or name a baseline column."
         )
     return (
-        f"{found} '{landmark}' (day {days[landmark]:g}), at which is predicted (known_at). A "
+        f"{begin} '{landmark}' (day {days[landmark]:g}), at which is predicted (known_at). A "
         "feature must be known then, or it tells the answer. Remove it, or name an earlier visit."
     )
 
@@ -246,10 +250,10 @@ def _measured_at(cohort: Cohort, name: str) -> list[str]:
     return [visit for visit in cohort.spec.visits if visit in there]
 
 
-def _meaning(asked: Asked, text: str) -> tuple[str, str]:
+def _meaning(request: Request, text: str) -> tuple[str, str]:
     """Return the score and the visit that are meant, by a table's own name too."""
-    cohort = asked.cohort
-    columns, visit = cohort.spec.columns, asked.spec.visit or cohort.spec.baseline
+    cohort = request.cohort
+    columns, visit = cohort.spec.columns, request.spec.visit or cohort.spec.baseline
     name, at, named = text.partition(AT)
     if name.partition(".")[0] in columns:
         return name, named if at else visit

@@ -15,10 +15,10 @@ from heldout.cohort import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.change import build_early_change
 from heldout.features.clinical import build_clinical
-from heldout.features.columns import FeatureColumn, FeatureMatrix, Group, Raw
+from heldout.features.columns import FeatureMatrix, Group, Raw
 from heldout.features.composites import build_components, build_constructs
 from heldout.features.items import build_items
-from heldout.features.known import Asked, Known, raw_of
+from heldout.features.known import Known, Request, raw_of
 from heldout.features.missingness import build_missingness
 from heldout.features.pairs import build_discrepancies, build_interactions, build_ratios
 from heldout.features.scores import build_subscales, build_totals
@@ -34,7 +34,7 @@ _Built = Raw | Group | str
 class _Builder:
     """A function that yields columns and faults, what it takes, and which keys it knows."""
 
-    build: Callable[[Asked], Iterable[_Built]]
+    build: Callable[[Request], Iterable[_Built]]
     takes: str
     needs: str | None = "columns"
     knows: tuple[str, ...] = ("visit",)
@@ -84,15 +84,12 @@ def build_features(
     built: list[Raw | Group] = []
     faults: list[str] = []
     for number, spec in enumerate(experiment.features):
-        asked = Asked(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=number)
-        wrong = _request_faults(asked)
-        for one in () if wrong else BUILDERS[spec.build].build(asked):
-            if isinstance(one, str):
-                wrong.append(one)
-            else:
-                built.append(one)
-        faults += wrong
-    seen = [column.name for one in built for column in _columns_of(one)]
+        request = Request(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=number)
+        parts: list[_Built] = [*_request_faults(request)]
+        parts = parts or [*BUILDERS[spec.build].build(request)]
+        faults += [part for part in parts if isinstance(part, str)]
+        built += [part for part in parts if not isinstance(part, str)]
+    seen = [column.name for part in built for column in part.columns]
     twice = sorted({name for name in seen if seen.count(name) > 1})
     faults += [f"features: '{name}' is built twice. Keep one." for name in twice]
     if not seen and not faults:
@@ -101,50 +98,43 @@ def build_features(
     return _matrix_of(cohort, built)
 
 
-def _request_faults(asked: Asked) -> list[str]:
+def _request_faults(request: Request) -> list[str]:
     """Return why a request is none of its builder: an unknown one, or keys it does not know."""
-    spec = asked.spec
+    spec = request.spec
     builder = BUILDERS.get(spec.build)
     if builder is None:
-        return [unknown_name(asked.where("build"), "builder", spec.build, BUILDERS)]
+        return [unknown_name(request.where("build"), "builder", spec.build, BUILDERS)]
     known = {"build", builder.needs, *builder.knows}
     given = [name for name in FeatureSpec.model_fields if getattr(spec, name) not in (None, ())]
     faults = [
-        f"{asked.where(name)}: builder '{spec.build}' does not take '{name}'. Remove it."
+        f"{request.where(name)}: builder '{spec.build}' does not take '{name}'. Remove it."
         for name in given
         if name not in known
     ]
     if builder.needs is not None and not getattr(spec, builder.needs):
         faults.append(
-            f"{asked.where()}: builder '{spec.build}' needs '{builder.needs}': {builder.takes}."
+            f"{request.where()}: builder '{spec.build}' needs '{builder.needs}': {builder.takes}."
         )
     return faults
-
-
-def _columns_of(built: Raw | Group) -> tuple[FeatureColumn, ...]:
-    """Return the columns that models will see."""
-    return (built.column,) if isinstance(built, Raw) else built.columns
 
 
 def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
     """Return built columns as a matrix; what only groups need stands in the table too."""
     raws: dict[str, Raw] = {}
-    for one in built:
-        for raw in (one,) if isinstance(one, Raw) else one.inputs:
+    for part in built:
+        for raw in part.inputs:
             raws.setdefault(raw.column.name, raw)
     place = {name: number for number, name in enumerate(raws)}
     pieces = tuple(
-        Piece(inputs=(place[one.column.name],))
-        if isinstance(one, Raw)
-        else Piece(
-            inputs=tuple(place[raw.column.name] for raw in one.inputs),
-            method=one.method,
-            signs=one.signs,
-            n=len(one.columns),
+        Piece(
+            inputs=tuple(place[raw.column.name] for raw in part.inputs),
+            method=part.method,
+            signs=part.signs,
+            n=len(part.columns),
         )
-        for one in built
+        for part in built
     )
-    learnt = any(isinstance(one, Group) for one in built)
+    learnt = any(piece.method != "as_is" for piece in pieces)
     read = partial(_read, cohort)
     table = pd.DataFrame(
         {name: make_column(raw.recipe.steps, read) for name, raw in raws.items()},
@@ -156,7 +146,7 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
         columns=tuple(raw.column for raw in raws.values()),
         recipes=tuple(raw.recipe for raw in raws.values()),
         composition=pieces if learnt else (),
-        composed=tuple(c for one in built for c in _columns_of(one)) if learnt else (),
+        composed=tuple(column for part in built for column in part.columns) if learnt else (),
     )
 
 

@@ -7,36 +7,36 @@ from dataclasses import replace
 
 from heldout.features.clinical import build_clinical
 from heldout.features.columns import Raw, Recipe
-from heldout.features.known import Asked, find_known, find_score
+from heldout.features.known import Request, find_known, find_score
 
 
-def build_missingness(asked: Asked) -> Iterator[Raw | str]:
+def build_missingness(request: Request) -> Iterator[Raw | str]:
     """Yield 1 where a value is missing and 0 where it is there.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name scores, numbers or categories.
 
     Yields
     ------
     Raw or str
     """
-    for number, text in enumerate(asked.spec.columns):
-        known = find_known(asked, text, "columns", number)
+    for number, text in enumerate(request.spec.columns):
+        known = find_known(request, text, "columns", number)
         if isinstance(known, str):
             yield known
             continue
-        found = find_score(asked, text, "columns", number)
+        score = find_score(request, text, "columns", number)
         if known.declared.kind == "category":
-            alone = replace(asked, spec=asked.spec.model_copy(update={"columns": (text,)}))
-            found = next(build_clinical(alone))
-        if isinstance(found, str):
-            yield found
+            alone = replace(request, spec=request.spec.model_copy(update={"columns": (text,)}))
+            score = next(build_clinical(alone))
+        if isinstance(score, str):
+            yield score
             continue
         column = replace(
-            found.column,
-            name=f"missing:{known.called(asked.cohort.spec.baseline)}",
+            score.column,
+            name=f"missing:{known.called(request.cohort.spec.baseline)}",
             label=f"{known.label} is missing",
             builder="missingness",
             level=None,
@@ -47,5 +47,5 @@ def build_missingness(asked: Asked) -> Iterator[Raw | str]:
             unit=None,
             higher_is=None,
         )
-        steps = {"kind": "missing", "of": [found.recipe.steps]}
-        yield Raw(column=column, recipe=Recipe(steps=steps, inputs=found.recipe.inputs))
+        steps = {"kind": "missing", "of": [score.recipe.steps]}
+        yield Raw(column=column, recipe=Recipe(steps=steps, inputs=score.recipe.inputs))

@@ -6,57 +6,57 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from heldout.features.columns import Raw
-from heldout.features.known import Asked, find_known, find_score, raw_of
+from heldout.features.known import Request, find_known, find_score, raw_of
 from heldout.instruments.scales import scale_of, score_names
 
 
-def build_totals(asked: Asked) -> Iterator[Raw | str]:
+def build_totals(request: Request) -> Iterator[Raw | str]:
     """Yield the total of each instrument, and a text for what has none.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name instruments.
 
     Yields
     ------
     Raw or str
     """
-    for number, text in enumerate(asked.spec.columns):
-        known = find_known(asked, text, "columns", number)
+    for number, text in enumerate(request.spec.columns):
+        known = find_known(request, text, "columns", number)
         if isinstance(known, str):
             yield known
         elif known.declared.instrument is None or "." in known.name:
-            where = asked.where("columns", number)
+            where = request.where("columns", number)
             fitting = "clinical" if known.declared.instrument is None else "subscales"
             yield (
                 f"{where}: builder 'totals' cannot take '{text}'. It takes a column with an "
                 f"instrument; for this one use {fitting}."
             )
         else:
-            yield find_score(asked, text, "columns", number)
+            yield find_score(request, text, "columns", number)
 
 
-def build_subscales(asked: Asked) -> Iterator[Raw | str]:
+def build_subscales(request: Request) -> Iterator[Raw | str]:
     """Yield scores other than totals: those that are named, or all of an instrument.
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` name scores (``rfq8.certainty``) or instruments.
 
     Yields
     ------
     Raw or str
     """
-    cohort, keys = asked.cohort, asked.keys
-    for number, text in enumerate(asked.spec.columns):
-        known = find_known(asked, text, "columns", number)
+    cohort, keys = request.cohort, request.keys
+    for number, text in enumerate(request.spec.columns):
+        known = find_known(request, text, "columns", number)
         if isinstance(known, str):
             yield known
             continue
         if "." in known.name:
-            yield find_score(asked, text, "columns", number)
+            yield find_score(request, text, "columns", number)
             continue
         there = [
             (name, scale)
@@ -66,7 +66,7 @@ def build_subscales(asked: Asked) -> Iterator[Raw | str]:
         ]
         if not there:
             yield (
-                f"{asked.where('columns', number)}: '{text}' has no score at '{known.visit}' "
+                f"{request.where('columns', number)}: '{text}' has no score at '{known.visit}' "
                 "beside its total. Use totals, or clinical for a plain number."
             )
         for name, scale in there:

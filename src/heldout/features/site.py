@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from heldout.errors import unknown_name
 from heldout.features.clinical import level_column
 from heldout.features.columns import FeatureColumn, Raw
-from heldout.features.known import Asked
+from heldout.features.known import Request
 
 
-def build_site(asked: Asked) -> Iterator[Raw | str]:
+def build_site(request: Request) -> Iterator[Raw | str]:
     """Yield an indicator of each site but the first, which is the reference.
 
     Sites are those listed under ``columns``, in that order. If none is listed they are all
@@ -19,24 +19,26 @@ def build_site(asked: Asked) -> Iterator[Raw | str]:
 
     Parameters
     ----------
-    asked : Asked
+    request : Request
         Its ``columns`` may list the sites.
 
     Yields
     ------
     Raw or str
     """
-    cohort = asked.cohort
+    cohort = request.cohort
     if cohort.site is None or cohort.spec.site is None:
-        yield f"{asked.where('build')}: the study has no sites. Declare 'site' in the cohort file."
+        yield (
+            f"{request.where('build')}: the study has no sites. Declare 'site' in the cohort file."
+        )
         return
-    found = sorted(set(cohort.site) - {""})
-    sites = asked.spec.columns or tuple(found)
-    strange = [site for site in found if site not in sites]
+    observed = sorted(set(cohort.site) - {""})
+    sites = request.spec.columns or tuple(observed)
+    strange = [site for site in observed if site not in sites]
     for site in strange:
-        yield unknown_name(asked.where("columns"), "site of this list", site, sites)
+        yield unknown_name(request.where("columns"), "site of this list", site, sites)
     if len(sites) < 2:
-        yield f"{asked.where('build')}: there is one site; it cannot differ. Remove this builder."
+        yield f"{request.where('build')}: there is one site; it cannot differ. Remove this builder."
     for site in () if strange else sites[1:]:
         yield level_column(
             site,
