@@ -189,12 +189,12 @@ def _numbered(items: Iterable[int]) -> str:
 def score(options: argparse.Namespace) -> int:
     """Print the scores of a table, and on standard error how they came about."""
     from heldout.instruments.keys import COMMAND
-    from heldout.instruments.table import Asked, score_table
+    from heldout.instruments.table import ScoringRequest, score_table
 
     key = _known_key(options.instrument, options.folder)
     mark = "," if options.out is None else new_table(options.out, options.file)
     table = _opened(options.file, options.separator, options.sheet)
-    asked = Asked(
+    asked = ScoringRequest(
         instrument=options.instrument,
         columns=options.items,
         prorate=options.prorate,

@@ -124,16 +124,7 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
     for part in built:
         for raw in part.inputs:
             raws.setdefault(raw.column.name, raw)
-    place = {name: number for number, name in enumerate(raws)}
-    pieces = tuple(
-        Piece(
-            inputs=tuple(place[raw.column.name] for raw in part.inputs),
-            method=part.method,
-            signs=part.signs,
-            n=len(part.columns),
-        )
-        for part in built
-    )
+    pieces = _pieces_of(built, list(raws))
     learnt = any(piece.method != "as_is" for piece in pieces)
     read = partial(_read, cohort)
     table = pd.DataFrame(
@@ -147,6 +138,19 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
         recipes=tuple(raw.recipe for raw in raws.values()),
         composition=pieces if learnt else (),
         composed=tuple(column for part in built for column in part.columns) if learnt else (),
+    )
+
+
+def _pieces_of(built: Sequence[Raw | Group], names: Sequence[str]) -> tuple[Piece, ...]:
+    """Return what models see as pieces of a table whose columns have these names."""
+    return tuple(
+        Piece(
+            inputs=tuple(names.index(raw.column.name) for raw in part.inputs),
+            method=part.method,
+            signs=part.signs,
+            n=len(part.columns),
+        )
+        for part in built
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heldout.spec import CohortSpec, InstrumentKey
+from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
 
@@ -87,37 +87,39 @@ def scale_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey], name: str) -> 
     declared = spec.columns.get(column)
     if declared is None or declared.kind in ("category", "text"):
         return None
-    label = declared.label or column.replace("_", " ").capitalize()
-    if declared.instrument is None:
-        return (
-            None
-            if part
-            else Scale(
-                name=name,
-                column=column,
-                score=TOTAL_SCORE,
-                label=label,
-                instrument=None,
-                construct=declared.construct_,
-                unit=declared.unit,
-                bounds=declared.range,
-                higher_is=declared.higher_is,
-            )
-        )
-    key = keys[declared.instrument]
-    score = key.scores.get(part or TOTAL_SCORE)
-    if score is None:
+    if declared.instrument is not None:
+        return _scale_of_score(name, declared, keys[declared.instrument])
+    if part:
         return None
-    label = declared.label or key.id.upper()
-    direction = declared.higher_is if score.higher_is == "declared" else score.higher_is
     return Scale(
         name=name,
         column=column,
-        score=part or TOTAL_SCORE,
+        score=TOTAL_SCORE,
+        label=declared.label or column.replace("_", " ").capitalize(),
+        instrument=None,
+        construct=declared.construct_,
+        unit=declared.unit,
+        bounds=declared.range,
+        higher_is=declared.higher_is,
+    )
+
+
+def _scale_of_score(name: str, declared: ColumnSpec, key: InstrumentKey) -> Scale | None:
+    """Return what is known of a score of a key, or None if the key has no such score."""
+    column, _, part = name.partition(".")
+    called = part or TOTAL_SCORE
+    score = key.scores.get(called)
+    if score is None:
+        return None
+    label = declared.label or key.id.upper()
+    return Scale(
+        name=name,
+        column=column,
+        score=called,
         label=f"{label} {score.label or part.replace('_', ' ')}" if part else label,
         instrument=key.id,
         construct=declared.construct_ or score.construct_ or key.construct_,
         unit=declared.unit or "points",
         bounds=score.range,
-        higher_is=direction,
+        higher_is=declared.higher_is if score.higher_is == "declared" else score.higher_is,
     )

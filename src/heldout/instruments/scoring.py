@@ -206,24 +206,28 @@ def arithmetic_of(
     form, own = _form_of(key, items), key.items_of(score)
     groups = key.scores[score].domains or tuple((item,) for item in own)
     part = {item: number for number, group in enumerate(groups) for item in group}
-    counts = {item: key.counts_of(score, item) for item in own}
-    recodes = {item: key.recode_of(score, item) for item in own}
     return {
         "items": [
             entry
             | {
-                "recode": [list(pair) for pair in table.items()] if table is not None else None,
+                "recode": [list(pair) for pair in (key.recode_of(score, item) or {}).items()]
+                or None,
                 "part": part.get(item),
                 "suicidality": item in key.suicidality,
             }
             for item, entry in zip(items, form["items"], strict=True)
-            for table in [recodes.get(item)]
         ],
-        "parts": [[max(counts[i][end] for i in group) for end in (0, 1)] for group in groups],
+        "parts": [_span_of(key, score, group) for group in groups],
         "skip": form["skip"],
         "method": key.scores[score].method,
         "prorate": list(PRORATING[prorate]),
     }
+
+
+def _span_of(key: InstrumentKey, score: str, group: Sequence[int]) -> list[float]:
+    """Return the least and the most that a part of a score counts: its highest item."""
+    least, most = zip(*(key.counts_of(score, item) for item in group), strict=True)
+    return [max(least), max(most)]
 
 
 def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:
@@ -308,10 +312,10 @@ def score_name(column: str, score: str) -> str:
 
 def answers_by_items(key: InstrumentKey, items: Iterable[int]) -> dict[str, list[int]]:
     """Return the answers that items can have, in words, with the items that can have them."""
-    found: dict[str, list[int]] = {}
+    items_with: dict[str, list[int]] = {}
     for item in items:
-        found.setdefault(_answers_text(key, item), []).append(item)
-    return found
+        items_with.setdefault(_answers_text(key, item), []).append(item)
+    return items_with
 
 
 def _answers_text(key: InstrumentKey, item: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +50,7 @@ class Scored:
         One a score, with the index's labels for pseudonyms.
     states : DataFrame of shape (n_rows, n_items + n_scores)
         What became of each item (``answered``, ``missing``, ``not assessed``, ``skipped``,
-        ``contradicting``: answered where a skip rule says that it was not asked), by its number,
+        ``contradicting``: answered where a skip rule says that it was not request), by its number,
         and of each score (``scored``, ``prorated``, ``missing``), by its name.
     columns : tuple of str
         The column each item was read from.
@@ -69,7 +69,7 @@ class Scored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class ScoringRequest:
     """What is asked of a table: as in `score_items`, and the words for what is wrong with it."""
 
     instrument: str
@@ -131,17 +131,17 @@ def score_items(
     a    7.0
     b   14.0
     """
-    asked = Asked(
+    request = ScoringRequest(
         instrument=instrument,
         columns=columns,
         prorate=prorate,
         language=language,
         higher_is=higher_is,
     )
-    return score_table(table, load_key(instrument, folder or Path()), asked)
+    return score_table(table, load_key(instrument, folder or Path()), request)
 
 
-def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored:
+def score_table(table: pd.DataFrame, key: InstrumentKey, request: ScoringRequest) -> Scored:
     """Return the scores of a questionnaire whose items stand in a table.
 
     Parameters
@@ -150,7 +150,7 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
         One row a patient, or a patient and visit. It is not changed.
     key : InstrumentKey
         The instrument's key.
-    asked : Asked
+    request : ScoringRequest
         Where the items are and what is done about them.
 
     Returns
@@ -162,13 +162,13 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
     InstrumentError
         As in `score_items`.
     """
-    prorate, language, higher_is = asked.prorate, asked.language, asked.higher_is
-    faults = list(items_refused(key, prorate=prorate, language=language, door=asked.door))
-    faults += direction_faults(key, set(key.scored), higher_is, asked.door)
+    prorate, language, higher_is = request.prorate, request.language, request.higher_is
+    faults = list(items_refused(key, prorate=prorate, language=language, door=request.door))
+    faults += direction_faults(key, set(key.scored), higher_is, request.door)
     if prorate not in PRORATING:
         faults.append(f"prorate '{prorate}' is no known rule. Known: {', '.join(PRORATING)}.")
     raise_faults(InstrumentError, faults)
-    places, faults = _item_places(table, key, asked)
+    places, faults = _item_places(table, key, request)
     raise_faults(InstrumentError, faults)
     names = tuple(str(table.columns[place]) for place in places)
     items, faults = _item_values(table, key, places, names)
@@ -176,10 +176,10 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
     answers = read_answers(key, items)
     results = [score_column(key, answers, score, prorate=prorate) for score in key.scored]
     return Scored(
-        scores=pd.DataFrame({one.score: one.values for one in results}, index=table.index),
+        scores=pd.DataFrame({result.score: result.values for result in results}, index=table.index),
         audit=tuple(
-            audit_table(key, answers, one, patients=list(table.index), higher_is=higher_is)
-            for one in results
+            audit_table(key, answers, result, patients=list(table.index), higher_is=higher_is)
+            for result in results
         ),
         states=_states_of(key, answers, results, table.index),
         columns=names,
@@ -189,41 +189,55 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, asked: Asked) -> Scored
 
 
 def _item_places(
-    table: pd.DataFrame, key: InstrumentKey, asked: Asked
+    table: pd.DataFrame, key: InstrumentKey, request: ScoringRequest
 ) -> tuple[list[int], list[str]]:
     """Return the position of each item's column, and the faults in finding them."""
-    columns, instrument = asked.columns, asked.instrument
+    columns = request.columns
     names = [str(name) for name in table.columns]
     if columns is not None and not isinstance(columns, str):
         return _listed_places(names, key, list(columns))
     if columns is not None and columns.count("{item}") != 1:
         return [], [f"'{columns}' is no pattern of items: write {{item}} in it once."]
-    shown = columns or f"{instrument}_{{item}}"
-    if columns is None:
-        shape = re.compile(rf"{re.escape(instrument)}[\s_.-]?0*([1-9][0-9]*)", re.IGNORECASE)
-    else:
-        before, after = map(re.escape, columns.split("{item}"))
-        shape = re.compile(rf"{before}0*([1-9][0-9]*){after}")
-    found: dict[int, list[int]] = {}
+    shape = _shape_of_columns(request.instrument, columns)
+    places: dict[int, list[int]] = {item: [] for item in range(1, key.items + 1)}
     for place, name in enumerate(names):
         match = shape.fullmatch(name.strip())
-        if match and int(match[1]) <= key.items:
-            found.setdefault(int(match[1]), []).append(place)
-    lacking = [item for item in range(1, key.items + 1) if item not in found]
-    faults = [
-        f"item {item} of {key.id} stands in several columns: "
-        f"{a_few(repr(names[place]) for place in places)}. Remove or rename all but one."
-        for item, places in sorted(found.items())
-        if len(places) > 1
-    ]
+        if match and int(match[1]) in places:
+            places[int(match[1])].append(place)
+    faults = list(_place_faults(places, names, key, request))
+    return ([] if faults else [there[0] for there in places.values()]), faults
+
+
+def _place_faults(
+    places: Mapping[int, Sequence[int]],
+    names: Sequence[str],
+    key: InstrumentKey,
+    request: ScoringRequest,
+) -> Iterator[str]:
+    """Yield the faults of items that stand in several columns, or in none."""
+    for item, several in places.items():
+        if len(several) > 1:
+            yield (
+                f"item {item} of {key.id} stands in several columns: "
+                f"{a_few(repr(names[place]) for place in several)}. Remove or rename all but one."
+            )
+    lacking = [item for item, there in places.items() if not there]
     if lacking:
+        shown = str(request.columns or f"{request.instrument}_{{item}}")
         first = shown.replace("{item}", str(lacking[0]))
-        faults.append(
+        yield (
             f"{key.id} has {key.items} items; the table has no column for item {a_few(lacking)} "
             f"(looked for '{first}' and the like). It has: {a_few(names, limit=12)}. Rename them, "
-            f"or say where they are {asked.door.columns}."
+            f"or say where they are {request.door.columns}."
         )
-    return [found[item][0] for item in sorted(found)], faults
+
+
+def _shape_of_columns(instrument: str, pattern: str | None) -> re.Pattern[str]:
+    """Return what the names of columns of items look like, the number of the item as a group."""
+    if pattern is None:
+        return re.compile(rf"{re.escape(instrument)}[\s_.-]?0*([1-9][0-9]*)", re.IGNORECASE)
+    before, after = map(re.escape, pattern.split("{item}"))
+    return re.compile(rf"{before}0*([1-9][0-9]*){after}")
 
 
 def _listed_places(
@@ -263,19 +277,19 @@ def _item_values(
     wrong = wrong_answers(key, items)
     faults = []
     if no_number.any():
-        text = _told(table, key, names, no_number, "not numeric")
+        text = _fault_of(table, key, names, no_number, "not numeric")
         faults.append(f"{text}. Correct what is wrong, or leave it empty.")
     if wrong.any():
         allowed = answers_by_items(key, (np.flatnonzero(wrong.any(axis=0)) + 1).tolist())
         listed = [f"{answers} (item {a_few(which)})" for answers, which in allowed.items()]
         required = next(iter(allowed)) if len(allowed) == 1 else "; ".join(listed)
-        text = _told(table, key, names, wrong, f"none of {required}")
+        text = _fault_of(table, key, names, wrong, f"none of {required}")
         hint = "" if no_number.any() else _shift_hint(key, items)
         faults.append(f"{text}. Correct what is wrong, or leave it empty.{hint}")
     return items, faults
 
 
-def _told(
+def _fault_of(
     table: pd.DataFrame,
     key: InstrumentKey,
     names: Sequence[str],
@@ -284,7 +298,7 @@ def _told(
 ) -> str:
     """Return how many values are what they may not be, and which columns and rows they are in."""
 
-    def place(number: int, limit: int = 5) -> str:
+    def rows_of(number: int, limit: int = 5) -> str:
         rows = table.index[flags[:, number]]
         return f"row{'s' * (len(rows) > 1)} {a_few(rows, limit)}"
 
@@ -292,8 +306,10 @@ def _told(
     values = f"{count} value{'s' * (count > 1)}"
     wrong = f"{'is' if count == 1 else 'are'} {what}"
     if len(numbers) == 1:
-        return f"column '{names[numbers[0]]}': {values} ({place(numbers[0])}) {wrong}"
-    listed = a_few([f"'{names[one]}' ({place(one, FEW_ROWS)})" for one in numbers], MOST_LISTED)
+        return f"column '{names[numbers[0]]}': {values} ({rows_of(numbers[0])}) {wrong}"
+    listed = a_few(
+        [f"'{names[number]}' ({rows_of(number, FEW_ROWS)})" for number in numbers], MOST_LISTED
+    )
     return f"{key.id}: {values} in {len(numbers)} of {key.items} items {wrong}: {listed}"
 
 
@@ -324,9 +340,9 @@ def _states_of(
         for item in range(1, key.items + 1)
     }
     scores = {
-        one.score: pd.Categorical.from_codes(
-            np.where(np.isnan(one.values), 2, one.prorated).astype(np.int8), _SCORE_STATES
+        result.score: pd.Categorical.from_codes(
+            np.where(np.isnan(result.values), 2, result.prorated).astype(np.int8), _SCORE_STATES
         )
-        for one in results
+        for result in results
     }
     return pd.DataFrame(items | scores, index=index)
