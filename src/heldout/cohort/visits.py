@@ -194,19 +194,33 @@ def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
     column = table.day or table.date
     if column is None:
         return pd.Series(np.nan, index=texts.index), []
-    place, faults = f"{rows.file}, column '{column}'", []
+    faults = []
     if table.visit is None and texts[column].isna().any():
         words = _lack(texts.index[texts[column].isna()])
-        faults.append(f"{place}: {words} no {'day' if table.day else 'date'}. Add it.")
-    if table.day is not None:
-        days = numbers_of(texts[column], table.decimal)
-        wrong = texts[column].notna() & days.isna()
-        if wrong.any():
-            words = counted(wrong, texts[column], "is not a number", "are not numbers")
-            hint = missing_hint(texts[column][wrong], table.missing, rows.name)
-            faults.append(f"{place}: {words}. Write the days from baseline as numbers.{hint}")
-        return days, faults
-    dates, found = _dates_of(rows, column, table.date_format)
+        day = "day" if table.day else "date"
+        faults.append(f"{rows.file}, column '{column}': {words} no {day}. Add it.")
+    days, wrong = (_days_of if table.day else _days_since_start)(rows, column, first)
+    return days, faults + wrong
+
+
+def _days_of(rows: Rows, column: str, _: Rows) -> tuple[pd.Series, list[str]]:
+    """Return the days that a column holds, and the fault of texts that are none."""
+    texts = rows.texts[column]
+    days = numbers_of(texts, rows.spec.decimal)
+    wrong = texts.notna() & days.isna()
+    if not wrong.any():
+        return days, []
+    words = counted(wrong, texts, "is not a number", "are not numbers")
+    hint = missing_hint(texts[wrong], rows.spec.missing, rows.name)
+    return days, [
+        f"{rows.file}, column '{column}': {words}. Write the days from baseline as numbers.{hint}"
+    ]
+
+
+def _days_since_start(rows: Rows, column: str, first: Rows) -> tuple[pd.Series, list[str]]:
+    """Return the days from each patient's start to the dates of a column, and the faults."""
+    table, texts = rows.spec, rows.texts
+    dates, faults = _dates_of(rows, column, table.date_format)
     holder = rows if table.start in texts.columns else first
     starts, more = _starts_of(holder, table.start or "", table.date_format)
     begun = rows.ids.map(starts)
@@ -218,7 +232,7 @@ def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
             f"{how_many(len(lacking), 'patient has', 'patients have')} no start date"
             f"{f' ({shown})' if shown else ''}. Days are counted from it; add it."
         ]
-    return dates - begun, faults + found + more
+    return dates - begun, faults + more
 
 
 def _dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:

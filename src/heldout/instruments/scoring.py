@@ -217,17 +217,11 @@ def arithmetic_of(
             }
             for item, entry in zip(items, form["items"], strict=True)
         ],
-        "parts": [_span_of(key, score, group) for group in groups],
+        "parts": [list(key.span_of(score, group)) for group in groups],
         "skip": form["skip"],
         "method": key.scores[score].method,
         "prorate": list(PRORATING[prorate]),
     }
-
-
-def _span_of(key: InstrumentKey, score: str, group: Sequence[int]) -> list[float]:
-    """Return the least and the most that a part of a score counts: its highest item."""
-    least, most = zip(*(key.counts_of(score, item) for item in group), strict=True)
-    return [max(least), max(most)]
 
 
 def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:

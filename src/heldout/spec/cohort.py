@@ -179,9 +179,15 @@ class ColumnSpec(Part):
     @model_validator(mode="after")
     def check_kind(self) -> Self:
         """Require what each kind needs."""
+        rules = (*self._scoring_rules(), *self._value_rules())
+        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+        return self
+
+    def _scoring_rules(self) -> tuple[tuple[bool, str], ...]:
+        """Return what may be broken of a score and its items, and the words for it."""
         scored, items = self.instrument is not None, self.items
         of_key = items is not None or self.scores is not None or self.prorate != "none"
-        rules = (
+        return (
             (
                 (of_key or self.language is not None) and not scored,
                 "'items', 'scores', 'prorate' and 'language' need 'instrument', whose key they "
@@ -190,26 +196,25 @@ class ColumnSpec(Part):
             (items is not None and "{item}" not in items, "'items' needs {item} in its pattern"),
             (self.prorate != "none" and items is None, "'prorate' needs 'items'"),
             (self.scores == {}, "'scores' names no score; write score: source column"),
-            (scored and self.kind in ("category", "text"), "a score is a number; remove 'kind'"),
+        )
+
+    def _value_rules(self) -> tuple[tuple[bool, str], ...]:
+        """Return what may be broken of a column's values, and the words for it."""
+        scored, lettered = self.instrument is not None, self.kind in ("category", "text")
+        low, high = self.range or (0.0, 1.0)
+        return (
+            (scored and lettered, "a score is a number; remove 'kind'"),
             (not scored and self.kind is None, "needs 'kind': number, category or text"),
             (self.kind == "category" and not self.levels, "needs 'levels': code -> label"),
-            (
-                self.higher_is is not None and self.kind in ("category", "text"),
-                "'higher_is' is for numbers",
-            ),
+            (self.higher_is is not None and lettered, "'higher_is' is for numbers"),
             (
                 scored and self.range is not None,
                 "the instrument's key has the range; remove 'range'",
             ),
             (self.kind != "category" and self.levels is not None, "'levels' need 'kind: category'"),
             (self.column == {}, "'column' names no visit; write visit: source column"),
-            (
-                self.range is not None and self.range[0] >= self.range[1],
-                "'range': [lowest, highest]",
-            ),
+            (low >= high, "'range': [lowest, highest]"),
         )
-        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
-        return self
 
 
 class CohortSpec(Part):

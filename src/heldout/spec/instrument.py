@@ -10,7 +10,7 @@ that this arithmetic cannot reach, or can leave, is a fault of the key.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from math import inf
 from pathlib import Path
@@ -122,9 +122,9 @@ class InstrumentKey(Part):
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
         """Lowest and highest answer of each item, as answered."""
-        highest = self.item_max
-        maxima = highest if isinstance(highest, tuple) else (highest,) * self.items
-        return tuple((float(self.item_min), float(one)) for one in maxima)
+        given = self.item_max
+        maxima = given if isinstance(given, tuple) else (given,) * self.items
+        return tuple((float(self.item_min), float(highest)) for highest in maxima)
 
     @property
     def has_total(self) -> bool:
@@ -174,17 +174,18 @@ class InstrumentKey(Part):
         if given.size is not None:
             parts = [(min(b[0] for b in self.bounds), max(b[1] for b in self.bounds))] * given.size
         else:
-            counts = {item: self.counts_of(score, item) for item in self.items_of(score)}
-            groups = given.domains or tuple((item,) for item in counts)
-            parts = [
-                (max(counts[i][0] for i in group), max(counts[i][1] for i in group))
-                for group in groups
-            ]
+            groups = given.domains or tuple((item,) for item in self.items_of(score))
+            parts = [self.span_of(score, group) for group in groups]
         lows, highs = zip(*parts, strict=True)
         if given.method == "max":
             return max(lows), max(highs)
         share = len(parts) if given.method == "mean" else 1
         return sum(lows) / share, sum(highs) / share
+
+    def span_of(self, score: str, group: Sequence[int]) -> tuple[float, float]:
+        """Return the least and the most that a part of a score counts: its highest item."""
+        least, most = zip(*(self.counts_of(score, item) for item in group), strict=True)
+        return max(least), max(most)
 
     @model_validator(mode="after")
     def check_consistency(self) -> Self:
@@ -197,14 +198,9 @@ class InstrumentKey(Part):
 
     def item_faults(self) -> _Faults:
         """Yield the faults in lists of items and their answers."""
-        if isinstance(self.item_max, tuple) and len(self.item_max) != self.items:
-            found = len(self.item_max)
-            text = f"found {found} entries; required: one for each of {self.items} items."
-            yield ("item_max",), text
-            return
-        highest = int(max(high for _, high in self.bounds))
-        if highest > MOST_POINTS:
-            yield ("item_max",), f"found {highest}; required: at most {MOST_POINTS}."
+        unusable = self._bound_fault()
+        if unusable:
+            yield ("item_max",), unusable
             return
         flat = [number for number, (low, high) in enumerate(self.bounds, start=1) if low >= high]
         if flat:
@@ -217,6 +213,20 @@ class InstrumentKey(Part):
             twice = [item for item, times in Counter(items).items() if times > 1]
             if twice:
                 yield path, f"found item {twice[0]} a second time. Remove it."
+        yield from self._answer_faults()
+
+    def _bound_fault(self) -> str | None:
+        """Return why the highest answers are not those of items at all."""
+        if isinstance(self.item_max, tuple) and len(self.item_max) != self.items:
+            n_entries = len(self.item_max)
+            return f"found {n_entries} entries; required: one for each of {self.items} items."
+        highest = int(max(high for _, high in self.bounds))
+        if highest > MOST_POINTS:
+            return f"found {highest}; required: at most {MOST_POINTS}."
+        return None
+
+    def _answer_faults(self) -> _Faults:
+        """Yield the faults of answers that are listed one by one."""
         for item, answers in self.allowed.items():
             low, high = self.bounds[item - 1] if 1 <= item <= self.items else (-inf, inf)
             if not answers or min(answers) < low or max(answers) > high:
@@ -261,14 +271,20 @@ class InstrumentKey(Part):
                 yield (*path, "domains"), "required: every item of the score in one domain."
             if set(chain.from_iterable(score.recode.values())) - items:
                 yield (*path, "recode"), "names an item that the score does not have."
-            if score.size is not None and (
-                score.items or score.recode or score.domains or score.method == "max"
-            ):
-                yield path, "'size' stands alone: with it, no item of the score is known."
-            if score.size is not None and self.why_scores_only(name) is None:
-                yield path, "'size' needs 'scores_only': why it is not known which items."
+            for text in self._size_faults(name):
+                yield path, text
             if score.method == "max" and self.prorate:
                 yield path, "'method: max' needs 'prorate: false' in the key: a maximum of some."
+
+    def _size_faults(self, name: str) -> Iterator[str]:
+        """Yield the faults of a score of which only the number of items is known."""
+        score = self.scores[name]
+        if score.size is None:
+            return
+        if score.items or score.recode or score.domains or score.method == "max":
+            yield "'size' stands alone: with it, no item of the score is known."
+        if self.why_scores_only(name) is None:
+            yield "'size' needs 'scores_only': why it is not known which items."
 
     def rule_faults(self) -> _Faults:
         """Yield the faults of skip rules and recodes that answers cannot meet."""
