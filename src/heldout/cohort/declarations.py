@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from heldout.cohort.rows import Tables
 from heldout.cohort.sources import Source, patterns_of, table_of
@@ -53,28 +53,31 @@ def _key_columns(experiment: Experiment, sources: list[Source]) -> list[str]:
 
     What stands in them is named in messages, so it may be no answer.
     """
-    spec, faults = experiment.cohort, []
     read = {(source.table, source.column): source.declared for source in reversed(sources)}
+    return [
+        f"{experiment.where(*path)}: table column '{column}' is also read as "
+        f"'{read[table, column]}'. What names patients, visits or sites is no measure; "
+        f"write the column of {path[-1]}s here, or remove the other declaration."
+        for table, path, column in _naming_columns(experiment.cohort, read)
+        if column is not None and (table, column) in read
+    ]
+
+
+def _naming_columns(
+    spec: CohortSpec, read: Mapping[tuple[str | None, str], str]
+) -> Iterator[tuple[str | None, KeyPath, str | None]]:
+    """Yield the columns that name patients, visits and sites: table, place of the key, column."""
     for name in (None, *spec.tables):
         table = table_of(spec, name)
         path: KeyPath = ("cohort", "table") if name is None else ("cohort", "tables", name)
-        own = (*path, "patient")
-        wanted = [
-            (own if table.patient else ("cohort", "patient"), table.patient or spec.patient),
-            ((*path, "visit"), table.visit),
-        ]
+        patient = (*path, "patient") if table.patient else ("cohort", "patient")
+        yield name, patient, table.patient or spec.patient
+        yield name, (*path, "visit"), table.visit
         if name is None and spec.site is not None:
+            # A category may be the site as well.
             declared = spec.columns.get(read.get((None, spec.site), ""))
             if declared is not None and declared.kind != "category":
-                wanted.append((("cohort", "site"), spec.site))
-        for where, column in wanted:
-            if column is not None and (name, column) in read:
-                faults.append(
-                    f"{experiment.where(*where)}: table column '{column}' is also read as "
-                    f"'{read[name, column]}'. What names patients, visits or sites is no measure; "
-                    f"write the column of {where[-1]}s here, or remove the other declaration."
-                )
-    return faults
+                yield None, ("cohort", "site"), spec.site
 
 
 def read_twice(spec: CohortSpec, sources: list[Source]) -> list[str]:

@@ -191,10 +191,8 @@ def _declaration_faults(declared: ColumnSpec, key: InstrumentKey) -> Iterator[st
         )
     if items:
         yield from items_refused(key, prorate=declared.prorate, language=declared.language)
-    given = {name for name in named if name in key.scores}
-    given |= {"total"} if total and key.has_total else set()
-    given |= set(key.scored) if items else set()
-    yield from direction_faults(key, given, declared.higher_is)
+    given = {*named, *(("total",) if total else ()), *(key.scored if items else ())}
+    yield from direction_faults(key, given & set(key.scores), declared.higher_is)
 
 
 def direction_faults(
