@@ -233,7 +233,7 @@ def _upgraded(schema: dict[str, Any]) -> dict[str, Any]:
                 "recode": None,
                 "suicidality": False,
             }
-            items = [plain | {"column": one, "part": n} for n, one in enumerate(columns)]
+            items = [plain | {"column": column, "part": n} for n, column in enumerate(columns)]
             scores[feature["name"]] = {
                 "items": items,
                 "parts": [[0, 1]] * len(items),

@@ -212,10 +212,10 @@ def _sums_within_folds(
         for number in np.unique(fold):
             tested = fold == number
             weight = share[tested]
-            one, other = (
+            ours, theirs = (
                 scaled - np.average(scaled, weights=weight)
                 for scaled in (scale(predicted[tested]), scale(observed[tested]))
             )
-            sums += [weight @ (one * other), weight @ one**2, weight @ other**2]
+            sums += [weight @ (ours * theirs), weight @ ours**2, weight @ theirs**2]
     product, squared, seen = map(float, sums)
     return product, squared, seen

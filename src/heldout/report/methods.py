@@ -64,10 +64,10 @@ _COMPOSITES = {
 }
 _USUAL_METHODS = {"constructs": "mean", "components": "principal"}
 _PREPARATIONS = {"impute_scale": "scaled", "impute": "as they are"}
-_TEST_WORKS = [
+_TEST_WORKS = (
     "Westfall PH, Young SS (1993) Resampling-Based Multiple Testing. Wiley",
     "Phipson B, Smyth GK (2010) Stat Appl Genet Mol Biol 9:39",
-]
+)
 _ENDING_WORK = "Besag J, Clifford P (1991) Biometrika 78:301-304"
 _ARITHMETIC_WORK = "Oldham PD (1962) J Chronic Dis 15:969-977"
 
@@ -89,11 +89,7 @@ def build_methods(record: RunRecord) -> Section:
     kinds = sorted({outcome.kind for outcome in record.outcomes})
     criteria = _CRITERIA[experiment["tuning"].get("criterion", "brier")]
     models = _models_of(record, kinds)
-    sequential = _sequential(record)
-    arithmetic = any(cell.arithmetic is not None for cell in record.headline)
-    # The works that test and arithmetic rest on.
-    works = _TEST_WORKS if test else []
-    works = works + [_ENDING_WORK] * sequential + [_ARITHMETIC_WORK] * arithmetic
+    works = _works_of(record)
     return {
         "heading": "Methods",
         "paragraphs": paragraphs(
@@ -106,23 +102,30 @@ def build_methods(record: RunRecord) -> Section:
             sites=record.sites,
             rivals=_named(model.label for model in models if not model.reference),
             references=_named(model.label for model in models if model.reference),
-            own_models={
-                model.label: _PREPARATIONS[model.preparation]
-                for model in models
-                if model.name in experiment.get("own_models", {})
-            },
+            preparations=_PREPARATIONS,
+            own_models=[
+                model for model in models if model.name in experiment.get("own_models", {})
+            ],
             estimates=[_ESTIMATES[kind] for kind in kinds],
             data=" ".join(_data_words(experiment)),
             test=test,
             coupled=any(outcome.from_baseline for outcome in record.outcomes),
             primary=any(outcome.primary for outcome in record.outcomes),
             statistic=" or ".join(_STATISTICS[kind] for kind in kinds),
-            sequential=sequential,
-            arithmetic=arithmetic,
+            sequential=_ENDING_WORK in works,
+            arithmetic=_ARITHMETIC_WORK in works,
             works=works,
             counted=counted,
         ),
     }
+
+
+def _works_of(record: RunRecord) -> list[str]:
+    """Return the works that test and arithmetic rest on."""
+    works = list(_TEST_WORKS) if record.permutation else []
+    works += [_ENDING_WORK] if _sequential(record) else []
+    arithmetic = any(cell.arithmetic is not None for cell in record.headline)
+    return works + ([_ARITHMETIC_WORK] if arithmetic else [])
 
 
 def _models_of(record: RunRecord, kinds: Iterable[KindName]) -> list[Model]:

@@ -83,14 +83,14 @@ def _visit_note(record: RunRecord, visit: VisitFacts) -> str:
     return f"{seen}{missed}" + (f", {visit.no_score} without a score" if visit.no_score else "")
 
 
-def build_outcomes(record: RunRecord, places: Sequence[Target]) -> Section:
+def build_outcomes(record: RunRecord, targets: Sequence[Target]) -> Section:
     """Return how often each outcome occurred, under each rule for missed visits.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Target
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -107,17 +107,17 @@ def build_outcomes(record: RunRecord, places: Sequence[Target]) -> Section:
         "tables": [
             table(
                 _RATE_COLUMNS[kind],
-                [_outcome_group(record, place) for place in of_kind],
+                [_outcome_group(record, target) for target in of_kind],
                 stack=True,
             )
-            for kind, of_kind in by_kind(places).items()
+            for kind, of_kind in by_kind(targets).items()
         ],
     }
 
 
-def _outcome_group(record: RunRecord, place: Target) -> Section:
+def _outcome_group(record: RunRecord, target: Target) -> Section:
     """Return one outcome at one follow-up under every rule."""
-    facts = place.facts
+    facts = target.facts
     specs = {spec["name"]: spec for spec in record.experiment.get("outcomes", ())}
     own = str(specs.get(facts.name, {}).get("missing_visit", "observed"))
     rules = facts.missing_rules or {own: Tally(n=facts.n, events=facts.events)}
@@ -128,8 +128,8 @@ def _outcome_group(record: RunRecord, place: Target) -> Section:
         rarer = min(facts.events, facts.n - facts.events)
         words.append(f"Events per feature: {rarer / n_features:.1f}.")
     return {
-        "title": place.title,
-        "detail": place.detail,
+        "title": target.title,
+        "detail": target.detail,
         "note": " ".join(words) or None,
         "rows": [
             row(_MISSED[rule], *_tally_words(tally), strong=rule == own and len(rules) > 1)
@@ -156,14 +156,14 @@ def _wilson_interval(events: int, n: int) -> str:
     return f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
 
 
-def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | None:
+def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     """Return Table 1, or nothing for a record without one.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Target
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -176,9 +176,9 @@ def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | No
     groups = chain.from_iterable(variable.groups for variable in record.characteristics)
     small = any(0 < n < _FEW for group in groups for n in group.counts)
     names, words = "", ""
-    for place in places:
-        if (place.facts.name, place.facts.follow_up) == (first.outcome, first.follow_up):
-            names, words = _grouping_words(place, first)
+    for target in targets:
+        if (target.facts.name, target.facts.follow_up) == (first.outcome, first.follow_up):
+            names, words = _grouping_words(target, first)
     return {
         "heading": "Table 1: the patients at baseline",
         "lead": (
@@ -194,10 +194,10 @@ def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | No
     }
 
 
-def _grouping_words(place: Target, first: Characteristic) -> tuple[str, str]:
+def _grouping_words(target: Target, first: Characteristic) -> tuple[str, str]:
     """Return the columns of an outcome that Table 1 is by, and what they mean."""
-    title = place.title.lower()
-    if place.facts.kind == "number":
+    title = target.title.lower()
+    if target.facts.kind == "number":
         return " | Correlation#", (
             f" Correlation: Spearman's, with {title}. It describes these patients and is not "
             "tested."
