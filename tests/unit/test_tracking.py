@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from heldout.files import hold
 from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.record import OutcomeFacts, RunRecord, figure_name
 from heldout.tracking import log_record, prepare_store, start_ui
-from heldout.tracking.items import Artifact, Metrics, Params, Series, Tags, items_of, plan_runs
+from heldout.tracking.items import Shown, plan_runs, shown_of
 from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines
 from tests.cells import cell_with
@@ -285,8 +285,9 @@ def test_the_headlines_description_is_the_verdict(
 
 
 def test_no_p_value_is_logged_where_none_was_computed(record: RunRecord) -> None:
-    metrics = [one for one in items_of(record, record.headline[1], {}) if isinstance(one, Metrics)]
-    assert not {"cv.p", "cv.p_adjusted"} & metrics[0].values.keys()
+    metrics = shown_of(record, record.headline[1], {}).metrics
+    assert metrics
+    assert not {"cv.p", "cv.p_adjusted"} & metrics.keys()
 
 
 def with_a_test(record: RunRecord) -> RunRecord:
@@ -310,34 +311,27 @@ def with_a_test(record: RunRecord) -> RunRecord:
 
 
 def test_p_and_arithmetic_are_metrics_and_permutations_a_parameter(record: RunRecord) -> None:
-    items = list(items_of(with_a_test(record), with_a_test(record).headline[1], {}))
-    (metrics,) = [one.values for one in items if isinstance(one, Metrics)]
-    (params,) = [one.values for one in items if isinstance(one, Params)]
-    assert (metrics["cv.p"], metrics["cv.p_adjusted"]) == (1 / 3, 0.64)
-    assert metrics["cv.arithmetic"] == 0.636
-    assert params["permutations"] == 999
+    shown = shown_of(with_a_test(record), with_a_test(record).headline[1], {})
+    assert (shown.metrics["cv.p"], shown.metrics["cv.p_adjusted"]) == (1 / 3, 0.64)
+    assert shown.metrics["cv.arithmetic"] == 0.636
+    assert shown.params["permutations"] == 999
 
 
 def test_a_record_without_a_test_has_no_permutations(record: RunRecord) -> None:
-    items = list(items_of(record, record.headline[1], {}))
-    (params,) = [one.values for one in items if isinstance(one, Params)]
-    assert params["permutations"] == 0
-    assert "permutations.csv" not in [one.path for one in items if isinstance(one, Artifact)]
+    shown = shown_of(record, record.headline[1], {})
+    assert shown.params["permutations"] == 0
+    assert "permutations.csv" not in shown.artifacts
 
 
 def test_permutations_go_to_their_headline_and_to_no_model(record: RunRecord) -> None:
     """A headline has its own outcome's, at its own follow-up, to the last bit."""
     tested = with_a_test(record)
     files = {
-        plan.name: [
-            one.text
-            for one in items_of(tested, plan.cell, {})
-            if isinstance(one, Artifact) and one.path == "permutations.csv"
-        ]
+        plan.name: shown_of(tested, plan.cell, {}).artifacts.get("permutations.csv")
         for plan in plan_runs(tested)
     }
-    (text,) = files.pop("response d2 · headline")
-    assert set(map(len, files.values())) == {0}
+    text = files.pop("response d2 · headline")
+    assert set(files.values()) == {None}
     table = pd.read_csv(StringIO(text))
     assert list(table.columns) == [
         "permutation",
@@ -348,9 +342,7 @@ def test_permutations_go_to_their_headline_and_to_no_model(record: RunRecord) ->
 
 def test_a_models_description_says_p_and_arithmetic(record: RunRecord) -> None:
     tested = with_a_test(record)
-    (tags,) = [
-        one.values for one in items_of(tested, tested.cells[-1], {}) if isinstance(one, Tags)
-    ]
+    tags = shown_of(tested, tested.cells[-1], {}).tags
     assert tags["mlflow.note.content"].startswith(
         "Ridge logistic regression: AUC .80 for patients held out (95 % interval .30 to .90; "
         "arithmetic alone gives .64), p = .33, adjusted .64 (2 permutations). "
@@ -359,10 +351,8 @@ def test_a_models_description_says_p_and_arithmetic(record: RunRecord) -> None:
 
 def test_models_that_read_fewer_features_say_so(record: RunRecord) -> None:
     counts = {
-        plan.cell.model: one.values["features"]
+        plan.cell.model: shown_of(record, plan.cell, {}).params["features"]
         for plan in plan_runs(record)
-        for one in items_of(record, plan.cell, {})
-        if isinstance(one, Params)
     }
     assert counts == {"headline": 2, "prevalence": 0, "severity": 1, "ridge": 2}
 
@@ -389,8 +379,7 @@ def test_an_outcomes_figure_is_not_taken_for_that_of_an_outcome_whose_name_ends_
 ) -> None:
     figures = {"shap.partial_response.d2.ridge": "<svg/>"}
     ridge = next(cell for cell in record.cells if cell.auc == 0.1 + 0.7)
-    paths = [one.path for one in items_of(record, ridge, figures) if isinstance(one, Artifact)]
-    assert paths == ["trials.csv", "predictions.csv"]
+    assert list(shown_of(record, ridge, figures).artifacts) == ["trials.csv", "predictions.csv"]
 
 
 def test_cells_whose_names_run_together_alike_have_figures_of_their_own(
@@ -399,15 +388,16 @@ def test_cells_whose_names_run_together_alike_have_figures_of_their_own(
     one = replace(record.cells[-1], outcome="response", follow_up="late_w6")
     other = replace(record.cells[-1], outcome="response_late", follow_up="w6")
     figures = {figure_name("shap", one): "<svg>1</svg>", figure_name("shap", other): "<svg>2</svg>"}
-    shown = [item for item in items_of(record, one, figures) if isinstance(item, Artifact)]
-    assert [item.text for item in shown if item.path.endswith(".svg")] == ["<svg>1</svg>"]
+    files = shown_of(record, one, figures).artifacts
+    assert [text for path, text in files.items() if path.endswith(".svg")] == ["<svg>1</svg>"]
 
 
 def test_no_pseudonym_leaves_the_record(record: RunRecord) -> None:
     """What MLflow holds is meant to be shared; the pseudonyms' key is not far from them."""
-    items = [item for plan in plan_runs(record) for item in items_of(record, plan.cell, FIGURES)]
-    assert {type(item) for item in items} == {Tags, Params, Metrics, Series, Artifact}
-    assert not [patient for patient in PATIENTS if patient in repr(items)]
+    shown = [shown_of(record, plan.cell, FIGURES) for plan in plan_runs(record)]
+    for part in fields(Shown):
+        assert any(getattr(cell, part.name) for cell in shown)
+    assert not [patient for patient in PATIENTS if patient in repr(shown)]
 
 
 def test_no_pseudonym_is_in_any_file_of_the_store(record: RunRecord, mlruns: Path) -> None:
@@ -419,24 +409,22 @@ def test_no_pseudonym_is_in_any_file_of_the_store(record: RunRecord, mlruns: Pat
     ]
 
 
+def predictions_of(record: RunRecord, cell: Cell) -> pd.DataFrame:
+    """Return the held-out predictions that are shown with a cell."""
+    return pd.read_csv(StringIO(shown_of(record, cell, {}).artifacts["predictions.csv"]))
+
+
 def test_a_patient_has_one_number_in_all_cells(record: RunRecord) -> None:
     """So that models can be compared patient by patient."""
     numbers = [
-        pd.read_csv(StringIO(one.text))["patient"].tolist()
+        predictions_of(record, cell)["patient"].tolist()
         for cell in (record.headline[1], *record.cells[3:])
-        for one in items_of(record, cell, {})
-        if isinstance(one, Artifact) and one.path == "predictions.csv"
     ]
     assert numbers == [[1, 2, 3, 4, 1, 2, 3, 4]] * 4
 
 
 def test_predictions_survive_to_the_last_bit(record: RunRecord) -> None:
-    texts = [
-        one.text
-        for one in items_of(record, record.headline[1], {})
-        if isinstance(one, Artifact) and one.path == "predictions.csv"
-    ]
-    table = pd.read_csv(StringIO(texts[0]))
+    table = predictions_of(record, record.headline[1])
     assert list(table.columns) == [
         *("patient", "repeat", "fold", "event", "margin", "probability", "prevalence"),
     ]
@@ -847,9 +835,8 @@ def with_a_number(record: RunRecord) -> RunRecord:
 
 def test_a_number_is_shown_by_its_own_figures(record: RunRecord) -> None:
     cell = a_number_cell("ridge")
-    items = list(items_of(with_a_number(record), cell, {}))
-    (metrics,) = [one.values for one in items if isinstance(one, Metrics)]
-    assert metrics == {
+    shown = shown_of(with_a_number(record), cell, {})
+    assert shown.metrics == {
         "cv.r2": -0.042,
         "cv.r2_lo": -0.3,
         "cv.r2_hi": 0.2 + 0.1,
@@ -858,17 +845,12 @@ def test_a_number_is_shown_by_its_own_figures(record: RunRecord) -> None:
         "cv.spearman": 0.1,
         "cv.concordance": 0.55,
     }
-    (params,) = [one.values for one in items if isinstance(one, Params)]
-    assert "events" not in params
-    assert not [one for one in items if isinstance(one, Series) and one.name == "fold.roc_auc"]
+    assert "events" not in shown.params
+    assert "fold.roc_auc" not in shown.series
 
 
 def test_a_numbers_run_says_its_figure_in_words(record: RunRecord) -> None:
-    (tags,) = [
-        one.values
-        for one in items_of(with_a_number(record), a_number_cell("ridge"), {})
-        if isinstance(one, Tags)
-    ]
+    tags = shown_of(with_a_number(record), a_number_cell("ridge"), {}).tags
     assert tags["mlflow.note.content"].startswith(
         "Ridge linear regression: \N{MINUS SIGN}4 % of the variance explained for patients held "
         "out (95 % interval \N{MINUS SIGN}30 % to 30 %)."
@@ -876,11 +858,7 @@ def test_a_numbers_run_says_its_figure_in_words(record: RunRecord) -> None:
 
 
 def test_a_numbers_predictions_have_the_columns_of_a_number(record: RunRecord) -> None:
-    (table,) = [
-        pd.read_csv(StringIO(one.text))
-        for one in items_of(with_a_number(record), a_number_cell("ridge"), {})
-        if isinstance(one, Artifact) and one.path == "predictions.csv"
-    ]
+    table = predictions_of(with_a_number(record), a_number_cell("ridge"))
     columns = ["patient", "repeat", "fold", "observed", "prediction", "training_mean"]
     assert list(table.columns) == columns
     assert len(table) == len(PATIENTS)

@@ -33,28 +33,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0 done, 1 could not be carried out, 2 wrong usage, 130 stopped from the keyboard.
+
+    Raises
+    ------
+    StudyError, OSError
+        What could not be carried out, with ``--debug`` only.
     """
     settle_environment()
     spell_what_it_can()
     options = parsed(arguments)
     try:
         return int(options.command(options))
-    except StudyError as error:
-        if options.debug:
-            raise
-        complain(str(error))
-        return error.exit_status
     except BrokenPipeError:
         # Whoever read our output has left; that is not a fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
+    except (StudyError, OSError) as error:
         if options.debug:
             raise
-        complain(
-            f"{error.filename or 'A file'}: {error.strerror}. Check that it exists, and may be "
-            "read and written."
-        )
+        if isinstance(error, StudyError):
+            complain(str(error))
+            return error.exit_status
+        remedy = "Check that it exists, and may be read and written."
+        complain(f"{error.filename or 'A file'}: {error.strerror}. {remedy}")
         return 1
     except (KeyboardInterrupt, SystemExit) as ending:
         if options.command is run:
@@ -77,5 +78,18 @@ def settle_environment() -> None:
 
 
 def stop(number: int, frame: FrameType | None) -> None:
-    """Turn a request to end into an ordinary exit, so that everything is closed."""
+    """Turn a request to end into an ordinary exit, so that everything is closed.
+
+    Parameters
+    ----------
+    number : int
+        Of the signal.
+    frame : frame or None
+        Where the program was; given by Python, and not used.
+
+    Raises
+    ------
+    SystemExit
+        With the status that shells give a process ended by this signal.
+    """
     raise SystemExit(128 + number)

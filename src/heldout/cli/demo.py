@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from heldout.cli import studies
 from heldout.cli.terminal import complain, shown
 from heldout.errors import StudyError
+from heldout.files import write_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,9 +79,7 @@ def write_demo(folder: Path) -> Path:
             f"{shown(folder)}: exists and is not empty. Nothing was written; give a new folder"
             f"{further}."
         )
-    for name in FILES:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(_source().joinpath(name).read_bytes())
+    write_files(folder, {name: _source().joinpath(name).read_bytes() for name in FILES})
     return experiment
 
 

@@ -28,45 +28,52 @@ def init(options: argparse.Namespace) -> int:
     """Draft a study; print what was recognised, what must be decided, and what comes next."""
     from heldout.draft import draft_study, summary
 
-    said = summary(draft_study(options.folder, options.data, sheet=options.sheet))
+    drafted = summary(draft_study(options.folder, options.data, sheet=options.sheet))
     if options.json:
-        print(json.dumps(said, allow_nan=False))
-        return 0
-    print("\n".join(_draft_text(said)))
+        print(json.dumps(drafted, allow_nan=False))
+    else:
+        print("\n".join(_draft_text(drafted)))
     return 0
 
 
-def _draft_text(said: Mapping[str, Any]) -> Iterator[str]:
+def _draft_text(drafted: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is printed of a draft, line by line."""
-    found = said["recognised"]
-    days = [
-        name if day is None else f"{name} (day {day:g})" for name, day in found["visits"].items()
-    ]
-    row = "a row a patient"
-    if found["layout"] == "long":
-        told = f"visit ('{found['visit']}')" if found["visit"] else f"date ('{found['date']}')"
-        row += f" and {told}"
-    given = {
-        "table": f"{found['patients']} patients, {found['layout']}: {row}",
-        "patient": found["patient"],
-        "site": found["site"] or "none found",
-        "visits": ", ".join(days),
-        "day 0": (found["start"] or "first date of each patient") if found["date"] else "",
-        "baseline": found["baseline"],
-        "ignored": ", ".join(found["ignored_visits"]),
-        "missing": ", ".join(found["missing"]),
-        "outcome": found["outcome"] or "none found",
-        "scales": ", ".join(n for n, one in found["columns"].items() if one["instrument"]),
-        "features": ", ".join(n for n, one in found["columns"].items() if one["feature"]),
-        "left out": "; ".join(f"{a_few(names)}: {why}" for why, names in found["left_out"].items()),
-    }
     yield "Recognised"
-    for name, words in given.items():
+    for name, words in _recognised_words(drafted["recognised"]).items():
         if words:
             yield wrap(f"  {name:<9} {words}", " " * 12)
     yield from ("", "To decide; each stands in its file under DECIDE")
-    for one in said["decide"]:
-        yield wrap(f"  {one['number']}. {one['file']}:{one['line']}", " " * 5)
-        yield wrap(f"     {one['text']}", " " * 5)
-    experiment = shown(Path(said["folder"]) / said["experiment"])
+    for decision in drafted["decide"]:
+        yield wrap("  {number}. {file}:{line}".format(**decision), " " * 5)
+        yield wrap(f"     {decision['text']}", " " * 5)
+    experiment = shown(Path(drafted["folder"]) / drafted["experiment"])
     yield from ("", f"Next: heldout plan {shlex.quote(experiment)}")
+
+
+def _recognised_words(recognised: Mapping[str, Any]) -> dict[str, str]:
+    """Return what was recognised, by a word each; empty where there is nothing to say."""
+    columns, date = recognised["columns"], recognised["date"]
+    visits = recognised["visits"].items()
+    days = [name if day is None else f"{name} (day {day:g})" for name, day in visits]
+    row = "".join(
+        f" and {part} ('{recognised[part]}')" for part in ("visit", "date") if recognised[part]
+    )
+
+    def columns_that(are: str) -> str:
+        return ", ".join(name for name, column in columns.items() if column[are])
+
+    left_out = [f"{a_few(names)}: {why}" for why, names in recognised["left_out"].items()]
+    return {
+        "table": "{patients} patients, {layout}: a row a patient".format(**recognised) + row,
+        "patient": recognised["patient"],
+        "site": recognised["site"] or "none found",
+        "visits": ", ".join(days),
+        "day 0": (recognised["start"] or "first date of each patient") if date else "",
+        "baseline": recognised["baseline"],
+        "ignored": ", ".join(recognised["ignored_visits"]),
+        "missing": ", ".join(recognised["missing"]),
+        "outcome": recognised["outcome"] or "none found",
+        "scales": columns_that("instrument"),
+        "features": columns_that("feature"),
+        "left out": "; ".join(left_out),
+    }

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import WIDTH, complain, new_table, wrap
+from heldout.cli.terminal import TEXT_TABLES, WIDTH, complain, new_table, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from heldout.instruments.audit import TableAudit
     from heldout.spec import InstrumentKey
 
-_TEXT_TABLES = {".csv": ",", ".tsv": "\t"}
 # How many pseudonyms the audit lists on the screen; JSON has all of them.
 _MOST_NAMED = 12
 
@@ -110,11 +109,16 @@ def _key_text(name: str, key: InstrumentKey) -> str:
     lines += [wrap(f"{word:<13}{text}", " " * 13) for word, text in _key_facts(key) if text]
     lines += ["", "Scores"]
     for score in key.scores:
-        lines += [wrap(f"  {one}", "    ") for one in _score_sentences(key, score)]
-    notes = [*key.caveats, *(f"Language {one}: {how}." for one, how in key.differs_in.items())]
+        lines += map(_indented, _score_sentences(key, score))
+    notes = [*key.caveats, *(f"Language {code}: {how}." for code, how in key.differs_in.items())]
     for head, sentences in (("To know", notes), ("Sources", key.sources)):
-        lines += ["", head, *(wrap(f"  {one}", "    ") for one in sentences)] if sentences else []
+        lines += ["", head, *map(_indented, sentences)] if sentences else []
     return "\n".join(lines)
+
+
+def _indented(sentence: str) -> str:
+    """Return a sentence below a head."""
+    return wrap(f"  {sentence}", "    ")
 
 
 def _key_facts(key: InstrumentKey) -> list[tuple[str, str | None]]:
@@ -188,6 +192,7 @@ def _numbered(items: Iterable[int]) -> str:
 
 def score(options: argparse.Namespace) -> int:
     """Print the scores of a table, and on standard error how they came about."""
+    from heldout.files import write_atomically
     from heldout.instruments.keys import COMMAND
     from heldout.instruments.table import ScoringRequest, score_table
 
@@ -213,8 +218,6 @@ def score(options: argparse.Namespace) -> int:
         index=False, float_format="%.10g", sep=mark, lineterminator="\n"
     )
     if options.out is not None:
-        from heldout.files import write_atomically
-
         write_atomically(options.out, text)
     if options.json:
         print(json.dumps(_scored_facts(scored, who, names, notes), allow_nan=False))
@@ -236,7 +239,7 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
         what = "is no file" if path.exists() else "there is no such file"
         raise CohortError(f"{path}: {what}. Check the path; it is relative to {Path.cwd()}.")
     form: dict[str, Any] = {"sheet": sheet, "separator": separator}
-    usual = _TEXT_TABLES.get(path.suffix.lower())
+    usual = TEXT_TABLES.get(path.suffix.lower())
     if usual is not None:
         form |= _text_form(path, separator, usual)
     elif separator is not None:
@@ -258,26 +261,19 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
 
 def _text_form(path: Path, separator: str | None, usual: str) -> dict[str, str]:
     """Return separator and encoding of a text table, or refuse a separator that it has not."""
-    from heldout.cohort.text import MARKS, is_utf8, other_mark
+    from heldout.cohort.text import MARKS, likely_form
     from heldout.errors import CohortError
 
-    raw = path.read_bytes()
-    encoding = "utf-8" if is_utf8(raw) else "cp1252"
-    try:
-        text = raw.decode(encoding)
-    except UnicodeDecodeError:
-        encoding, text = "latin-1", raw.decode("latin-1")
     mark = {"tab": "\t", None: usual}.get(separator, separator)
     assert mark is not None
-    likely = other_mark(text, mark)
-    if likely is not None and separator is not None:
-        word = "tab" if likely == "\t" else likely
+    _, encoding, likely = likely_form(path.read_bytes(), mark)
+    word = "tab" if likely == "\t" else likely
+    if likely != mark and separator is not None:
         raise CohortError(
             f"{path}: row 1 is separated by {MARKS[likely]}, not by {MARKS[mark]}. Write "
             f"--separator '{word}', or leave it out."
         )
-    mark = likely or mark
-    return {"encoding": encoding, "separator": "tab" if mark == "\t" else mark}
+    return {"encoding": encoding, "separator": word}
 
 
 def _patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -329,11 +325,11 @@ def _row_name(who: pd.DataFrame) -> str:
 
 def _names_of(who: pd.DataFrame, *, rows: bool) -> dict[str, str]:
     """Return what each row is called in an audit: its ids, its number, or both."""
-    ids = [" ".join(one) for one in who.itertuples(index=False)]
-    if not len(who.columns):
-        ids = [str(row) for row in who.index]
-    added = [f" (row {row})" if rows else "" for row in who.index]
-    return {str(row): one + also for row, one, also in zip(who.index, ids, added, strict=True)}
+    ids = map(" ".join, who.itertuples(index=False)) if len(who.columns) else map(str, who.index)
+    return {
+        str(row): f"{name} (row {row})" if rows else name
+        for row, name in zip(who.index, ids, strict=True)
+    }
 
 
 def _scored_facts(
@@ -343,7 +339,7 @@ def _scored_facts(
     import dataclasses
 
     scores = scored.scores.astype("object").where(scored.scores.notna(), None)
-    audit = [dataclasses.asdict(one) for one in scored.audit]
+    audit = [dataclasses.asdict(counts) for counts in scored.audit]
     for facts in audit:
         for list_of in ("prorated", "skipped", "missing", "contradicting"):
             facts[list_of] = [names[row] for row in facts[list_of]]
@@ -381,8 +377,8 @@ def _audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
         "with items skipped": len(audit.skipped),
         "contradicting the skip rule": len(audit.contradicting),
     }
-    told = [f"{n} {word}" for word, n in counts.items() if n or word in ("scored", "missing")]
-    lines = [f"  {audit.name}: {', '.join(told)}"]
+    words = [f"{n} {word}" for word, n in counts.items() if n or word in ("scored", "missing")]
+    lines = [f"  {audit.name}: {', '.join(words)}"]
     if audit.contradicting:
         who = a_few([names[row] for row in audit.contradicting], _MOST_NAMED)
         lines.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -68,34 +69,49 @@ def _effect(text: str) -> tuple[str, float]:
 
 
 def simulate(options: argparse.Namespace) -> int:
-    """Write the study folder; print what is true in it, and the next command."""
+    """Write the study folder; print what is true in it, and the next command.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    SpecError
+        If there is no such study, or no room for it; faults name options.
+    """
     from heldout.errors import SpecError, raise_faults
     from heldout.simulate import simulate_cohort, write_cohort
 
     try:
-        simulated = simulate_cohort(_asked(options))
+        simulated = simulate_cohort(_simulation_of(options))
         path = write_cohort(simulated, options.folder, form=options.format, name=options.name)
     except SpecError as error:
-        raise_faults(SpecError, [_as_option(one) for one in error.faults or [str(error)]])
+        raise_faults(SpecError, list(map(_as_option, error.faults or [str(error)])))
         raise
     if options.json:
-        said = {"experiment": str(path), "truth": asdict(simulated.truth)}
-        print(json.dumps(said, allow_nan=False))
+        facts = {"experiment": str(path), "truth": asdict(simulated.truth)}
+        print(json.dumps(facts, allow_nan=False))
     else:
         print(_simulated_text(simulated, path))
     return 0
 
 
-def _asked(options: argparse.Namespace) -> Simulation:
+def _simulation_of(options: argparse.Namespace) -> Simulation:
     """Return what shall be simulated."""
     from heldout.errors import SpecError, raise_faults
     from heldout.simulate import Simulation
 
-    constructs = [construct for construct, _ in options.effect]
     faults = [
-        f"--effect: '{one}' is said {constructs.count(one)} times. Say it once, with one size."
-        for one in dict.fromkeys(constructs)
-        if constructs.count(one) > 1
+        f"--effect: '{construct}' is said {times} times. Say it once, with one size."
+        for construct, times in Counter(construct for construct, _ in options.effect).items()
+        if times > 1
     ]
     raise_faults(SpecError, faults)
     return Simulation(

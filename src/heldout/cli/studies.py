@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from heldout.cli.terminal import Progress, complain, new_table, shown, wrap
 from heldout.errors import SpecError
@@ -24,23 +24,12 @@ _NAME_WIDTH = 22
 
 def run(options: argparse.Namespace) -> int:
     """Run an experiment; print the verdict first, then where to look."""
-    from heldout.record import summary
-    from heldout.study import run_experiment
-
     if options.sweep:
         return _run_sweep(options)
     experiment = _loaded(options)
-    with Progress() as progress:
-        record = run_experiment(
-            experiment,
-            engine=_engine_of(options),
-            fresh=options.fresh,
-            track=not options.no_mlflow,
-            progress=progress,
-            say=complain,
-        )
+    record = _run_one(experiment, _engine_of(options), options)
     if options.json:
-        print(json.dumps(summary(record) | {"analysis": _analysis_of(record)}, allow_nan=False))
+        print(json.dumps(_facts_of(record), allow_nan=False))
     else:
         print(outcome_text(record, tracked=not options.no_mlflow))
     return 0
@@ -48,8 +37,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _run_sweep(options: argparse.Namespace) -> int:
     """Run an experiment in several forms, and print them side by side."""
-    from heldout.record import summary
-    from heldout.study import run_experiment
     from heldout.study.sweep import read_sweeps, sweep_experiment
 
     engine = _engine_of(options)
@@ -57,67 +44,89 @@ def _run_sweep(options: argparse.Namespace) -> int:
     records = []
     for number, fork in enumerate(forks, start=1):
         complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
-        with Progress() as progress:
-            records.append(
-                run_experiment(
-                    fork.experiment,
-                    engine=engine,
-                    fresh=options.fresh,
-                    track=not options.no_mlflow,
-                    progress=progress,
-                    say=complain,
-                )
-            )
+        records.append(_run_one(fork.experiment, engine, options))
     named = [" ".join(fork.overrides) for fork in forks]
     if options.json:
-        forked = [
-            {"fork": name} | summary(record) | {"analysis": _analysis_of(record)}
-            for name, record in zip(named, records, strict=True)
-        ]
+        pairs = zip(named, records, strict=True)
+        forked = [{"fork": name} | _facts_of(record) for name, record in pairs]
         print(json.dumps(forked, allow_nan=False))
     else:
         print(sweep_text(named, records, tracked=not options.no_mlflow))
     return 0
 
 
+def _run_one(experiment: Experiment, engine: Engine, options: argparse.Namespace) -> RunRecord:
+    """Return the record of one experiment, telling how far it is."""
+    from heldout.study import run_experiment
+
+    with Progress() as progress:
+        return run_experiment(
+            experiment,
+            engine=engine,
+            fresh=options.fresh,
+            track=not options.no_mlflow,
+            progress=progress,
+            say=complain,
+        )
+
+
+def _facts_of(record: RunRecord) -> dict[str, Any]:
+    """Return what machine output says of a run."""
+    from heldout.record import summary
+
+    return summary(record) | {"analysis": _analysis_of(record)}
+
+
 def sweep_text(named: Sequence[str], records: Sequence[RunRecord], *, tracked: bool) -> str:
-    """Return the forks of a sweep side by side, headline by headline."""
-    lines = []
+    """Return the forks of a sweep side by side, headline by headline.
+
+    Parameters
+    ----------
+    named : sequence of str
+        What is other in each fork.
+    records : sequence of RunRecord
+        Of the same forks.
+    tracked : bool
+        Whether MLflow shows them.
+
+    Returns
+    -------
+    str
+    """
     # A fork may have outcomes of its own, and one of the same name that is another kind.
-    everywhere = dict.fromkeys(
-        (cell.outcome, cell.follow_up, cell.kind) for record in records for cell in record.headline
-    )
-    for *place, kind in everywhere:
-        cells = [
-            (name, cell)
-            for name, record in zip(named, records, strict=True)
-            for cell in record.headline
-            if [cell.outcome, cell.follow_up, cell.kind] == [*place, kind]
-        ]
-        if all(cell.status != "evaluated" for _, cell in cells):
-            lines += ["", wrap(f"{' '.join(place)}: not evaluated in any fork.")]
-            continue
-        lines += ["", table_head(" ".join(place), kind)]
-        for name, cell in cells:
-            fits = len(name) < _NAME_WIDTH
-            lines += [] if fits else [wrap(name)]
-            lines += [table_line(name if fits else "", cell)]
+    targets: dict[tuple[str, str, KindName], list[tuple[str, Cell]]] = {}
+    for name, record in zip(named, records, strict=True):
+        for cell in record.headline:
+            target = cell.outcome, cell.follow_up, cell.kind
+            targets.setdefault(target, []).append((name, cell))
+    lines: list[str] = []
+    for (outcome, follow_up, kind), cells in targets.items():
+        lines += ["", *_fork_lines(f"{outcome} {follow_up}", kind, cells)]
     shared = len({record.folds_digest for record in records}) == 1
-    lines += [
-        "",
-        wrap(
-            "All forks share their folds: differences are those of the forks, not of the splits."
-            if shared
-            else "The forks do not share their folds: part of any difference is that of the splits."
-        ),
-        wrap(
-            f"{len(records)} forks are {len(records)} looks at the same patients; the best of them "
-            "is not an estimate, and no p is adjusted for having tried the others."
-        ),
+    words = [
+        "All forks share their folds: differences are those of the forks, not of the splits."
+        if shared
+        else "The forks do not share their folds: part of any difference is that of the splits.",
+        f"{len(records)} forks are {len(records)} looks at the same patients; the best of them "
+        "is not an estimate, and no p is adjusted for having tried the others.",
+        *_counted(records[-1]),
     ]
-    lines += [wrap(words) for words in [_counted(records[-1])] if words]
+    lines += ["", *map(wrap, words)]
     lines += ["", "Comparison  heldout ui"] if tracked else []
     return "\n".join(lines)
+
+
+def _fork_lines(target: str, kind: KindName, cells: Sequence[tuple[str, Cell]]) -> Iterator[str]:
+    """Yield one headline in every fork that has it."""
+    if all(cell.status != "evaluated" for _, cell in cells):
+        yield wrap(f"{target}: not evaluated in any fork.")
+        return
+    yield table_head(target, kind)
+    for name, cell in cells:
+        fits = len(name) < _NAME_WIDTH
+        if not fits:
+            yield wrap(name)
+        yield table_line(name if fits else "", cell)
 
 
 def _analysis_of(record: RunRecord) -> int:
@@ -128,15 +137,14 @@ def _analysis_of(record: RunRecord) -> int:
     return count_analyses(record, record.folder.parents[3])
 
 
-def _counted(record: RunRecord) -> str:
-    """Return how often these data were analysed, in words; nothing for the first time."""
+def _counted(record: RunRecord) -> Iterator[str]:
+    """Yield how often these data were analysed, in words; nothing for the first time."""
     number = _analysis_of(record)
-    if number == 1:
-        return ""
-    return (
-        f"This is analysis {number} of these data in this study (mlruns/ledger.jsonl). What is "
-        "found after looking so often needs other patients to confirm it."
-    )
+    if number > 1:
+        yield (
+            f"This is analysis {number} of these data in this study (mlruns/ledger.jsonl). What is "
+            "found after looking so often needs other patients to confirm it."
+        )
 
 
 def _engine_of(options: argparse.Namespace) -> Engine:
@@ -165,28 +173,52 @@ def _loaded(options: argparse.Namespace) -> Experiment:
 
 
 def outcome_text(record: RunRecord, *, tracked: bool) -> str:
-    """Return what a run says when it ends: verdict, headline, where to look."""
-    lines = ["", wrap(record.verdict.sentences[0]), ""]
-    lines += [wrap(sentence) for sentence in record.verdict.sentences[1:]]
-    lines += [wrap(words) for words in [_counted(record)] if words]
-    for kind in ("class", "number"):
-        cells = [cell for cell in record.headline if cell.kind == kind]
-        lines += ["", table_head("headline", kind)] if cells else []
-        lines += [table_line(f"{cell.outcome} {cell.follow_up}", cell) for cell in cells]
+    """Return what a run says when it ends: verdict, headline, where to look.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete, and written to its folder.
+    tracked : bool
+        Whether MLflow shows it.
+
+    Returns
+    -------
+    str
+    """
+    first, *rest = map(wrap, (*record.verdict.sentences, *_counted(record)))
+    lines = ["", first, "", *rest]
+    kinds: dict[KindName, list[str]] = {"class": [], "number": []}
+    for cell in record.headline:
+        kinds[cell.kind].append(table_line(f"{cell.outcome} {cell.follow_up}", cell))
+    for kind, rows in kinds.items():
+        lines += ["", table_head("headline", kind), *rows] if rows else []
     assert record.folder is not None
-    lines += ["", f"Report      {shown(record.folder / 'report.html')}"]
-    lines += [f"Record      {shown(record.folder)}"]
     study = record.folder.resolve().parents[3]
     here = study == Path.cwd()
     folder = "" if here else f" --folder {quote(shown(study))}"
     run = record.name if here else quote(shown(record.folder))
+    lines += ["", f"Report      {shown(record.folder / 'report.html')}"]
+    lines += [f"Record      {shown(record.folder)}"]
     lines += [f"Comparison  heldout ui{folder}"] if tracked else []
     lines += [f"Export      heldout export {run} --to DIR"]
     return "\n".join(lines)
 
 
 def table_head(name: str, kind: KindName) -> str:
-    """Return what stands above the headlines of a kind."""
+    """Return what stands above the headlines of a kind.
+
+    Parameters
+    ----------
+    name : str
+        Of the first column.
+    kind : {'class', 'number'}
+        Whose figures stand there.
+
+    Returns
+    -------
+    str
+    """
     from heldout.kinds import KINDS
 
     of_kind = KINDS[kind]
@@ -197,7 +229,19 @@ def table_head(name: str, kind: KindName) -> str:
 
 
 def table_line(name: str, cell: Cell) -> str:
-    """Return one headline as a line of the table of its kind."""
+    """Return one headline as a line of the table of its kind.
+
+    Parameters
+    ----------
+    name : str
+        In the first column.
+    cell : Cell
+        Evaluated or not.
+
+    Returns
+    -------
+    str
+    """
     from heldout.wording import interval, p_value
 
     kind = cell.of_kind
@@ -243,8 +287,7 @@ def ui(options: argparse.Namespace) -> int:
     def say(text: str) -> None:
         print(text, flush=True)
 
-    status: int = start_ui(mlruns(options.folder.resolve()), port=options.port, say=say)
-    return status
+    return start_ui(mlruns(options.folder.resolve()), port=options.port, say=say)
 
 
 def export(options: argparse.Namespace) -> int:
@@ -268,15 +311,13 @@ def export(options: argparse.Namespace) -> int:
 def predict(options: argparse.Namespace) -> int:
     """Print, or write, the probabilities of new patients."""
     from heldout.export import predict_file
+    from heldout.files import write_atomically
 
     mark = "," if options.out is None else new_table(options.out, options.patients)
-    text = predict_file(options.bundle, options.patients).to_csv(
-        index=False, sep=mark, lineterminator="\n"
-    )
+    table = predict_file(options.bundle, options.patients)
+    text = table.to_csv(index=False, sep=mark, lineterminator="\n")
     if options.out is None:
         print(text, end="")
     else:
-        from heldout.files import write_atomically
-
         write_atomically(options.out, text)
     return 0

@@ -17,6 +17,8 @@ from typing import Self
 from heldout.errors import SpecError, StudyError
 
 WIDTH = 80
+# Ending of a text table -> what stands between its cells.
+TEXT_TABLES = {".csv": ",", ".tsv": "\t"}
 # Seconds between lines of progress where the terminal cannot rewrite one.
 _LINE_EVERY = 10.0
 # Below these, too little was seen for an estimate: share of the folds, seconds between them.
@@ -90,17 +92,16 @@ def new_table(out: Path, read: Path) -> str:
     StudyError
         If it exists.
     """
-    marks = {".csv": ",", ".tsv": "\t"}
-    if out.suffix.lower() not in marks:
+    if out.suffix.lower() not in TEXT_TABLES:
         raise SpecError(
-            f"--out: '{out}' does not end in {' or '.join(marks)}, and nothing else can be "
+            f"--out: '{out}' does not end in {' or '.join(TEXT_TABLES)}, and nothing else can be "
             "written. Give the file such a name."
         )
     if out.exists() or out.is_symlink():
         same = out.exists() and read.exists() and out.samefile(read)
         what = "is the very table that is read" if same else "exists already"
         raise StudyError(f"--out: {out} {what}; nothing was written. Name another file.")
-    return marks[out.suffix.lower()]
+    return TEXT_TABLES[out.suffix.lower()]
 
 
 class Progress:

@@ -132,11 +132,11 @@ def one_factor(correlations: ArrayLike) -> Floats | None:
 
     roots, vectors = np.linalg.eigh(observed)
     start = vectors[:, -1] * math.sqrt(roots[-1])
-    found = minimize(misfit, 0.9 * start, jac=True, method="BFGS", options={"gtol": 1e-7})
+    fit = minimize(misfit, 0.9 * start, jac=True, method="BFGS", options={"gtol": 1e-7})
     # BFGS also stops short when steps no longer help; then only the gradient tells.
-    if float(np.abs(found.jac).max()) > 1e-4 or float(np.abs(found.x).max()) >= 1:
+    if float(np.abs(fit.jac).max()) > 1e-4 or float(np.abs(fit.x).max()) >= 1:
         return None
-    loadings: Floats = found.x * np.sign(found.x.sum() or 1.0)
+    loadings: Floats = fit.x * np.sign(fit.x.sum() or 1.0)
     return loadings
 
 
@@ -241,18 +241,18 @@ def scale_reliability(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tupl
     tuple of Reliability
         In the order of columns and scores; a score that is the highest of its items has none.
     """
-    found = []
+    measured: list[Reliability] = []
     for column, key, visit in itemised(cohort, keys):
         if visit != cohort.spec.baseline:
             continue
         items = items_at(cohort, key, column, visit)
         prorate = cohort.spec.columns[column].prorate
-        found += [
+        measured += [
             _reliability_of(key, items, score, prorate, name=score_name(column, score), visit=visit)
             for score in key.scored
             if key.scores[score].method != "max"
         ]
-    return tuple(found)
+    return tuple(measured)
 
 
 def _reliability_of(

@@ -67,7 +67,7 @@ def _summarise(group: str, variable: Variable, members: NDArray[np.bool_]) -> Su
     known = values[~np.isnan(values)]
     n, missing = len(known), int(np.isnan(values).sum())
     if variable.levels:
-        counts = tuple(int((known == place).sum()) for place in range(len(variable.levels)))
+        counts = tuple(int((known == level).sum()) for level in range(len(variable.levels)))
         return Summary(group=group, n=n, missing=missing, counts=counts)
     if not n:
         return Summary(group=group, n=0, missing=missing)
@@ -112,22 +112,22 @@ def standardised_difference(first: Floats, second: Floats, *, n_levels: int = 0)
     >>> standardised_difference(np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0, 5.0]))
     -2.0
     """
-    one, other = first[~np.isnan(first)], second[~np.isnan(second)]
+    first, second = first[~np.isnan(first)], second[~np.isnan(second)]
     if n_levels:
-        return _categorical_difference(one, other, n_levels)
-    if min(len(one), len(other)) < 2:
+        return _categorical_difference(first, second, n_levels)
+    if min(len(first), len(second)) < 2:
         return None
-    squares = ((one - one.mean()) ** 2).sum() + ((other - other.mean()) ** 2).sum()
-    pooled = float(np.sqrt(squares / (len(one) + len(other) - 2)))
-    return float(one.mean() - other.mean()) / pooled if pooled > 0 else None
+    squares = ((first - first.mean()) ** 2).sum() + ((second - second.mean()) ** 2).sum()
+    pooled = float(np.sqrt(squares / (len(first) + len(second) - 2)))
+    return float(first.mean() - second.mean()) / pooled if pooled > 0 else None
 
 
-def _categorical_difference(one: Floats, other: Floats, n_levels: int) -> float | None:
+def _categorical_difference(first: Floats, second: Floats, n_levels: int) -> float | None:
     """Return the Mahalanobis distance between two groups' shares of the levels."""
-    if not len(one) or not len(other):
+    if not len(first) or not len(second):
         return None
     shares = np.array(
-        [[np.mean(group == place) for place in range(n_levels)] for group in (one, other)]
+        [[np.mean(group == level) for level in range(n_levels)] for group in (first, second)]
     )
     shares = shares[:, shares.sum(axis=0) > 0][:, 1:]
     gap = shares[0] - shares[1]
@@ -142,7 +142,7 @@ def _rank_correlation(first: Floats, second: Floats) -> float | None:
     from scipy.stats import spearmanr
 
     known = ~np.isnan(first) & ~np.isnan(second)
-    one, other = first[known], second[known]
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+    first, second = first[known], second[known]
+    if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    return float(spearmanr(one, other).statistic)
+    return float(spearmanr(first, second).statistic)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from heldout.draft.columns import ColumnGuess
-from heldout.draft.names import many, name_of
+from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised
 from heldout.draft.scales import Keys
 from heldout.errors import a_few
+from heldout.wording import counted
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_]*( [A-Za-z0-9_]+)*")
 # Words that some reader of YAML takes for something else than a text.
@@ -105,12 +106,12 @@ def _quoted_text(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterator[Line]:
+def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterator[Line]:
     """Yield the cohort file.
 
     Parameters
     ----------
-    found : Recognised
+    facts : Recognised
         Of the table.
     title : str
         Of the study.
@@ -123,7 +124,7 @@ def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterat
     ------
     Line
     """
-    layout = found.layout
+    layout = facts.layout
     yield from map(
         Line,
         _comment(
@@ -133,36 +134,36 @@ def cohort_lines(found: Recognised, title: str, file: str, keys: Keys) -> Iterat
     )
     yield _entry("title", title)
     yield Line("# source: where the data come from, and their licence")
-    yield from _table_lines(found, file)
+    yield from _table_lines(facts, file)
     guess = f"no column is called as one of patients; '{layout.patient}' differs in every row."
     yield _entry("patient", layout.patient, None if layout.named else guess)
     if layout.site:
         yield _entry("site", layout.site)
-    yield from _visit_lines(found)
+    yield from _visit_lines(facts)
     yield Line("columns:")
-    for column in found.columns:
-        yield from _column_lines(column, found, keys)
-    yield from _include_lines(found)
-    if found.left_out:
+    for column in facts.columns:
+        yield from _column_lines(column, facts, keys)
+    yield from _include_lines(facts)
+    if facts.left_out:
         yield Line("# Left out:")
-        for why, names in reasons(found).items():
+        for why, names in reasons(facts).items():
             yield from map(Line, _comment(f"{a_few(names)}: {why}", "#   "))
 
 
-def _table_lines(found: Recognised, file: str) -> Iterator[Line]:
+def _table_lines(facts: Recognised, file: str) -> Iterator[Line]:
     """Yield the table; two where day 0 of the patients is in none of its columns."""
-    spec, dated = found.opened.spec, found.layout.dated
+    spec, dated = facts.opened.spec, facts.layout.dated
     table: dict[str, object] = {"file": file}
     if dated:
-        table |= {"layout": "long", "date": dated.column, "start": start_name(found)}
+        table |= {"layout": "long", "date": dated.column, "start": start_name(facts)}
         table |= {"date_format": dated.date_format}
-    elif found.layout.visit:
-        table |= {"layout": "long", "visit": found.layout.visit}
+    elif facts.layout.visit:
+        table |= {"layout": "long", "visit": facts.layout.visit}
     usual = type(spec)(file=spec.file)
     for key in ("separator", "decimal", "encoding", "sheet", "missing"):
         if getattr(spec, key) != getattr(usual, key):
             table[key] = getattr(spec, key)
-    doubts = (*(dated.doubts if dated else ()), *found.opened.doubts)
+    doubts = (*(dated.doubts if dated else ()), *facts.opened.doubts)
     if not dated or dated.start:
         yield _entry("table", table, *doubts)
         return
@@ -183,23 +184,23 @@ def starts_file(file: str) -> str:
     return f"{folder}/{name.rpartition('.')[0]}_starts.csv"
 
 
-def start_name(found: Recognised) -> str:
+def start_name(facts: Recognised) -> str:
     """Return the column of the patients' starts; one of a name that is free if it is new."""
-    dated = found.layout.dated
+    dated = facts.layout.dated
     if dated and dated.start:
         return dated.start
-    return name_of("start", set(map(str, found.opened.cells)))
+    return name_of("start", set(map(str, facts.opened.cells)))
 
 
-def _include_lines(found: Recognised) -> Iterator[Line]:
+def _include_lines(facts: Recognised) -> Iterator[Line]:
     """Yield, as a comment, the rules that leave out who seem to be no patients."""
     questions, rules = [], []
-    for column in found.columns:
+    for column in facts.columns:
         if not column.controls:
             continue
         among = [code for code in column.levels if code not in column.controls]
         rule: dict[str, object] = {"label": "Patients only", "column": column.name}
-        visit = _inclusion_visit(column, found)
+        visit = _inclusion_visit(column, facts)
         rules.append(rule | ({"visit": visit} if visit else {}) | {"among": among})
         questions.append(
             f"in '{column.name}', {a_few(column.controls)} may be healthy controls; they stay in "
@@ -213,21 +214,21 @@ def _include_lines(found: Recognised) -> Iterator[Line]:
         yield Line(f"#   - {quoted(rule)}")
 
 
-def _inclusion_visit(column: ColumnGuess, found: Recognised) -> str | None:
+def _inclusion_visit(column: ColumnGuess, facts: Recognised) -> str | None:
     """Return the visit at which a column is declared, None for baseline."""
     if column.late and "" in column.visits:
-        return found.layout.visits[-1].name
-    if column.visits & {"", found.baseline}:
+        return facts.layout.visits[-1].name
+    if column.visits & {"", facts.baseline}:
         return None
-    return next(visit.name for visit in found.layout.visits if visit.name in column.visits)
+    return next(visit.name for visit in facts.layout.visits if visit.name in column.visits)
 
 
-def reasons(found: Recognised) -> dict[str, list[str]]:
+def reasons(facts: Recognised) -> dict[str, list[str]]:
     """Return the columns that are left out, by the reason.
 
     Parameters
     ----------
-    found : Recognised
+    facts : Recognised
         Of the table.
 
     Returns
@@ -235,14 +236,14 @@ def reasons(found: Recognised) -> dict[str, list[str]]:
     dict
     """
     by_reason: dict[str, list[str]] = {}
-    for column, why in sorted(found.left_out.items()):
+    for column, why in sorted(facts.left_out.items()):
         by_reason.setdefault(why, []).append(column)
     return by_reason
 
 
-def _visit_lines(found: Recognised) -> Iterator[Line]:
+def _visit_lines(facts: Recognised) -> Iterator[Line]:
     """Yield the visits, which of them is baseline, and those left out."""
-    layout = found.layout
+    layout = facts.layout
     yield Line("visits:", (layout.dated.proposed,) if layout.dated else ())
     for visit in layout.visits:
         declared: dict[str, object] = {"day": visit.day}
@@ -251,7 +252,7 @@ def _visit_lines(found: Recognised) -> Iterator[Line]:
         unknown = f"days from baseline to '{visit.text}'; its name does not tell."
         doubt = unknown if visit.day is None else None
         yield _entry(f"  {quoted(visit.name)}", declared, doubt)
-    yield _entry("baseline", found.baseline, found.doubt)
+    yield _entry("baseline", facts.baseline, facts.doubt)
     if layout.ignored:
         yield _entry(
             "ignore_visits",
@@ -261,33 +262,33 @@ def _visit_lines(found: Recognised) -> Iterator[Line]:
         )
 
 
-def _column_lines(column: ColumnGuess, found: Recognised, keys: Keys) -> Iterator[Line]:
+def _column_lines(column: ColumnGuess, facts: Recognised, keys: Keys) -> Iterator[Line]:
     """Yield one declared column."""
-    declared = _declaration(column, found, keys)
+    declared = _declaration(column, facts, keys)
     yield from map(Line, _comment(f"{column.why[:1].upper()}{column.why[1:]}.", "  # "))
     yield _entry(f"  {quoted(column.name)}", declared, *_column_doubts(column, declared))
     if column.partly:
         filled = quoted(declared | {"prorate": "80%"}).replace('"80%"', "80%")
         question = (
-            f"single items of {column.name} are missing in {many(column.partly, 'patient')}, who "
-            "then lack the score. To fill them in from the person's other items, put the line "
+            f"single items of {column.name} are missing in {counted(column.partly, 'patient')}, "
+            "who then lack the score. To fill them in from the person's other items, put the line "
             "below in place of the one above."
         )
         yield Line(f"  # {quoted(column.name)}: {filled}", (question,))
 
 
-def _declaration(column: ColumnGuess, found: Recognised, keys: Keys) -> dict[str, Any]:
+def _declaration(column: ColumnGuess, facts: Recognised, keys: Keys) -> dict[str, Any]:
     """Return what the cohort file declares of a column."""
-    dated = found.layout.dated
+    dated = facts.layout.dated
     declared: dict[str, Any] = {"table": _DATED_TABLE} if dated and not dated.start else {}
-    declared |= _sources(column, found)
+    declared |= _sources(column, facts)
     if column.instrument:
         declared["instrument"] = column.instrument
         declared |= {"higher_is": None} if column.is_undirected(keys) else {}
     else:
         declared["kind"] = column.kind
         declared |= {"levels": column.levels} if column.levels else {}
-    return declared | _occasions(column, declared, found)
+    return declared | _occasions(column, declared, facts)
 
 
 def _column_doubts(column: ColumnGuess, declared: Mapping[str, Any]) -> Iterator[str]:
@@ -307,40 +308,40 @@ def _column_doubts(column: ColumnGuess, declared: Mapping[str, Any]) -> Iterator
         )
 
 
-def _sources(column: ColumnGuess, found: Recognised) -> dict[str, Any]:
+def _sources(column: ColumnGuess, facts: Recognised) -> dict[str, Any]:
     """Return where the values of a column stand, as the cohort file writes it."""
     sources: dict[str, Any] = {}
     if column.at:
-        shared = _pattern_of(column.at, found)
+        shared = _pattern_of(column.at, facts)
         # A pattern that fits columns of something else would claim visits that are none.
-        source = shared if shared and not _stray(shared, found) else dict(column.at)
+        source = shared if shared and not _stray(shared, facts) else dict(column.at)
         sources |= {"column": source} if column.instrument or source != column.name else {}
     if column.items:
-        sources["items"] = _pattern_of(column.items, found)
+        sources["items"] = _pattern_of(column.items, facts)
     if column.scores:
-        sources["scores"] = {name: _pattern_of(at, found) for name, at in column.scores.items()}
+        sources["scores"] = {name: _pattern_of(at, facts) for name, at in column.scores.items()}
     return sources
 
 
 def _occasions(
-    column: ColumnGuess, declared: Mapping[str, Any], found: Recognised
+    column: ColumnGuess, declared: Mapping[str, Any], facts: Recognised
 ) -> dict[str, Any]:
     """Return when a column was measured, as far as its sources do not say it."""
-    visits = [visit.name for visit in found.layout.visits]
+    visits = [visit.name for visit in facts.layout.visits]
     if column.visits == {""}:
         return {"visits": visits[-1:]} if column.late and len(visits) > 1 else {}
-    occasions: dict[str, Any] = {"by_visit": True} if found.layout.long else {}
+    occasions: dict[str, Any] = {"by_visit": True} if facts.layout.long else {}
     if column.visits != set(visits) and not isinstance(declared.get("column"), dict):
         occasions["visits"] = [name for name in visits if name in column.visits]
     return occasions
 
 
-def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
+def _pattern_of(at: Mapping[str, str], facts: Recognised) -> str | None:
     """Return the one pattern, or column, for the values of all visits; None if there is none."""
     column = next(iter(at.values()))
-    if "" in at or found.layout.long:
+    if "" in at or facts.layout.long:
         return column
-    texts = {visit.name: visit.text for visit in found.layout.visits}
+    texts = {visit.name: visit.text for visit in facts.layout.visits}
     text = texts[next(iter(at))]
     for match in reversed(list(re.finditer(re.escape(text), column))):
         pattern = column[: match.start()] + "{visit}" + column[match.end() :]
@@ -349,19 +350,19 @@ def _pattern_of(at: Mapping[str, str], found: Recognised) -> str | None:
     return None
 
 
-def _stray(pattern: str, found: Recognised) -> bool:
+def _stray(pattern: str, facts: Recognised) -> bool:
     """Return whether a pattern also fits a column that is left out, such as madrs_date."""
     shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
-    fits = [re.fullmatch(shape, column) for column in found.left_out]
-    return any(fit and fit.groups() and fit[1] not in found.layout.ignored for fit in fits)
+    fits = [re.fullmatch(shape, column) for column in facts.left_out]
+    return any(fit and fit.groups() and fit[1] not in facts.layout.ignored for fit in fits)
 
 
-def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
+def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
     """Yield the features file.
 
     Parameters
     ----------
-    found : Recognised
+    facts : Recognised
         Of the table.
     keys : mapping of str to InstrumentKey
         All known questionnaires.
@@ -372,7 +373,7 @@ def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
     """
     yield Line("# Known at baseline. The site is a stratum of the folds, not a feature.")
     builds: dict[str, list[str]] = {"clinical": [], "totals": [], "subscales": []}
-    for column in found.features:
+    for column in facts.features:
         for name in column.feature_names(keys):
             of_scores = "subscales" if "." in name else "totals"
             builds[of_scores if column.instrument else "clinical"].append(name)
@@ -394,12 +395,12 @@ def feature_lines(found: Recognised, keys: Keys) -> Iterator[Line]:
         known = None
 
 
-def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]:
+def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]:
     """Yield the experiment.
 
     Parameters
     ----------
-    found : Recognised
+    facts : Recognised
         Of the table.
     name : str
         Of the pieces it uses.
@@ -410,7 +411,7 @@ def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]
     ------
     Line
     """
-    scale, at = found.outcome, _follow_ups(found)
+    scale, at = facts.outcome, _follow_ups(facts)
     no_scale = "no scale was found that was measured at baseline and again; name a declared column."
     no_visit = "no visit after baseline was found; name the follow-ups."
     outcome = scale.name if scale else "the outcome"
@@ -423,28 +424,28 @@ def experiment_lines(found: Recognised, name: str, keys: Keys) -> Iterator[Line]
     yield Line("    rule: {reduction: 0.5}")
     yield _entry("    at", at or None, None if at else no_visit)
     if at:
-        yield _primary_line(at, found)
-    threshold = keys[scale.instrument or ""].remission_at_most if scale else None
-    if at and threshold is not None:
-        remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
-        yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")
+        yield _primary_line(at, facts)
+        threshold = keys[scale.instrument or ""].remission_at_most if scale else None
+        if threshold is not None:
+            remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
+            yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")
     yield Line("seed: 1")
 
 
-def _follow_ups(found: Recognised) -> list[str]:
+def _follow_ups(facts: Recognised) -> list[str]:
     """Return the visits after baseline at which the outcome's scale was measured."""
-    layout, scale = found.layout, found.outcome
+    layout, scale = facts.layout, facts.outcome
     if layout.dated:
         # Dates tell of visits before day 0, too; names of visits do not.
         later = [visit.name for visit in layout.visits if (visit.day or 0) > 0]
     else:
-        later = [visit.name for visit in layout.visits if visit.name != found.baseline]
+        later = [visit.name for visit in layout.visits if visit.name != facts.baseline]
     return [name for name in later if scale is None or name in scale.total_visits]
 
 
-def _primary_line(at: list[str], found: Recognised) -> Line:
+def _primary_line(at: list[str], facts: Recognised) -> Line:
     """Return the follow-up that is proposed to decide."""
-    counts, n_patients = found.observed, found.opened.cells[found.layout.patient].nunique()
+    counts, n_patients = facts.observed, facts.opened.cells[facts.layout.patient].nunique()
     seen = [visit for visit in at if counts.get(visit, 0) >= _SEEN * n_patients]
     primary = seen[-1] if seen else max(at, key=lambda visit: counts.get(visit, 0))
     why = "the last one at which two thirds were seen" if seen else "the one most were seen at"

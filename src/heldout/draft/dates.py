@@ -15,8 +15,9 @@ from statistics import median
 import pandas as pd
 
 from heldout.cohort.cells import days_since_1
-from heldout.draft.names import DATE_NAMES, START_NAMES, many, squeezed
+from heldout.draft.names import DATE_NAMES, START_NAMES, squeezed
 from heldout.errors import a_few
+from heldout.wording import counted
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}")
 # The first that fits wins: where day and month could be exchanged, the day stands first.
@@ -237,7 +238,7 @@ def _date_doubts(cells: pd.DataFrame, dates: pd.Series, ids: pd.Series, column: 
         (texts.notna() & dates.isna(), "with a date written in another way"),
     ):
         if wrong.any():
-            at = f"{many(int(wrong.sum()), 'row')} ({a_few(wrong.index[wrong])})"
+            at = f"{counted(int(wrong.sum()), 'row')} ({a_few(wrong.index[wrong])})"
             doubts.append(f"'{column}': {at} {words}; plan will stop there. Correct the table.")
     pairs = pd.DataFrame({"id": ids, "date": dates})[dates.notna()]
     twice = pairs.index[pairs.duplicated(keep=False)]
@@ -259,8 +260,8 @@ def _start_doubts(
     without = sorted(set(ids) - set(starts.dropna().index))
     if without:
         doubts.append(
-            f"{many(len(without), 'patient')} ({a_few(without)}) without a date in '{start}'; plan "
-            "will stop at that. Add it."
+            f"{counted(len(without), 'patient')} ({a_few(without)}) without a date in '{start}'; "
+            "plan will stop at that. Add it."
         )
     changes = cells[start].groupby(ids).nunique().gt(1)
     if changes.any():
@@ -274,7 +275,7 @@ def _start_doubts(
 def _proposal(column: str, days: pd.Series, visits: pd.Series) -> str:
     """Return the question about the visits that were proposed."""
     outside = days.index[days.notna() & visits.isna()]
-    rest = f" In none of them: {many(len(outside), 'row')} ({a_few(outside)})."
+    rest = f" In none of them: {counted(len(outside), 'row')} ({a_few(outside)})."
     return (
         f"days and windows are proposed from how the dates in '{column}' lie; write the planned "
         f"ones.{rest if len(outside) else ''}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import pandas as pd
@@ -127,7 +128,7 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = Non
         series = _long_series(rest, cells[patient], rows)
     visits, ignored = _in_time(texts, dated.planned if dated else {})
     kept = _by_visit(series, visits)
-    unused = {column for stem in series if stem not in kept for column in series[stem].values()}
+    unused = {column for stem in series.keys() - kept for column in series[stem].values()}
     return Layout(
         patient=patient,
         site=site,
@@ -194,15 +195,15 @@ def _find_visits(cells: pd.DataFrame, patient: str) -> tuple[str | None, Dated |
     dated, why = (None, "") if by_chance else find_dates(cells, patient)
     if dated is not None:
         return None, dated
-    found = f"Column '{patient}' names {n_patients} patients in {len(cells)} rows"
+    start = f"Column '{patient}' names {n_patients} patients in {len(cells)} rows"
     if len(twice) * 2 < n_patients:
         raise CohortError(
-            f"{found}: patient {a_few(twice)} stands more than once (rows "
+            f"{start}: patient {a_few(twice)} stands more than once (rows "
             f"{a_few(cells.index[several])}). One row a patient is required; merge or remove the "
             "others. Or, if the rows are visits, give the table a column 'visit'."
         )
     raise CohortError(
-        f"{found}, and no column tells the visits of a patient apart.{why} Give the table a column "
+        f"{start}, and no column tells the visits of a patient apart.{why} Give the table a column "
         "'visit' (or week, day, month, redcap_event_name) with a value in every row, once a "
         "patient."
     )
@@ -319,7 +320,7 @@ def _in_time(
 
     The latter are left out only where other follow-ups have a day: T1 beside d2 and d10.
     """
-    some_day = any(visit.day for visits in texts.values() for visit in visits)
+    some_day = any(visit.day for visit in chain(*texts.values()))
     visits: dict[str, VisitGuess] = {}
     ignored: set[str] = set()
     for key in sorted(texts, key=lambda key: (*texts[key][0].order, key)):

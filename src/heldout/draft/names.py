@@ -139,11 +139,6 @@ def words_of(name: str) -> set[str]:
     return set(re.findall(r"[a-z]+", f"{parted} {name}".casefold()))
 
 
-def many(number: int, word: str) -> str:
-    """Return a count with its word: ``1 patient``, ``2 patients``."""
-    return f"{number} {word}" + ("" if number == 1 else "s")
-
-
 def name_of(text: str, taken: set[str] | None = None) -> str:
     """Return a name that an experiment may use for a column or a visit, not taken yet.
 

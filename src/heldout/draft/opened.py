@@ -12,9 +12,10 @@ import pandas as pd
 from heldout.cohort.cells import is_number, numbers_of
 from heldout.cohort.tables import read_table
 from heldout.cohort.text import likely_form
-from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, many, squeezed
+from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, squeezed
 from heldout.errors import CohortError, a_few
 from heldout.spec import TableSpec
+from heldout.wording import counted
 
 MISSING = ("", "NA", "n/a", "NaN")
 _MISSING_WORDS = frozenset(
@@ -179,7 +180,7 @@ def _code_doubts(
             where = cells.apply(lambda texts, code=code: texts == code)
             columns, rows = where.columns[where.any()], where.index[where.any(axis=1)]
             yield (
-                f"{code} is read as 'not observed' in {many(int(where.sum().sum()), 'cell')} of "
+                f"{code} is read as 'not observed' in {counted(int(where.sum().sum()), 'cell')} of "
                 f"{a_few(map(repr, sorted(columns)))} (rows {a_few(rows)}). If it is a value, or "
                 "an error of typing, take it out of 'missing' and correct the table."
             )

@@ -45,8 +45,8 @@ class Draft:
         The study folder.
     experiment : str
         Its experiment file, relative to the folder; `files` are all of them.
-    found : Recognised
-        What was recognised.
+    recognised : Recognised
+        From its table.
     decisions : tuple of Decision
         In the order of the files.
     """
@@ -54,7 +54,7 @@ class Draft:
     folder: Path
     experiment: str
     files: tuple[str, ...]
-    found: Recognised
+    recognised: Recognised
     decisions: tuple[Decision, ...]
 
 
@@ -88,39 +88,40 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
             f"{folder}: exists and is not empty. Nothing was written; give a new folder."
         )
     keys = {name: load_key(name, folder) for name in instrument_names(folder)}
-    found = recognise(open_table(data, sheet), keys)
+    facts = recognise(open_table(data, sheet), keys)
     name, table = name_of(folder.name), f"data/{data.name}"
     drafted: dict[str, Iterable[Line]] = {
-        f"configs/cohort/{name}.yaml": cohort_lines(found, folder.name, table, keys),
-        f"configs/features/{name}.yaml": feature_lines(found, keys),
-        f"experiments/{name}.yaml": experiment_lines(found, name, keys),
+        f"configs/cohort/{name}.yaml": cohort_lines(facts, folder.name, table, keys),
+        f"configs/features/{name}.yaml": feature_lines(facts, keys),
+        f"experiments/{name}.yaml": experiment_lines(facts, name, keys),
     }
     contents: dict[str, str | bytes] = {}
     decisions: list[Decision] = []
     for file, lines in drafted.items():
-        contents[file], asked = rendered(lines, len(decisions) + 1)
-        for line, text in asked:
-            number = len(decisions) + 1
-            decisions.append(Decision(number=number, file=file, line=line, text=text))
+        contents[file], questions = rendered(lines, len(decisions) + 1)
+        decisions += [
+            Decision(number=number, file=file, line=line, text=text)
+            for number, (line, text) in enumerate(questions, len(decisions) + 1)
+        ]
     contents[table] = data.read_bytes()
-    if found.layout.dated and not found.layout.dated.start:
-        contents[starts_file(table)] = _starts_text(found)
+    if facts.layout.dated and not facts.layout.dated.start:
+        contents[starts_file(table)] = _starts_text(facts)
     with whole_folder(folder) as new:
         write_files(new, contents)
     return Draft(
         folder=folder,
         experiment=f"experiments/{name}.yaml",
         files=tuple(contents),
-        found=found,
+        recognised=facts,
         decisions=tuple(decisions),
     )
 
 
-def _starts_text(found: Recognised) -> str:
+def _starts_text(facts: Recognised) -> str:
     """Return the table of each patient's site and first date."""
-    layout, cells = found.layout, found.opened.cells
+    layout, cells = facts.layout, facts.opened.cells
     assert layout.dated is not None
-    starts = layout.dated.starts.rename(start_name(found)).rename_axis(layout.patient).reset_index()
+    starts = layout.dated.starts.rename(start_name(facts)).rename_axis(layout.patient).reset_index()
     if layout.site:
         sites = cells.groupby(layout.patient)[layout.site].first()
         starts.insert(1, layout.site, starts[layout.patient].map(sites))
@@ -140,13 +141,13 @@ def summary(draft: Draft) -> dict[str, Any]:
     dict
         ``folder``, ``experiment``, ``files``, ``recognised`` and ``decide``; no patient's value.
     """
-    found, layout = draft.found, draft.found.layout
+    facts, layout = draft.recognised, draft.recognised.layout
     return {
         "folder": str(draft.folder),
         "experiment": draft.experiment,
         "files": list(draft.files),
         "recognised": {
-            "patients": int(found.opened.cells[layout.patient].nunique()),
+            "patients": int(facts.opened.cells[layout.patient].nunique()),
             "layout": "long" if layout.long else "wide",
             "patient": layout.patient,
             "site": layout.site,
@@ -155,20 +156,20 @@ def summary(draft: Draft) -> dict[str, Any]:
             "start": layout.dated.start if layout.dated else None,
             "visits": {visit.name: visit.day for visit in layout.visits},
             "ignored_visits": list(layout.ignored),
-            "baseline": found.baseline,
-            "missing": [text for text in found.opened.spec.missing if text not in MISSING],
-            "outcome": found.outcome.name if found.outcome else None,
-            "observed": dict(found.observed),
+            "baseline": facts.baseline,
+            "missing": [text for text in facts.opened.spec.missing if text not in MISSING],
+            "outcome": facts.outcome.name if facts.outcome else None,
+            "observed": dict(facts.observed),
             "columns": {
-                one.name: {
-                    "kind": one.kind,
-                    "instrument": one.instrument,
-                    "why": one.why,
-                    "feature": one in found.features,
+                column.name: {
+                    "kind": column.kind,
+                    "instrument": column.instrument,
+                    "why": column.why,
+                    "feature": column in facts.features,
                 }
-                for one in found.columns
+                for column in facts.columns
             },
-            "left_out": reasons(found),
+            "left_out": reasons(facts),
         },
-        "decide": [asdict(one) for one in draft.decisions],
+        "decide": list(map(asdict, draft.decisions)),
     }

@@ -247,9 +247,9 @@ def unfit(ours: Mapping[str, str], dask_worker: Any) -> str | None:
 
 def _check_workers(client: Any, ours: Mapping[str, str], scheduler: str) -> None:
     """Raise StudyError if a worker may not do units of a study."""
-    said = client.run(unfit, ours, on_error="return")
+    answers = client.run(unfit, ours, on_error="return")
     faults = []
-    for worker, fault in said.items():
+    for worker, fault in answers.items():
         if isinstance(fault, Exception):
             fault = (
                 f"cannot import this version of heldout ({type(fault).__name__}). Install the same "

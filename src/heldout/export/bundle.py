@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -97,7 +97,7 @@ def write_bundle(
         "model.skops": model,
         "schema.json": _as_json(schema),
         "trusted.json": _as_json(types),
-        "metrics.json": _as_json({name: _figures(cell) for name, cell in cells.items()}),
+        "metrics.json": _as_json({name: shown_values(cell) for name, cell in cells.items()}),
         "versions.json": _as_json({name: metadata.version(name) for name in _LIBRARIES}),
         "check.json": _as_json(check),
         "MODEL_CARD.md": card.encode(),
@@ -142,8 +142,8 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
             f"{name} of {type(part).__name__}" for name in _ROWS if np.size(held.get(name, ())) > 1
         )
         inside = list(held.values())
-    for one in inside:
-        yield from keepers_in(one, seen)
+    for member in inside:
+        yield from keepers_in(member, seen)
 
 
 def _as_json(value: object) -> bytes:
@@ -153,19 +153,13 @@ def _as_json(value: object) -> bytes:
 
 def _estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:
     """Return the held-out figures of the procedure and of the model."""
-    place = (outcome.name, outcome.follow_up)
-    headline = next(c for c in record.headline if (c.outcome, c.follow_up) == place)
-    model = next(
-        cell
-        for cell in record.cells
-        if (cell.outcome, cell.follow_up) == place and cell.model == fitted.model.name
-    )
-    return {"headline": headline, "model": model}
+    target = (outcome.name, outcome.follow_up)
 
+    def at_target(cells: Iterable[Cell]) -> dict[str, Cell]:
+        return {cell.model: cell for cell in cells if (cell.outcome, cell.follow_up) == target}
 
-def _figures(cell: Cell) -> dict[str, Any]:
-    """Return a cell's figures as plain values."""
-    return shown_values(cell)
+    (headline,) = at_target(record.headline).values()
+    return {"headline": headline, "model": at_target(record.cells)[fitted.model.name]}
 
 
 def predict_file(folder: Path, path: Path) -> pd.DataFrame:

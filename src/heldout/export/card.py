@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.resources import files
+from string import Template
 from typing import Any
 
 from heldout.features import FeatureColumn, FeatureMatrix
@@ -44,58 +46,34 @@ def render_card(
     -------
     str
     """
-    is_event = KINDS[outcome.kind].has_events
-    events = f" ({outcome.events} with the event)" if is_event else ""
+    is_event, test = KINDS[outcome.kind].has_events, record.permutation
     candidate = json.dumps(dict(fitted.search.best.candidate), sort_keys=True)
-    lines = [
-        f"# {_plain(outcome.label)} at {outcome.follow_up}",
-        "",
-        _verdict_of(record.permutation, outcome, cells["headline"]),
-        "",
-        "## Intended use",
-        "",
-        "Research. Not validated in other patients; not for decisions about a patient.",
-        f"It answers: {_plain(record.experiment['question'])}",
-        "",
-        "## Model",
-        "",
-        f"{fitted.model.label}, hyper-parameters {candidate}, chosen by the inner folds on all "
-        f"{outcome.n} observed patients{events} and fitted to them.",
-        "",
-        "## How well it does",
-        "",
-        *_estimate_table(outcome, cells),
-        "",
-        "The first row is the estimate to quote."
-        + (" Probabilities are uncalibrated scores." if is_event else ""),
-        *_arithmetic_lines(cells["headline"]),
-        *_reading_lines(record.permutation, outcome),
-        "",
-        "## Inputs",
-        "",
-        "| feature | columns of the table | visit | range or levels | unit |",
-        "|---|---|---|---|---|",
-        *map(input_row, matrix.columns),
-        "",
-        *_composed_lines(matrix),
-        "A value out of range or a missing column is refused; columns that are not needed are "
-        "passed over. An empty cell is filled with the training patients' median.",
-        "",
-        "## Data",
-        "",
-        f"{_plain(record.experiment['cohort']['title'])}: {record.n_patients} patients included; "
-        f"{outcome.no_follow_up} not observed at {outcome.follow_up}.",
-        *_included(record),
-        "No row of a patient is in this folder.",
-        "",
-        f"The figures were made with {_versions_of(record)}. "
-        f"{refit_words(record.environment, today)}",
-        "",
-        f"Run {record.run_id}; experiment {record.fingerprint[:12]}; data "
-        f"{record.data_fingerprint[:12]}.",
-        "",
-    ]
-    return "\n".join(lines)
+    text = files("heldout.export").joinpath("card.md").read_text(encoding="utf-8")
+    return Template(text).substitute(
+        title=_plain(outcome.label),
+        follow_up=outcome.follow_up,
+        verdict=_verdict_of(test, outcome, cells["headline"]),
+        question=_plain(record.experiment["question"]),
+        model=fitted.model.label,
+        candidate=candidate,
+        n=outcome.n,
+        events=f" ({outcome.events} with the event)" if is_event else "",
+        estimates=_estimate_table(outcome, cells),
+        uncalibrated=" Probabilities are uncalibrated scores." if is_event else "",
+        arithmetic=_arithmetic_words(cells["headline"]),
+        reading=_reading_words(test, outcome),
+        inputs="\n".join(map(input_row, matrix.columns)),
+        composed=_composed_words(matrix),
+        cohort=_plain(record.experiment["cohort"]["title"]),
+        n_patients=record.n_patients,
+        unobserved=outcome.no_follow_up,
+        included=_included(record),
+        versions=_versions_of(record),
+        refit=refit_words(record.environment, today),
+        run_id=record.run_id,
+        experiment=record.fingerprint[:12],
+        data=record.data_fingerprint[:12],
+    )
 
 
 def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
@@ -104,7 +82,7 @@ def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: C
     return render_verdict(derive_verdict([headline], named, test))
 
 
-def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[str]:
+def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
     """Return the held-out figures as a table; with p if a permutation test was made."""
     kind, tested = KINDS[outcome.kind], cells["headline"].p is not None
     shown = [figure for figure in kind.figures if figure.shown != "data"]
@@ -119,30 +97,29 @@ def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> list[st
         tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
         limits = interval(cell.low, cell.high)
         rows.append([name, kind.estimate.say(cell.estimate), limits, *figures, *tests])
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _arithmetic_lines(cell: Cell) -> list[str]:
+def _arithmetic_words(cell: Cell) -> str:
     """Return what the baseline score alone gives where the outcome is computed from it."""
     if cell.arithmetic is None:
-        return []
-    return [
-        "",
-        "The outcome is computed from the baseline score: arithmetic alone "
-        f"{cell.of_kind.reached(cell.arithmetic)}, and chance lies there.",
-    ]
+        return ""
+    return (
+        "\n\nThe outcome is computed from the baseline score: arithmetic alone "
+        f"{cell.of_kind.reached(cell.arithmetic)}, and chance lies there."
+    )
 
 
-def _reading_lines(test: PermutationTest | None, outcome: OutcomeFacts) -> list[str]:
+def _reading_words(test: PermutationTest | None, outcome: OutcomeFacts) -> str:
     """Return how to read the p."""
     if test is None:
-        return []
+        return ""
     named = " This outcome was named as primary beforehand; its own p counts."
-    return [
-        "",
-        f"p is of {test.permutations} permutations of the whole study; adjusted, of having looked "
-        f"at all its outcomes, follow-ups and models.{named if outcome.primary else ''}",
-    ]
+    return (
+        f"\n\np is of {test.permutations} permutations of the whole study; adjusted, of having "
+        "looked at all its outcomes, follow-ups and models."
+        f"{named if outcome.primary else ''}"
+    )
 
 
 def _plain(text: str) -> str:
@@ -152,10 +129,10 @@ def _plain(text: str) -> str:
     return words.replace("|", "&#124;")
 
 
-def _included(record: RunRecord) -> list[str]:
+def _included(record: RunRecord) -> str:
     """Return who was included, and so for whom the model may be asked."""
     rules = [_plain(step.label) for step in record.flow[1:]]
-    return [f"Only for patients like those included: {'; '.join(rules)}."] if rules else []
+    return f"\nOnly for patients like those included: {'; '.join(rules)}." if rules else ""
 
 
 def _versions_of(record: RunRecord) -> str:
@@ -176,19 +153,15 @@ def refit_words(then: Mapping[str, Any], today: Mapping[str, Any]) -> str:
     return f"The model was fitted with {', '.join(changed)}." if changed else "So was the model."
 
 
-def _composed_lines(matrix: FeatureMatrix) -> list[str]:
+def _composed_words(matrix: FeatureMatrix) -> str:
     """Return what is composed of the inputs, one line each."""
     learnt = [
-        f"- {_plain(column.describe)}" for column in matrix.features if column not in matrix.columns
+        f"- {_plain(column.describe)}\n"
+        for column in matrix.features
+        if column not in matrix.columns
     ]
-    if not learnt:
-        return []
-    return [
-        "Of standardised inputs, with the training patients' means, it composes:",
-        "",
-        *learnt,
-        "",
-    ]
+    head = "Of standardised inputs, with the training patients' means, it composes:\n\n"
+    return f"{head}{''.join(learnt)}\n" if learnt else ""
 
 
 def input_row(column: FeatureColumn) -> str:

@@ -77,7 +77,18 @@ class Refused(Exception):
 
 
 def check_files(folder: Path) -> None:
-    """Refuse a folder whose files are not those of SHA256SUMS."""
+    """Refuse a folder whose files are not those of SHA256SUMS.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+
+    Raises
+    ------
+    Refused
+        If it is no bundle, or a file is missing or was changed.
+    """
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         raise Refused(f"{folder}: is no bundle; it has no SHA256SUMS. Give an exported folder.")
@@ -137,14 +148,14 @@ def _read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     try:
         schema = check_schema(json.loads(_read_text(folder / "schema.json")))
         check = json.loads(_read_text(folder / "check.json"))
-        made = json.loads(_read_text(folder / "versions.json"))
+        versions = json.loads(_read_text(folder / "versions.json"))
         strange = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
         if not strange:
             pipeline = skops.io.load(path, trusted=list(TRUSTED))
             rows = [(FIRST_ROW, check["patient"])]
             known = check["prediction" if "prediction" in check else "probability"]
             difference = abs(predictions(pipeline, schema, rows)[0] - known)
-        listed = ", ".join(f"{name} {version}" for name, version in sorted(made.items()))
+        listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()))
     except OSError:
         raise
     except Exception as error:
@@ -163,25 +174,44 @@ def _read_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     return pipeline, schema
 
 
-def check_schema(found: Any) -> dict[str, Any]:
+def check_schema(content: Any) -> dict[str, Any]:
     """Return a schema whose inputs say what is read of them; otherwise some error is raised.
 
-    The rest is used when the made-up patient is predicted, and found out there.
+    The rest is used when the made-up patient is predicted, and comes to light there.
+
+    Parameters
+    ----------
+    content : object
+        Of ``schema.json``.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    ValueError
+        If it is no schema; what a broken one makes Python raise is not caught here.
     """
-    if found["format"] not in (1, 2, FORMAT):
+    if content["format"] not in (1, 2, FORMAT):
         raise ValueError("a schema of another format")
-    schema: dict[str, Any] = _upgraded(found) if found["format"] == 1 else dict(found)
+    schema: dict[str, Any] = _upgraded(content) if content["format"] == 1 else dict(content)
     sound = [schema["kind"] in ("class", "number")]
-    sound += [isinstance(schema["patient"], str), schema["features"], schema["inputs"]]
+    sound += [_is_text(schema["patient"]), schema["features"], schema["inputs"]]
     for name, rule in schema["inputs"].items():
         low, high = rule.get("bounds") or (0, 0)
         # Two texts would compare as texts.
-        sound += [isinstance(low + high, int | float), low <= high, isinstance(name, str)]
+        sound += [isinstance(low + high, int | float), low <= high, _is_text(name)]
         lists = [rule["missing"], rule.get("levels", [])]
-        sound += [isinstance(one, list) and all(isinstance(t, str) for t in one) for one in lists]
+        sound += [isinstance(texts, list) and all(map(_is_text, texts)) for texts in lists]
     if not all(sound):
         raise ValueError("no schema of a bundle")
     return schema
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a value of a schema is a text."""
+    return isinstance(value, str)
 
 
 def _upgraded(schema: dict[str, Any]) -> dict[str, Any]:
@@ -203,7 +233,7 @@ def _upgraded(schema: dict[str, Any]) -> dict[str, Any]:
                 "recode": None,
                 "suicidality": False,
             }
-            items = [plain | {"column": one, "part": n} for n, one in enumerate(columns)]
+            items = [plain | {"column": column, "part": n} for n, column in enumerate(columns)]
             scores[feature["name"]] = {
                 "items": items,
                 "parts": [[0, 1]] * len(items),
@@ -219,7 +249,25 @@ def _upgraded(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_patients(path: Path, schema: dict[str, Any]) -> list[tuple[int, dict[str, str]]]:
-    """Return the patients' row numbers and rows of text, or refuse the table."""
+    """Return the patients' row numbers and rows of text, or refuse the table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV in UTF-8.
+    schema : dict
+        From `check_schema`.
+
+    Returns
+    -------
+    list of (int, dict of str to str)
+        A row of the file, and its cells by the column's name.
+
+    Raises
+    ------
+    Refused
+        If there is no such table, a column is missing, or a patient stands twice.
+    """
     try:
         lines = list(csv.reader(io.StringIO(_read_text(path), newline=""), strict=True))
     except csv.Error as error:
@@ -247,13 +295,13 @@ def _check_names(path: Path, rows: list[tuple[int, dict[str, str]]], column: str
         if row.get(column):
             where.setdefault(row[column], []).append(number)
     faults = []
-    odd = [number for name, found in where.items() if _CONTROL.search(name) for number in found]
+    odd = [number for name, lines in where.items() if _CONTROL.search(name) for number in lines]
     if odd:
         faults.append(
             f"{path}: column '{column}' holds a control character, such as a NUL or a line break: "
             f"rows {_few(sorted(odd))}. Remove it."
         )
-    twice = [number for found in where.values() if len(found) > 1 for number in found]
+    twice = [number for lines in where.values() if len(lines) > 1 for number in lines]
     if twice:
         faults.append(
             f"{path}: column '{column}' names a patient more than once: rows {_few(sorted(twice))}."
@@ -263,37 +311,53 @@ def _check_names(path: Path, rows: list[tuple[int, dict[str, str]]], column: str
 
 
 def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
-    """Refuse a table without a column that the model needs; show the difference."""
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+    """Refuse a table without a column that the model needs; show the difference.
+
+    Parameters
+    ----------
+    path : Path
+        Of the table.
+    header : list of str
+        The names of its columns.
+    schema : dict
+        From `check_schema`.
+
+    Raises
+    ------
+    Refused
+        If a column is missing or stands twice, or commas do not separate them.
+    """
+    if len(header) == 1 and re.search("[;\t]", header[0]):
         raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
     needed = list(schema["inputs"])
     missing = [name for name in needed if name not in header]
-    others = [name for name in header if name not in needed and name != schema["patient"]]
+    others = [name for name in header if name not in (*needed, schema["patient"])]
     # Then the first row may be a patient, whose answers no message may repeat.
-    if missing and (len(missing) == len(needed) or any(map(_NUMBER.fullmatch, others))):
+    if missing and (missing == needed or any(map(_NUMBER.fullmatch, others))):
         raise Refused(
             f"{path}: its first row holds a number, or no column of the model. The first row must "
             f"hold the names: {', '.join(needed)}."
         )
     faults = []
     if missing:
-        listed = ", ".join(name + _meant(name, others) for name in missing)
         faults.append(
-            f"{path}: its columns are not those of the model. Missing: {listed}; unexpected: "
-            f"{', '.join(others) or 'none'}; in another order is fine. Add or rename what is "
-            "missing."
+            f"{path}: its columns are not those of the model. Missing: {_meant(missing, others)}; "
+            f"unexpected: {', '.join(others) or 'none'}; in another order is fine. Add or rename "
+            "what is missing."
         )
-    twice = [name for name in (*needed, schema["patient"]) if header.count(name) > 1]
+    twice = [repr(name) for name in (*needed, schema["patient"]) if header.count(name) > 1]
     if twice:
-        faults.append(f"{path}: column {', '.join(map(repr, twice))} stands twice. Remove one.")
+        faults.append(f"{path}: column {', '.join(twice)} stands twice. Remove one.")
     _refuse(faults)
 
 
-def _meant(name: str, others: list[str]) -> str:
-    """Return which of other columns a missing one may be, or nothing."""
-    plain = {other.casefold(): other for other in others}
-    close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
-    return f" (did you mean '{plain[close[0]]}'?)" if close else ""
+def _meant(missing: list[str], others: list[str]) -> str:
+    """Return the missing columns as text, and which of other columns each may be."""
+    plain, listed = {other.casefold(): other for other in others}, []
+    for name in missing:
+        close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
+        listed.append(name + (f" (did you mean '{plain[close[0]]}'?)" if close else ""))
+    return ", ".join(listed)
 
 
 def _few(rows: list[int]) -> str:
@@ -330,13 +394,13 @@ def _read_inputs(
     inputs: dict[str, Any] = {}
     wrong: dict[str, list[int]] = {}
     for name, rule in schema["inputs"].items():
-        found = [(number, *value_of(row[name], rule)) for number, row in rows]
-        # A wrong cell is told once, not again by what would be made of it.
-        inputs[name] = np.array([np.nan if fault else value for _, value, fault in found])
-        for number, _, fault in found:
+        cells = [(number, *value_of(row[name], rule)) for number, row in rows]
+        # A wrong cell is named once, not again by what would be made of it.
+        inputs[name] = np.array([np.nan if fault else value for _, value, fault in cells])
+        for number, _, fault in cells:
             if fault:
                 wrong.setdefault(f"column '{name}' {fault}", []).append(number)
-    faults = [f"{words}: rows {_few(found)}. Correct the table." for words, found in wrong.items()]
+    faults = [f"{words}: rows {_few(lines)}. Correct the table." for words, lines in wrong.items()]
     return inputs, faults
 
 
@@ -377,9 +441,9 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     _refuse(faults)
     recipes = [feature["recipe"] for feature in schema["features"]]
     matrix = np.column_stack([_make_column(recipe, schema, inputs) for recipe in recipes])
-    told = [recipe["kind"] != "missing" for recipe in recipes]
-    empty = np.isnan(matrix[:, told]).all(axis=1)
-    if empty.any() and any(told):
+    valued = [recipe["kind"] != "missing" for recipe in recipes]
+    empty = np.isnan(matrix[:, valued]).all(axis=1)
+    if empty.any() and any(valued):
         rows_of = _few(numbers[empty].tolist())
         faults.append(f"no value at all: rows {rows_of}. Remove these patients.")
     _refuse(faults)

@@ -57,15 +57,15 @@ def schema_of(
         "inputs": inputs,
         "scores": scores,
         "features": [
-            _told(column) | {"recipe": recipe}
+            _origin_of(column) | {"recipe": recipe}
             for column, recipe in zip(matrix.columns, recipes, strict=True)
         ],
         "composition": composition,
-        "seen": [_told(column) for column in matrix.features],
+        "seen": [_origin_of(column) for column in matrix.features],
     }
 
 
-def _told(column: FeatureColumn) -> _Plain:
+def _origin_of(column: FeatureColumn) -> _Plain:
     """Return where a feature came from."""
     names = ("name", "label", "visit", "instrument", "construct", "unit", "higher_is")
     return {name: getattr(column, name) for name in names} | {"made_of": list(column.made_of)}
@@ -74,7 +74,7 @@ def _told(column: FeatureColumn) -> _Plain:
 def _separated(steps: Mapping[str, Any], scores: _Plain) -> _Plain:
     """Return a recipe's steps, the arithmetic of scores being put beside, each once."""
     if "of" in steps:
-        return {**steps, "of": [_separated(one, scores) for one in steps["of"]]}
+        return {**steps, "of": [_separated(part, scores) for part in steps["of"]]}
     if steps["kind"] != "score":
         return {name: value for name, value in steps.items() if name not in _OF_COHORTS}
     called = f"{steps['name']}_{steps['visit']}"
@@ -184,11 +184,8 @@ def _raised(names: Sequence[str], inputs: _Plain, start: Sequence[float]) -> Ite
     answers = list(start)
     yield list(answers)
     for _ in range(2):
-        for place, name in enumerate(names):
-            for answer in inputs[name]["answers"]:
-                answers[place] = float(answer)
-                yield list(answers)
-        for place, name in enumerate(names):
-            for answer in reversed(inputs[name]["answers"]):
-                answers[place] = float(answer)
-                yield list(answers)
+        for step in (1, -1):
+            for position, name in enumerate(names):
+                for answer in inputs[name]["answers"][::step]:
+                    answers[position] = float(answer)
+                    yield list(answers)

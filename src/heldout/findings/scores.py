@@ -26,19 +26,19 @@ FEWEST_ANSWERS, FEWEST_ITEMS, FEWEST_SCORES, SMALL_PART = 100, 5, 10, 0.15
 def disagreeing_scores(data: StudyData) -> Seen:
     """Compare scores of the table with what their items make, and count those not used."""
     given = data.cohort.reported
-    compared: list[Any] = [place for place in given.columns if place in data.cohort.values.columns]
+    compared: list[Any] = [name for name in given.columns if name in data.cohort.values.columns]
     if not compared:
         return Seen("not_applicable", "No score stands beside the items it is made of.")
-    reported, made = given[compared], data.cohort.values[compared]
-    gaps = (reported - made).astype("float64").abs()
-    differ, lone = gaps > _ROUNDING, reported.notna() & made.isna()
+    reported, computed = given[compared], data.cohort.values[compared]
+    gaps = (reported - computed).astype("float64").abs()
+    differ, lone = gaps > _ROUNDING, reported.notna() & computed.isna()
     apart = [
-        f"{place[0]} at {place[1]} for {differ[place].sum()} of {gaps[place].count()} patients"
-        for place in differ.columns[differ.any()]
+        f"{name[0]} at {name[1]} for {differ[name].sum()} of {gaps[name].count()} patients"
+        for name in differ.columns[differ.any()]
     ]
     unused = [
-        f"{place[0]} at {place[1]} for {how_many(int(lone[place].sum()), 'patient')}"
-        for place in lone.columns[lone.any()]
+        f"{name[0]} at {name[1]} for {how_many(int(lone[name].sum()), 'patient')}"
+        for name in lone.columns[lone.any()]
     ]
     if not apart and not unused:
         n = how_many(len(compared), "reported score agrees", "reported scores agree")
@@ -184,10 +184,10 @@ def _items_from_one(data: StudyData) -> Iterator[str]:
     values = data.cohort.values
     keys = {column: key for column, key, _ in itemised(data.cohort, data.keys)}
     for column, key in keys.items():
-        places: list[Any] = [place for place in values.columns if place[0] == column and place[2]]
-        answers = values[places].to_numpy(dtype=np.float64)
+        items: list[Any] = [name for name in values.columns if name[0] == column and name[2]]
+        answers = values[items].to_numpy(dtype=np.float64)
         known = answers[~np.isnan(answers)]
-        n_items = len({place[2] for place in places})
+        n_items = len({number for _, _, number in items})
         enough = known.size >= FEWEST_ANSWERS and n_items >= FEWEST_ITEMS
         if enough and known.min() > key.item_min:
             yield f"no answer to {n_items} items of {column} is ever {key.item_min}"

@@ -32,13 +32,18 @@ def pair_wins(
     wins, meetings : arrays of shape (n_events, n_non_events)
         Over all repeats; a tie is half a win.
     """
-    cases, controls = np.flatnonzero(events), np.flatnonzero(~events)
-    wins = np.zeros((len(cases), len(controls)))
+    return _wins(margin, folds, np.flatnonzero(events), np.flatnonzero(~events))
+
+
+def _wins(
+    margin: Floats, folds: NDArray[np.integer], rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> tuple[Floats, Floats]:
+    """Return how often patients outranked others, and how often they met, over all repeats."""
+    wins = np.zeros((len(rows), len(columns)))
     meetings = np.zeros_like(wins)
     for scores, fold in zip(margin, folds, strict=True):
-        difference = scores[cases][:, None] - scores[controls][None, :]
-        met = fold[cases][:, None] == fold[controls][None, :]
-        wins += met * (0.5 + 0.5 * np.sign(difference))
+        met = fold[rows][:, None] == fold[columns][None, :]
+        wins += met * (0.5 + 0.5 * np.sign(scores[rows][:, None] - scores[columns][None, :]))
         meetings += met
     return wins, meetings
 
@@ -126,15 +131,10 @@ def fold_paired_concordance(
     >>> round(fold_paired_concordance(np.array([[1.0, 3.0, 2.0]]), folds, np.arange(3.0)), 2)
     0.67
     """
-    above = observed[:, None] > observed[None, :]
-    wins = np.zeros(above.shape)
-    meetings = np.zeros_like(wins)
-    for predicted, fold in zip(prediction, folds, strict=True):
-        met = above & (fold[:, None] == fold[None, :])
-        wins += met * (0.5 + 0.5 * np.sign(predicted[:, None] - predicted[None, :]))
-        meetings += met
+    above, everybody = observed[:, None] > observed[None, :], np.arange(len(observed))
+    wins, meetings = _wins(prediction, folds, everybody, everybody)
     share = np.ones(len(observed)) if weights is None else weights
-    return _mean_rate(wins, meetings, np.outer(share, share))
+    return _mean_rate(above * wins, above * meetings, np.outer(share, share))
 
 
 def _mean_rate(wins: Floats, meetings: Floats, pair_weights: Floats) -> float:

@@ -30,6 +30,14 @@ from heldout.report.targets import targets_of
 from heldout.wording import counted
 
 _SIMULATED = "The data are simulated. Nothing on this page is about people."
+# Verdict of a check -> its word, in the order of the page; what is open is not folded away.
+_VERDICTS = {
+    "issue": "issue",
+    "tip": "note",
+    "passed": "passed",
+    "not_applicable": "not applicable",
+}
+_OPEN = ("issue", "tip")
 _NAMES = " Who is meant stands in the run's record.json."
 
 
@@ -78,31 +86,27 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
 
 def _build_findings(record: RunRecord) -> Section:
     """Return what the checks found, data before method, issues first; what passed stands apart."""
-    words = {
-        "issue": "issue",
-        "tip": "note",
-        "passed": "passed",
-        "not_applicable": "not applicable",
-    }
-    order = list(words)
     groups = []
     for title, of_method in (("The data", False), ("The method", True)):
-        found = [one for one in record.findings if is_of_method(one.code) == of_method]
-        # Sorting keeps the order of the codes within a verdict.
+        findings = [item for item in record.findings if is_of_method(item.code) == of_method]
+        # Sorting by verdict keeps the order of the codes within one.
         listed = [
-            {
-                "code": one.code,
-                "title": one.title,
-                "text": one.text + (_NAMES if one.who else ""),
-                "word": words[one.verdict],
-            }
-            for one in sorted(found, key=lambda one: order.index(one.verdict))
+            (
+                finding.verdict,
+                {
+                    "code": finding.code,
+                    "title": finding.title,
+                    "text": finding.text + (_NAMES if finding.who else ""),
+                    "word": _VERDICTS[finding.verdict],
+                },
+            )
+            for finding in sorted(findings, key=lambda item: [*_VERDICTS].index(item.verdict))
         ]
-        quiet = [one for one in listed if one["word"] in ("passed", "not applicable")]
+        quiet = [words for verdict, words in listed if verdict not in _OPEN]
         groups.append(
             {
                 "title": title,
-                "open": [one for one in listed if one not in quiet],
+                "open": [words for verdict, words in listed if verdict in _OPEN],
                 "quiet": quiet,
                 "quiet_summary": f"{counted(len(quiet), 'check')} passed or did not apply",
             }

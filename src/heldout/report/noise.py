@@ -10,6 +10,7 @@ import numpy as np
 from heldout.inference import PermutationTest
 from heldout.models import models_of
 from heldout.record import RunRecord
+from heldout.report.prose import paragraphs
 from heldout.report.tables import Section
 from heldout.report.targets import Target
 from heldout.wording import counted, decimal, p_value
@@ -47,11 +48,18 @@ def build_noise(record: RunRecord, targets: Sequence[Target]) -> Section | None:
             + (f" {figure['found']}" if figure else "")
         ),
         "figure": figure,
-        "paragraphs": [
-            _count_words(record, test),
-            f"{_moved_words(record)} {_folds_words(record, test)}",
-            _p_words(record, test),
-        ],
+        "paragraphs": paragraphs(
+            "noise",
+            test=test,
+            # Whether the headline named beforehand was evaluated.
+            primary=any(facts.primary and facts.status == "evaluated" for facts in record.outcomes),
+            sites=record.sites,
+            coupled=any(facts.from_baseline for facts in record.outcomes),
+            repeats=int(record.experiment["validation"]["repeats"]),
+            n_cells=len(record.permutations.columns) - 1,
+            smallest_p=p_value(1 / (test.permutations + 1)),
+            counted=counted,
+        ),
     }
 
 
@@ -120,75 +128,3 @@ def _spoken(record: RunRecord, column: str) -> str:
     known = models_of(record.experiment)
     label = known[model].for_kind("class").label if model in known else "the headline"
     return f"{label[:1].lower()}{label[1:]}, {outcome.replace('_', ' ')} at {follow_up}"
-
-
-def _count_words(record: RunRecord, test: PermutationTest) -> str:
-    """Return how many permutations were made, and why not more."""
-    if test.enumerated:
-        return (
-            f"These {counted(test.permutations, 'permutation')} are all there are that can be "
-            "evaluated."
-        )
-    if not test.stopped:
-        return f"All {counted(test.permutations, 'permutation')} asked for were made."
-    named = " and ten as well as the primary headline" if _has_primary(record) else ""
-    return (
-        f"The test stopped early, after {test.permutations} of {test.asked} permutations: ten had "
-        f"done as well as the best cell of the table{named}, and more would not have changed the "
-        "answer."
-    )
-
-
-def _has_primary(record: RunRecord) -> bool:
-    """Return whether the headline named beforehand was evaluated."""
-    return any(facts.primary and facts.status == "evaluated" for facts in record.outcomes)
-
-
-def _moved_words(record: RunRecord) -> str:
-    """Return what went to other patients, and what stayed."""
-    within = " of the same site" if record.sites else ""
-    coupled = any(facts.from_baseline for facts in record.outcomes)
-    return (
-        f"All follow-ups of a patient went to another patient{within} as one whole row, missed "
-        "visits included; what the models are told stayed."
-        + (
-            " Outcomes that are computed from the baseline score were computed again from each "
-            "patient's own, so what arithmetic alone gives is part of this noise."
-            if coupled
-            else ""
-        )
-    )
-
-
-def _folds_words(record: RunRecord, test: PermutationTest) -> str:
-    """Return what was done again in each permutation, and how often one was drawn again."""
-    tables = int(record.experiment["validation"]["repeats"])
-    again = (
-        f"{counted(test.redrawn, 'permutation')} left an outcome that could not be evaluated and "
-        f"{'was' if test.redrawn == 1 else 'were'} replaced."
-        if test.redrawn
-        else "No permutation had to be replaced."
-    )
-    return (
-        "Folds were drawn again each time, and imputation, tuning and the choice of a model done "
-        f"again inside them. {again} The observed patients went the same way once more, in "
-        f"{counted(test.repeats, 'repeat')} like every permutation; the tables are of "
-        f"{counted(tables, 'repeat')} on other folds, so the figures here differ a little from "
-        "those there."
-    )
-
-
-def _p_words(record: RunRecord, test: PermutationTest) -> str:
-    """Return how to read a p."""
-    cells = len(record.permutations.columns) - 1
-    words = (
-        "p is the share of permutations, the observed one counted, in which the same model does as "
-        "well at the same follow-up. The adjusted p is the share in which any of the "
-        f"{cells} cells (models at follow-ups) does, each in its own standard deviations: quote it "
-        "for whatever was found by looking."
-    )
-    if _has_primary(record):
-        words += " The primary headline was named beforehand, so its own p counts."
-    return (
-        f"{words} With so many permutations no p is below {p_value(1 / (test.permutations + 1))}."
-    )

@@ -8,6 +8,7 @@ from pathlib import Path
 from heldout.files import write_atomically
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
+from heldout.report.prose import environment
 
 
 def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
@@ -25,23 +26,8 @@ def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
     str
         HTML; everything but the figures is escaped.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("heldout.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_unbroken,
-    )
-    template = environment.get_template("page.html.j2")
+    template = environment(markup=True).get_template("page.html.j2")
     return template.render(contents=build_contents(record), figures=figures)
-
-
-def _unbroken(value: object) -> object:
-    """Return a text whose percent signs stay on the line of their number."""
-    return value.replace(" %", "\N{NO-BREAK SPACE}%") if isinstance(value, str) else value
 
 
 def write_report(record: RunRecord, figures: Mapping[str, str], path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+from typing import Any
 
-from heldout.describe import Characteristic, Summary, VisitFacts
+from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.outcomes import Tally
 from heldout.record import RunRecord
 from heldout.report.tables import ABSENT, Section, row, table
@@ -63,8 +66,8 @@ def build_flow(record: RunRecord) -> Section:
 
 def _flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") -> Section:
     """Return one bar of the flow."""
-    share = round(100 * n / whole, 2) if whole else 0.0
-    return {"label": label, "n": str(n), "share": share, "note": note, "kind": kind}
+    part = round(100 * n / whole, 2) if whole else 0.0
+    return {"label": label, "n": str(n), "share": part, "note": note, "kind": kind}
 
 
 def _visit_label(visit: VisitFacts) -> str:
@@ -76,22 +79,18 @@ def _visit_label(visit: VisitFacts) -> str:
 def _visit_note(record: RunRecord, visit: VisitFacts) -> str:
     """Return the share observed, and why the others were not."""
     seen = share(visit.observed, record.n_patients)
-    reasons = [
-        f"{n} {words}"
-        for n, words in ((visit.missed, "missed it"), (visit.no_score, "without a score"))
-        if n
-    ]
-    return ", ".join([seen, *reasons])
+    missed = f", {visit.missed} missed it" if visit.missed else ""
+    return f"{seen}{missed}" + (f", {visit.no_score} without a score" if visit.no_score else "")
 
 
-def build_outcomes(record: RunRecord, places: Sequence[Target]) -> Section:
+def build_outcomes(record: RunRecord, targets: Sequence[Target]) -> Section:
     """Return how often each outcome occurred, under each rule for missed visits.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Target
+    targets : sequence of Target
         Of the same record.
 
     Returns
@@ -108,25 +107,19 @@ def build_outcomes(record: RunRecord, places: Sequence[Target]) -> Section:
         "tables": [
             table(
                 _RATE_COLUMNS[kind],
-                [_outcome_group(record, place) for place in of_kind],
+                [_outcome_group(record, target) for target in of_kind],
                 stack=True,
             )
-            for kind, of_kind in by_kind(places).items()
+            for kind, of_kind in by_kind(targets).items()
         ],
     }
 
 
-def _outcome_group(record: RunRecord, place: Target) -> Section:
+def _outcome_group(record: RunRecord, target: Target) -> Section:
     """Return one outcome at one follow-up under every rule."""
-    facts = place.facts
-    own = next(
-        (
-            str(spec.get("missing_visit", "observed"))
-            for spec in record.experiment.get("outcomes", ())
-            if spec["name"] == facts.name
-        ),
-        "observed",
-    )
+    facts = target.facts
+    specs = {spec["name"]: spec for spec in record.experiment.get("outcomes", ())}
+    own = str(specs.get(facts.name, {}).get("missing_visit", "observed"))
     rules = facts.missing_rules or {own: Tally(n=facts.n, events=facts.events)}
     notes = [f"{n} {reason}" for reason, n in facts.unobserved.items()]
     words = [f"Not counted: {', '.join(notes)}."] if notes else []
@@ -135,8 +128,8 @@ def _outcome_group(record: RunRecord, place: Target) -> Section:
         rarer = min(facts.events, facts.n - facts.events)
         words.append(f"Events per feature: {rarer / n_features:.1f}.")
     return {
-        "title": place.title,
-        "detail": place.detail,
+        "title": target.title,
+        "detail": target.detail,
         "note": " ".join(words) or None,
         "rows": [
             row(_MISSED[rule], *_tally_words(tally), strong=rule == own and len(rules) > 1)
@@ -163,43 +156,29 @@ def _wilson_interval(events: int, n: int) -> str:
     return f"{100 * interval.low:.0f} to {100 * interval.high:.0f} %"
 
 
-def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | None:
+def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     """Return Table 1, or nothing for a record without one.
 
     Parameters
     ----------
     record : RunRecord
         Complete.
-    places : sequence of Target
+    targets : sequence of Target
         Of the same record.
 
     Returns
     -------
     dict or None
     """
-    rows = record.characteristics
-    if not rows:
+    if not record.characteristics:
         return None
-    by = (rows[0].outcome, rows[0].follow_up)
-    place = next((one for one in places if (one.facts.name, one.facts.follow_up) == by), None)
-    small = any(0 < n < _FEW for one in rows for group in one.groups for n in group.counts)
+    first = record.characteristics[0]
+    groups = chain.from_iterable(variable.groups for variable in record.characteristics)
+    small = any(0 < n < _FEW for group in groups for n in group.counts)
     names, words = "", ""
-    if place is not None and place.facts.kind == "class":
-        # Sizes of the groups: a variable's patients with and without a value.
-        sizes = [group.n + group.missing for group in rows[0].groups[1:]]
-        names = f" | Event ({sizes[0]})# | No event ({sizes[1]})# | Standardised difference#"
-        words = (
-            f" Event: {place.title.lower()}, among those observed for it. A standardised "
-            "difference is a difference in standard deviations (event minus no event; Cohen's d, "
-            "for categories without a sign after Yang and Dalton). It describes these patients, "
-            "is not tested, and says nothing about others."
-        )
-    elif place is not None:
-        names = " | Correlation#"
-        words = (
-            f" Correlation: Spearman's, with {place.title.lower()}. It describes these patients "
-            "and is not tested."
-        )
+    for target in targets:
+        if (target.facts.name, target.facts.follow_up) == (first.outcome, first.follow_up):
+            names, words = _grouping_words(target, first)
     return {
         "heading": "Table 1: the patients at baseline",
         "lead": (
@@ -209,38 +188,46 @@ def build_table_one(record: RunRecord, places: Sequence[Target]) -> Section | No
         "note": f"{words}{_CAUTION if small else ''}".strip() or None,
         "table": table(
             f"Variable | All ({record.n_patients})# | Missing#{names}",
-            [{"rows": [line for one in rows for line in _characteristic_rows(one)]}],
+            [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
             stack=True,
         ),
     }
 
 
-def _characteristic_rows(one: Characteristic) -> list[Section]:
-    """Return the rows of one variable: one for a number, one more a level for a category."""
-    everybody, *groups = one.groups
-    measure = []
-    if groups:
-        measure = [decimal(one.difference, 2) if one.difference is not None else ABSENT]
-    elif one.outcome is not None:
-        measure = [decimal(one.correlation, 2) if one.correlation is not None else ABSENT]
-    label = f"{one.label}, {one.unit}" if one.unit else one.label
-    missing = str(everybody.missing or ABSENT)
-    if not one.levels:
-        return [
-            row(label, _number_words(everybody), missing, *map(_number_words, groups), *measure)
-        ]
-    inner = [
-        row(
-            level,
-            _count_words(everybody, place),
-            "",
-            *(_count_words(group, place) for group in groups),
-            *([""] if measure else []),
-            inner=True,
+def _grouping_words(target: Target, first: Characteristic) -> tuple[str, str]:
+    """Return the columns of an outcome that Table 1 is by, and what they mean."""
+    title = target.title.lower()
+    if target.facts.kind == "number":
+        return " | Correlation#", (
+            f" Correlation: Spearman's, with {title}. It describes these patients and is not "
+            "tested."
         )
-        for place, level in enumerate(one.levels)
-    ]
-    return [row(label, "", missing, *[""] * len(groups), *measure), *inner]
+    # Sizes of the groups: a variable's patients with and without a value.
+    event, no_event = (group.n + group.missing for group in first.groups[1:])
+    return f" | Event ({event})# | No event ({no_event})# | Standardised difference#", (
+        f" Event: {title}, among those observed for it. A standardised difference is a difference "
+        "in standard deviations (event minus no event; Cohen's d, for categories without a sign "
+        "after Yang and Dalton). It describes these patients, is not tested, and says nothing "
+        "about others."
+    )
+
+
+def _characteristic_rows(variable: Characteristic) -> list[Section]:
+    """Return the rows of one variable: one for a number, one more a level for a category."""
+    everybody, *groups = variable.groups
+    measure = []
+    if variable.outcome is not None:
+        measure = [_or_absent(decimal, variable.difference if groups else variable.correlation)]
+    label = f"{variable.label}, {variable.unit}" if variable.unit else variable.label
+    missing = everybody.missing or ABSENT
+    if not variable.levels:
+        words, *others = map(_number_words, variable.groups)
+        return [row(label, words, missing, *others, *measure)]
+    rows = [row(label, "", missing, *[""] * len(groups), *measure)]
+    for position, level in enumerate(variable.levels):
+        words, *others = (_count_words(group, position) for group in variable.groups)
+        rows.append(row(level, words, "", *others, *[""] * len(measure), inner=True))
+    return rows
 
 
 def _number_words(group: Summary) -> str:
@@ -252,9 +239,39 @@ def _number_words(group: Summary) -> str:
     return f"{amount(group.mean)}{spread}\n{amount(group.median)} [{quartiles}]"
 
 
-def _count_words(group: Summary, place: int) -> str:
+def _count_words(group: Summary, position: int) -> str:
     """Return how many patients have a level, and their share."""
-    return f"{group.counts[place]} ({share(group.counts[place], group.n)})"
+    return f"{group.counts[position]} ({share(group.counts[position], group.n)})"
+
+
+def _or_absent(say: Callable[[float], str], value: float | None) -> str:
+    """Return a figure in words; a dash where there is none."""
+    return ABSENT if value is None else say(value)
+
+
+# Column of a table -> what stands there.
+_PRECISION: Mapping[str, Callable[[Reliability], object]] = {
+    "Patients#": lambda scale: scale.n,
+    "Items#": lambda scale: scale.parts,
+    "Alpha#": lambda scale: _or_absent(decimal, scale.alpha),
+    "95 % interval#": lambda scale: _or_absent(
+        lambda low: interval(low, scale.alpha_high), scale.alpha_low
+    ),
+    "Omega#": lambda scale: _or_absent(decimal, scale.omega),
+    "SEM#": lambda scale: amount(scale.sem),
+    "Reliable change#": lambda scale: amount(scale.reliable_points),
+    "Floor#": lambda scale: _or_absent(partial(share, whole=1), scale.floor),
+    "Ceiling#": lambda scale: _or_absent(partial(share, whole=1), scale.ceiling),
+}
+_AUDIT: Mapping[str, Callable[[AuditCounts], object]] = {
+    "Visit": lambda score: score.visit or ABSENT,
+    "Items#": lambda score: len(score.items),
+    "Reversed#": lambda score: len(score.reversed) or ABSENT,
+    "Missing items filled in": lambda score: score.rule,
+    "Scored#": lambda score: score.scored,
+    "Prorated#": lambda score: score.prorated or ABSENT,
+    "Missing#": lambda score: score.missing or ABSENT,
+}
 
 
 def build_reliability(record: RunRecord) -> Section | None:
@@ -272,35 +289,7 @@ def build_reliability(record: RunRecord) -> Section | None:
     """
     if not record.reliability and not record.score_audit:
         return None
-    labels = {one.name: one.label for one in record.characteristics}
-    rows = [
-        row(
-            labels.get(one.name, one.name),
-            one.n,
-            one.parts,
-            decimal(one.alpha, 2) if one.alpha is not None else ABSENT,
-            interval(one.alpha_low, one.alpha_high) if one.alpha is not None else ABSENT,
-            decimal(one.omega, 2) if one.omega is not None else ABSENT,
-            amount(one.sem),
-            amount(one.reliable_points),
-            ABSENT if one.floor is None else share(one.floor, 1),
-            ABSENT if one.ceiling is None else share(one.ceiling, 1),
-        )
-        for one in record.reliability
-    ]
-    audits = [
-        row(
-            labels.get(one.name, one.name),
-            one.visit or ABSENT,
-            len(one.items),
-            len(one.reversed) or ABSENT,
-            one.rule,
-            one.scored,
-            one.prorated or ABSENT,
-            one.missing or ABSENT,
-        )
-        for one in record.score_audit
-    ]
+    labels = {variable.name: variable.label for variable in record.characteristics}
     return {
         "heading": "Reliability of the scales in this sample",
         "lead": (
@@ -310,17 +299,21 @@ def build_reliability(record: RunRecord) -> Section | None:
             "(Jacobson and Truax). Floor and ceiling: patients with the lowest and the highest "
             "score there is."
         ),
-        "table": table(
-            "Scale | Patients# | Items# | Alpha# | 95 % interval# | Omega# | SEM# "
-            "| Reliable change# | Floor# | Ceiling#",
-            [{"rows": rows}],
-            stack=True,
-        ),
+        "table": _columned("Scale", _PRECISION, labels, record.reliability),
         "audit_summary": "How the scores were made of items",
-        "audit": table(
-            "Score | Visit | Items# | Reversed# | Missing items filled in | Scored# | Prorated# "
-            "| Missing#",
-            [{"rows": audits}],
-            stack=True,
-        ),
+        "audit": _columned("Score", _AUDIT, labels, record.score_audit),
     }
+
+
+def _columned(
+    first: str,
+    columns: Mapping[str, Callable[[Any], object]],
+    labels: Mapping[str, str],
+    scores: Sequence[Reliability | AuditCounts],
+) -> Section:
+    """Return a table of scores, by their labels."""
+    rows = [
+        row(labels.get(score.name, score.name), *(say(score) for say in columns.values()))
+        for score in scores
+    ]
+    return table(" | ".join((first, *columns)), [{"rows": rows}], stack=True)

@@ -32,7 +32,7 @@ def table(columns: str, groups: Sequence[Section], *, stack: bool = False) -> Se
             {"name": name.removesuffix("#"), "number": name.endswith("#")} for name in names
         ],
         "groups": [
-            {"title": None, "detail": None, "note": None, "rows": []} | one for one in groups
+            {"title": None, "detail": None, "note": None, "rows": []} | group for group in groups
         ],
     }
 

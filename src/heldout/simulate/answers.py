@@ -52,7 +52,7 @@ CORRELATIONS = np.array(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class _Questionnaire:
     """How patients answer one instrument.
 
@@ -81,31 +81,17 @@ class _Questionnaire:
     scores: tuple[str, ...] = ("total",)
 
 
+# What each one measures, then loading, centre, width and spread.
 QUESTIONNAIRES: Mapping[str, _Questionnaire] = {
     "rfq8": _Questionnaire(
-        construct="mentalization",
-        loading=-0.618,
-        centre=0.0,
-        width=1.3,
-        spread=0.4,
-        scores=("certainty", "uncertainty"),
+        "mentalization", -0.618, 0.0, 1.3, 0.4, scores=("certainty", "uncertainty")
     ),
-    "pas13": _Questionnaire(
-        construct="psychache", loading=0.922, centre=0.25, width=1.2, spread=0.3
-    ),
-    "rmet36": _Questionnaire(
-        construct="social_cognition", loading=0.271, centre=0.45, width=0.0, spread=0.8
-    ),
-    "sidas": _Questionnaire(
-        construct="suicidality", loading=0.743, centre=-0.55, width=1.3, spread=0.2
-    ),
-    "cfi20": _Questionnaire(construct="rigidity", loading=-0.57, centre=0.1, width=1.6, spread=0.4),
-    "ders16": _Questionnaire(
-        construct="rigidity", loading=0.676, centre=0.0, width=1.3, spread=0.4
-    ),
-    "phq9": _Questionnaire(
-        construct="depression", loading=0.708, centre=0.75, width=1.15, spread=0.4
-    ),
+    "pas13": _Questionnaire("psychache", 0.922, 0.25, 1.2, 0.3),
+    "rmet36": _Questionnaire("social_cognition", 0.271, 0.45, 0.0, 0.8),
+    "sidas": _Questionnaire("suicidality", 0.743, -0.55, 1.3, 0.2),
+    "cfi20": _Questionnaire("rigidity", -0.57, 0.1, 1.6, 0.4),
+    "ders16": _Questionnaire("rigidity", 0.676, 0.0, 1.3, 0.4),
+    "phq9": _Questionnaire("depression", 0.708, 0.75, 1.15, 0.4),
 }
 
 
@@ -125,7 +111,9 @@ def score_names(instrument: str) -> tuple[str, ...]:
     (('rfq8.certainty', 'rfq8.uncertainty'), ('phq9',))
     """
     scores = QUESTIONNAIRES[instrument].scores
-    return tuple(instrument if one == TOTAL_SCORE else f"{instrument}.{one}" for one in scores)
+    return tuple(
+        instrument if score == TOTAL_SCORE else f"{instrument}.{score}" for score in scores
+    )
 
 
 def draw_traits(n_patients: int, rng: np.random.Generator) -> dict[str, Floats]:

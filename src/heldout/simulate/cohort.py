@@ -132,16 +132,11 @@ def _faults_of(spec: Simulation) -> list[str]:
         for broken, name, words in rules
         if broken
     ]
-    faults += [
-        unknown_name("effects", "construct", name, CONSTRUCTS)
-        for name in spec.effects
-        if name not in CONSTRUCTS
-    ]
-    faults += [
-        unknown_name("effects_at", "follow-up", name, FOLLOW_UPS)
-        for name in spec.effects_at or ()
-        if name not in FOLLOW_UPS
-    ]
+    for field_, noun, names, known in (
+        ("effects", "construct", spec.effects, CONSTRUCTS),
+        ("effects_at", "follow-up", spec.effects_at or (), FOLLOW_UPS),
+    ):
+        faults += [unknown_name(field_, noun, name, known) for name in names if name not in known]
     return faults or _overdone(spec)
 
 
@@ -176,7 +171,7 @@ def weights_of(spec: Simulation) -> dict[str, Floats]:
         works = spec.effects_at is None or name in spec.effects_at
         differences = [works * spec.effects.get(construct, 0.0) for construct in CONSTRUCTS]
         weights[name] = np.array(
-            [needed_correlation(one, rates[name], visit.spread) for one in differences]
+            [needed_correlation(size, rates[name], visit.spread) for size in differences]
         )
     return weights
 

@@ -62,10 +62,10 @@ def _write_redcap(table: pd.DataFrame, path: Path) -> None:
         event = items.rename(columns={name: name.replace(f"_{visit}_", "_") for name in columns})
         here = table[once] if visit == BASELINE else table[once].mask(table[once].notna())
         named = pd.Series(event_name(visit), index=table.index, name=EVENT)
-        place = pd.Series(number, index=table.index, name="place")
+        order = pd.Series(number, index=table.index, name="order")
         seen = items.notna().any(axis=1) | (visit == BASELINE)
-        events.append(pd.concat([named, here, event, place], axis=1)[seen].rename_axis(RECORD))
-    _write_csv(pd.concat(events).sort_values([RECORD, "place"]).drop(columns="place"), path)
+        events.append(pd.concat([named, here, event, order], axis=1)[seen].rename_axis(RECORD))
+    _write_csv(pd.concat(events).sort_values([RECORD, "order"]).drop(columns="order"), path)
 
 
 def _write_sav(table: pd.DataFrame, path: Path) -> None:

@@ -121,7 +121,7 @@ def _truth_json(simulated: SimulatedCohort) -> str:
 def _rounded(value: object) -> object:
     """Return values with four decimals at most: what the Monte Carlo error leaves standing."""
     if isinstance(value, dict):
-        return {key: _rounded(one) for key, one in value.items()}
+        return {key: _rounded(member) for key, member in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(one) for one in value]
+        return list(map(_rounded, value))
     return round(value, 4) if isinstance(value, float) else value

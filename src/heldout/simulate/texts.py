@@ -5,7 +5,7 @@ The texts lie under ``files/`` as they will be read, with a ``$name`` where a st
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from importlib.resources import files
 from string import Template
@@ -17,7 +17,8 @@ from heldout.simulate.answers import CONSTRUCTS
 from heldout.simulate.cohort import Simulation
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
 from heldout.simulate.forms import EVENT, FILES, RECORD, event_name
-from heldout.simulate.truth import Truth
+from heldout.simulate.truth import FollowUpTruth, Truth
+from heldout.wording import decimal
 
 _PRIMARY = "month3"
 _DROPOUT = {
@@ -27,17 +28,6 @@ _DROPOUT = {
 }
 # What the command can say; anything else was said in Python.
 _OPTIONS = ("n_patients", "n_sites", "seed", "effects", "dropout")
-
-
-def _area(value: float) -> str:
-    """Return an area under the curve as it is printed.
-
-    Examples
-    --------
-    >>> _area(0.643)
-    '.64'
-    """
-    return f"{value:.2f}".removeprefix("0")
 
 
 def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
@@ -55,9 +45,9 @@ def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
     list of str
         Sentences; the first says what matters.
     """
-    follow_ups = {one.follow_up: one for one in truth.follow_ups}
+    follow_ups = {at.follow_up: at for at in truth.follow_ups}
     at = follow_ups[_PRIMARY if _PRIMARY in truth.effects_at else (*truth.effects_at, _PRIMARY)[0]]
-    severity = f"Baseline MADRS alone has an AUC of {_area(at.auc_severity)} for response"
+    severity = f"Baseline MADRS alone has an AUC of {decimal(at.auc_severity)} for response"
     rest = "Remission and later scores hang on baseline severity, and on whatever goes with it."
     if not truth.effects:
         return [
@@ -66,34 +56,43 @@ def truth_sentences(truth: Truth, *, together: bool = False) -> list[str]:
             f"{severity} at {at.follow_up}, by arithmetic: a 50 % reduction is counted from it.",
             rest,
         ]
-    words = {name: name.replace("_", " ") for name in CONSTRUCTS}
-    everywhere = truth.effects_at == tuple(FOLLOW_UPS)
-    where = "every follow-up" if everywhere else ", ".join(truth.effects_at)
-    named = [
-        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {words[name]}"
-        for name, size in truth.effects.items()
-    ]
-    others = [
-        f"{words[name]} {at.differences[name]:+.2f}"
-        for name in CONSTRUCTS
-        if name not in truth.effects
-    ]
-    planted = [f"{words[name]} {at.differences[name]:+.2f}" for name in truth.effects]
-    come_to = (
-        f"Together, as these constructs are correlated, they come to {', '.join(planted)} SD at "
-        f"{at.follow_up}."
-    )
+    others = [name for name in CONSTRUCTS if name not in truth.effects]
     return [
-        f"Responders at {where} have {' and '.join(named)} at baseline"
-        f"{', each if it alone worked' if len(named) > 1 else ''}.",
-        *([come_to] if together and len(named) > 1 else []),
-        f"What else differs between them goes along with it: {', '.join(others)} SD.",
+        *_effect_sentences(truth, at, together=together),
+        f"What else differs between them goes along with it: {_differences(at, others)} SD.",
         f"For response at {at.follow_up} the best rule on the study's scores has an AUC of "
-        f"{_area(at.auc_scores)}; a rule that saw the constructs without error, "
-        f"{_area(at.auc_constructs)}.",
+        f"{decimal(at.auc_scores)}; a rule that saw the constructs without error, "
+        f"{decimal(at.auc_constructs)}.",
         f"{severity}, part of it by arithmetic: a 50 % reduction is counted from it.",
         rest,
     ]
+
+
+def _effect_sentences(truth: Truth, at: FollowUpTruth, *, together: bool) -> Iterator[str]:
+    """Yield the effects asked for, and what several come to together if that is to be said."""
+    everywhere = truth.effects_at == tuple(FOLLOW_UPS)
+    where = "every follow-up" if everywhere else ", ".join(truth.effects_at)
+    named = [
+        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {_spoken(name)}"
+        for name, size in truth.effects.items()
+    ]
+    alone = ", each if it alone worked" if len(named) > 1 else ""
+    yield f"Responders at {where} have {' and '.join(named)} at baseline{alone}."
+    if together and alone:
+        yield (
+            "Together, as these constructs are correlated, they come to "
+            f"{_differences(at, truth.effects)} SD at {at.follow_up}."
+        )
+
+
+def _differences(at: FollowUpTruth, names: Iterable[str]) -> str:
+    """Return by how much responders differ in constructs, in SD."""
+    return ", ".join(f"{_spoken(name)} {at.differences[name]:+.2f}" for name in names)
+
+
+def _spoken(name: str) -> str:
+    """Return a construct as it stands inside a sentence."""
+    return name.replace("_", " ")
 
 
 def truth_table(spec: Simulation, truth: Truth) -> list[list[str]]:
@@ -112,11 +111,11 @@ def truth_table(spec: Simulation, truth: Truth) -> list[list[str]]:
     """
     names = ["follow-up", "seen", "response", "remission", "MADRS (SD)"]
     rows = [[*names, "AUC: constructs", "scores", "MADRS alone"]]
-    for one in truth.follow_ups:
-        seen = 1.0 if spec.dropout == "none" else 1 - spec.lost[one.follow_up]
-        shares = [f"{share:.0%}" for share in (seen, one.response, one.remission)]
-        areas = [_area(value) for value in (one.auc_constructs, one.auc_scores, one.auc_severity)]
-        rows.append([one.follow_up, *shares, f"{one.madrs_mean:.1f} ({one.madrs_sd:.1f})", *areas])
+    for at in truth.follow_ups:
+        seen = 1.0 if spec.dropout == "none" else 1 - spec.lost[at.follow_up]
+        shares = [f"{share:.0%}" for share in (seen, at.response, at.remission)]
+        areas = map(decimal, (at.auc_constructs, at.auc_scores, at.auc_severity))
+        rows.append([at.follow_up, *shares, f"{at.madrs_mean:.1f} ({at.madrs_sd:.1f})", *areas])
     return rows
 
 
@@ -137,8 +136,8 @@ def command_of(spec: Simulation, *, form: str, name: str) -> str:
     str
         On one line.
     """
-    standard, said = Simulation(), [one.name for one in fields(spec) if one.name not in _OPTIONS]
-    if any(getattr(spec, one) != getattr(standard, one) for one in said):
+    standard, unsaid = Simulation(), {field.name for field in fields(spec)} - {*_OPTIONS}
+    if any(getattr(spec, name) != getattr(standard, name) for name in unsaid):
         return f'write_cohort(simulate_cohort({spec}), DIR, form="{form}", name="{name}")'
     effects = "".join(f" --effect {effect}={size:g}" for effect, size in spec.effects.items())
     return (
@@ -170,38 +169,44 @@ def study_texts(
     mapping of str to str
         The cohort file, features, experiment, and the page beside the table.
     """
-    long, data = form == "redcap", f"experiments/data/{name}"
-    cells = truth_table(spec, truth)
-    cells.insert(1, ["---"] * len(cells[0]))
-    known = {
+    data = f"experiments/data/{name}"
+    head, *rows = truth_table(spec, truth)
+    known = _forms_words(long=form == "redcap") | {
         "name": name,
         "seed": spec.seed,
         "n_patients": spec.n_patients,
         "n_sites": spec.n_sites,
         "file": f"{data}/{FILES[form]}",
+        "command": command_of(spec, form=form, name=name),
+        "truth": fill(" ".join(truth_sentences(truth)), 98),
+        "table": "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)),
+        "dropout": _DROPOUT[spec.dropout],
+        "lost": ", ".join(str(table[f"madrs_{visit}_1"].isna().sum()) for visit in FOLLOW_UPS),
+        "gaps": f"{spec.missing_items:.1%}",
+    }
+    return {
+        f"configs/cohort/{name}.yaml": _filled("cohort.yaml", known),
+        f"configs/features/{name}.yaml": _filled("features.yaml", known),
+        f"experiments/{name}.yaml": _filled("experiment.yaml", known),
+        f"{data}/README.md": _filled("README.md", known),
+    }
+
+
+def _forms_words(*, long: bool) -> dict[str, object]:
+    """Return what the files say of the table's form."""
+    pattern = "madrs_{item}" if long else "madrs_{visit}_{item}"
+    codes = {
+        name: f", code: {event_name(name)}" if long else "" for name in (BASELINE, *FOLLOW_UPS)
+    }
+    return {
+        **{f"code_{visit}": code for visit, code in codes.items()},
         "layout": f", layout: long, visit: {EVENT}" if long else "",
         "patient": RECORD if long else "patient",
         "once": ", by_visit: true, visits: [baseline]" if long else "",
         "each": ", by_visit: true" if long else "",
-        "command": command_of(spec, form=form, name=name),
-        "truth": fill(" ".join(truth_sentences(truth)), 98),
-        "table": "\n".join(f"| {' | '.join(row)} |" for row in cells),
-        "dropout": _DROPOUT[spec.dropout],
         "rows": "A row a patient and event" if long else "A row a patient",
-        "lost": ", ".join(str(table[f"madrs_{visit}_1"].isna().sum()) for visit in FOLLOW_UPS),
-        "gaps": f"{spec.missing_items:.1%}",
-    }
-    known |= {
-        f"code_{visit}": f", code: {event_name(visit)}" if long else ""
-        for visit in (BASELINE, *FOLLOW_UPS)
-    }
-    pattern = "madrs_{item}" if long else "madrs_{visit}_{item}"
-    shown = pattern.replace("{visit}", "V").replace("{item}", "K")
-    return {
-        f"configs/cohort/{name}.yaml": _filled("cohort.yaml", known | {"madrs": pattern}),
-        f"configs/features/{name}.yaml": _filled("features.yaml", known),
-        f"experiments/{name}.yaml": _filled("experiment.yaml", known),
-        f"{data}/README.md": _filled("README.md", known | {"madrs": shown}),
+        "madrs": pattern,
+        "madrs_shown": pattern.replace("{visit}", "V").replace("{item}", "K"),
     }
 
 

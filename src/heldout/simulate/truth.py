@@ -184,8 +184,8 @@ def _observed_scores(traits: Mapping[str, Floats], rng: np.random.Generator) -> 
     scores = []
     for name, questionnaire in QUESTIONNAIRES.items():
         key, trait = shipped_key(name), traits[questionnaire.construct][:ANSWERING]
-        made = score_array(key, draw_answers(questionnaire, key, trait, rng))
-        scores += [made[score] for score in questionnaire.scores]
+        scored = score_array(key, draw_answers(questionnaire, key, trait, rng))
+        scores += [scored[score] for score in questionnaire.scores]
     return scores
 
 

@@ -1,13 +1,14 @@
-"""What MLflow is to show of a record, as a stream of plain items; MLflow is unknown here.
+"""What MLflow is to show of a record, as plain values; MLflow is unknown here.
 
-No pseudonym and no feature of a patient is in the stream: held-out predictions carry a
-running number in place of the pseudonym.
+No pseudonym and no feature of a patient is among them: held-out predictions carry a running
+number in place of the pseudonym.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,48 +24,34 @@ _DIGEST_DIGITS = 12
 # A model has one colour in all charts; black is the headline's. Told apart by colour-blind eyes.
 _HEADLINE_COLOUR = "#1a1a1a"
 _COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
+_TRIAL_COLUMNS = ["repeat", "fold", "trial", "candidate", "criterion"]
 # Of every cell, beside the figures that its kind declares.
 _TESTED = {"cv.p": "p", "cv.p_adjusted": "p_adjusted", "cv.arithmetic": "arithmetic"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tags:
-    """Texts to search and to group runs by."""
+class Shown:
+    """What MLflow is to show of one cell.
 
-    values: Mapping[str, str]
+    Attributes
+    ----------
+    tags : mapping of str to str
+        To search and to group runs by.
+    params : mapping of str to str or int
+        What was chosen before the run.
+    metrics : mapping of str to float
+        Figures of the whole cell.
+    series : mapping of str to tuple of float
+        Metric -> a value a step, counted from 0.
+    artifacts : mapping of str to str
+        Path -> the text of the file.
+    """
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Params:
-    """What was chosen before the run."""
-
-    values: Mapping[str, str | int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """Figures of the whole cell."""
-
-    values: Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """One metric with a value a step, counted from 0."""
-
-    name: str
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """A text file."""
-
-    path: str
-    text: str
-
-
-Item = Tags | Params | Metrics | Series | Artifact
+    tags: Mapping[str, str]
+    params: Mapping[str, str | int]
+    metrics: Mapping[str, float]
+    series: Mapping[str, tuple[float, ...]]
+    artifacts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,20 +78,20 @@ def plan_runs(record: RunRecord) -> tuple[RunPlan, ...]:
         Outcome by outcome, the primary one first; the headline before its models. A declined
         outcome has its headline alone, which says why.
     """
-    primary = {(one.name, one.follow_up) for one in record.outcomes if one.primary}
+    primary = {(facts.name, facts.follow_up) for facts in record.outcomes if facts.primary}
     cells = [
         cell
         for head in sorted(record.headline, key=lambda head: key_of(head) not in primary)
-        for cell in (head, *(one for one in record.cells if key_of(one) == key_of(head)))
-        if cell is head or cell.status == "evaluated"
+        for cell in (head, *record.cells)
+        if cell is head or (key_of(cell) == key_of(head) and cell.status == "evaluated")
     ]
     began = datetime.fromisoformat(str(record.environment["started"])).timestamp()
     start = round(1000 * began)
     end = start + math.ceil(1000 * float(record.environment["seconds"]))
     return tuple(
         # The list shows the latest first, so a millisecond apart keeps it in this order.
-        RunPlan(name=_run_name(cell), cell=cell, start=start + len(cells) - place, end=end)
-        for place, cell in enumerate(cells, start=1)
+        RunPlan(name=_run_name(cell), cell=cell, start=start + len(cells) - rank, end=end)
+        for rank, cell in enumerate(cells, start=1)
     )
 
 
@@ -119,8 +106,8 @@ def _run_name(cell: Cell) -> str:
     return f"{cell.outcome} {cell.follow_up} · {what}"
 
 
-def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Iterator[Item]:
-    """Yield everything that MLflow is to show of one cell.
+def shown_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Shown:
+    """Return everything that MLflow is to show of one cell.
 
     Parameters
     ----------
@@ -132,30 +119,43 @@ def items_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Itera
         Name -> SVG. One named by `heldout.record.figure_name` belongs to that cell; figures
         of no one cell are shown with every headline.
 
-    Yields
-    ------
-    Item
-        Tags first.
+    Returns
+    -------
+    Shown
     """
-    yield Tags(values=_tags_of(record, cell))
-    yield Params(values=_params_of(record, cell))
+    metrics: dict[str, float] = {}
+    series: dict[str, tuple[float, ...]] = {}
+    artifacts: dict[str, str] = {}
     if cell.status == "evaluated":
-        values = {
-            metric: cell.figures.get(name) for name, metric in cell.of_kind.declared.items()
-        } | {metric: getattr(cell, name) for metric, name in _TESTED.items()}
-        yield Metrics(values={name: value for name, value in values.items() if value is not None})
-        if cell.fold_auc:
-            yield Series(name="fold.roc_auc", values=cell.fold_auc)
-        yield from _trial_items(record, cell)
-        yield Artifact(path="predictions.csv", text=_as_csv(_held_out(record, cell)))
+        metrics = _figures_of(cell)
+        # A number has no AUC of its folds, and a headline no search of its own.
+        trials = _of_cell(record.trials, cell)
+        series |= {"fold.roc_auc": cell.fold_auc} if cell.fold_auc else {}
+        if len(trials):
+            series["trial.value"] = tuple(map(float, trials["criterion"]))
+            artifacts["trials.csv"] = _as_csv(trials[_TRIAL_COLUMNS])
+        artifacts["predictions.csv"] = _as_csv(_held_out(record, cell))
     if cell.model == HEADLINE:
-        yield Artifact(path="verdict.txt", text=render_verdict(record.verdict) + "\n")
-        table = _permutations_of(record, cell)
-        if table is not None:
-            yield Artifact(path="permutations.csv", text=_as_csv(table))
-    for name, svg in figures.items():
-        if _belongs(name, cell):
-            yield Artifact(path=f"{name}.svg", text=svg)
+        artifacts["verdict.txt"] = render_verdict(record.verdict) + "\n"
+        start = re.escape(f"{cell.outcome}.{cell.follow_up}.")
+        columns = list(record.permutations.filter(regex=f"^{start}"))
+        if columns:
+            artifacts["permutations.csv"] = _as_csv(record.permutations[["permutation", *columns]])
+    artifacts |= {f"{name}.svg": svg for name, svg in figures.items() if _belongs(name, cell)}
+    return Shown(
+        tags=_tags_of(record, cell),
+        params=_params_of(record, cell),
+        metrics=metrics,
+        series=series,
+        artifacts=artifacts,
+    )
+
+
+def _figures_of(cell: Cell) -> dict[str, float]:
+    """Return the figures of an evaluated cell, as far as there are any."""
+    figures = {metric: cell.figures.get(name) for name, metric in cell.of_kind.declared.items()}
+    figures |= {metric: getattr(cell, name) for metric, name in _TESTED.items()}
+    return {metric: value for metric, value in figures.items() if value is not None}
 
 
 def _tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
@@ -192,23 +192,17 @@ def _description(record: RunRecord, cell: Cell) -> str:
         return render_verdict(record.verdict)
     known, kind = models_of(record.experiment), cell.of_kind
     label = known[cell.model].for_kind(cell.kind).label if cell.model in known else cell.model
-    words = ""
+    words = p = ""
     if cell.arithmetic is not None:
         words = f"; arithmetic alone {kind.reached(cell.arithmetic)}"
+    if cell.p is not None and record.permutation is not None:
+        p = f", {p_words(cell)} ({record.permutation.permutations} permutations)"
     figure = kind.short.format(kind.spoken(cell.estimate))
     limits = f"{kind.spoken(cell.low)} to {kind.spoken(cell.high)}"
     return (
-        f"{label}: {figure} for patients held out (95 % interval {limits}{words})"
-        f"{_p_words(record, cell)}. The best of several models is not an estimate; the headline is "
-        "one."
+        f"{label}: {figure} for patients held out (95 % interval {limits}{words}){p}. The best of "
+        "several models is not an estimate; the headline is one."
     )
-
-
-def _p_words(record: RunRecord, cell: Cell) -> str:
-    """Return a cell's p, and of how many permutations it is."""
-    if cell.p is None or record.permutation is None:
-        return ""
-    return f", {p_words(cell)} ({record.permutation.permutations} permutations)"
 
 
 def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
@@ -240,16 +234,6 @@ def _n_features(record: RunRecord, cell: Cell) -> int:
     return len(record.features)
 
 
-def _trial_items(record: RunRecord, cell: Cell) -> Iterator[Item]:
-    """Yield the search of a model as one series and one table; a headline has none of its own."""
-    trials = _of_cell(record.trials, cell)
-    if trials.empty:
-        return
-    yield Series(name="trial.value", values=tuple(map(float, trials["criterion"])))
-    columns = ["repeat", "fold", "trial", "candidate", "criterion"]
-    yield Artifact(path="trials.csv", text=_as_csv(trials[columns]))
-
-
 def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
     table = record.predictions
@@ -258,17 +242,10 @@ def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     return _of_cell(numbered, cell)[columns]
 
 
-def _permutations_of(record: RunRecord, cell: Cell) -> pd.DataFrame | None:
-    """Return the permutations of one outcome at one follow-up; None if there are none of it."""
-    start = f"{cell.outcome}.{cell.follow_up}."
-    columns = [name for name in record.permutations.columns if name.startswith(start)]
-    return record.permutations[["permutation", *columns]] if columns else None
-
-
 def _of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
     """Return the rows of one of the record's tables that belong to a cell."""
-    place = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
-    return table[place & (table["model"] == cell.model)]
+    target = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
+    return table[target & (table["model"] == cell.model)]
 
 
 def _as_csv(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""The one loop that talks to MLflow: every item of a record's stream to its place.
+"""The one loop that talks to MLflow: what is to be shown of each cell, to its place.
 
 Uses MLflow's client alone, never its global state: no tracking address and no active run is
 left behind in a notebook that calls this.
@@ -7,25 +7,15 @@ left behind in a notebook that calls this.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from heldout.record import RunRecord
 from heldout.tracking.address import is_server, shared_uri
-from heldout.tracking.items import (
-    Artifact,
-    Item,
-    Metrics,
-    Params,
-    RunPlan,
-    Series,
-    Tags,
-    items_of,
-    key_of,
-    plan_runs,
-)
+from heldout.tracking.items import RunPlan, Shown, key_of, plan_runs, shown_of
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,
@@ -137,35 +127,38 @@ def _log_runs(
 ) -> TrackedRun:
     """Return the complete runs of a record, logged anew unless all of them are there."""
     plans = plan_runs(record)
-    logged = {run.info.run_name: run for run in _runs_of(client, record, experiment_id)}
-    complete = all(run.info.status == "FINISHED" for run in logged.values())
-    if complete and logged.keys() == {plan.name for plan in plans}:
-        run_ids = [logged[plan.name].info.run_id for plan in plans]
+    logged = {run.info.run_name: run.info for run in _runs_of(client, record, experiment_id)}
+    complete = {info.run_name for info in logged.values() if info.status == "FINISHED"}
+    if complete == logged.keys() == {plan.name for plan in plans}:
+        run_ids = [logged[plan.name].run_id for plan in plans]
     else:
         for run in _runs_of(client, record, experiment_id):
             client.delete_run(run.info.run_id)
-        try:
+        with _none_left_running(client, record, experiment_id):
             run_ids = [
-                _log_run(client, plan, items_of(record, plan.cell, figures), experiment_id)
+                _log_run(client, plan, shown_of(record, plan.cell, figures), experiment_id)
                 for plan in plans
             ]
-        except BaseException as error:
-            # Whatever ends the process here, a stop signal included, leaves nothing RUNNING.
-            status = "FAILED" if isinstance(error, Exception) else "KILLED"
-            for run in _runs_of(client, record, experiment_id, "attributes.status = 'RUNNING'"):
-                client.set_terminated(run.info.run_id, status)
-            raise
-    lead = next(plan for plan in plans if plan.cell.status == "evaluated")
-    shown = [
-        run_id
-        for run_id, plan in zip(run_ids, plans, strict=True)
-        if key_of(plan.cell) == key_of(lead.cell)
-    ]
+    leads = [key_of(plan.cell) for plan in plans if plan.cell.status == "evaluated"]
+    pairs = zip(run_ids, plans, strict=True)
+    compared = [run_id for run_id, plan in pairs if key_of(plan.cell) == leads[0]]
     return TrackedRun(
         experiment_id=experiment_id,
         run_ids=tuple(run_ids),
-        comparison=comparison_path(experiment_id, shown),
+        comparison=comparison_path(experiment_id, compared),
     )
+
+
+@contextmanager
+def _none_left_running(client: Any, record: RunRecord, experiment_id: str) -> Iterator[None]:
+    """Leave no run RUNNING, whatever ends the process here, a stop signal included."""
+    try:
+        yield
+    except BaseException as error:
+        status = "FAILED" if isinstance(error, Exception) else "KILLED"
+        for run in _runs_of(client, record, experiment_id, "attributes.status = 'RUNNING'"):
+            client.set_terminated(run.info.run_id, status)
+        raise
 
 
 def _runs_of(client: Any, record: RunRecord, experiment_id: str, *also: str) -> list[Any]:
@@ -174,35 +167,28 @@ def _runs_of(client: Any, record: RunRecord, experiment_id: str, *also: str) -> 
     return list(client.search_runs([experiment_id], wanted, max_results=50_000))
 
 
-def _log_run(client: Any, plan: RunPlan, items: Iterable[Item], experiment_id: str) -> str:
-    """Log one run's items in as few calls as MLflow allows, and return its number."""
+def _log_run(client: Any, plan: RunPlan, shown: Shown, experiment_id: str) -> str:
+    """Log one run in as few calls as MLflow allows, and return its number."""
     from mlflow.entities import Metric, Param
 
-    tags: dict[str, str] = {}
-    params, metrics, artifacts = [], [], []
-    for item in items:
-        match item:
-            case Tags():
-                tags |= item.values
-            case Params():
-                params += [Param(name, str(value)) for name, value in item.values.items()]
-            case Metrics():
-                metrics += [Metric(name, value, plan.end, 0) for name, value in item.values.items()]
-            case Series():
-                metrics += [
-                    Metric(item.name, value, plan.end, step)
-                    for step, value in enumerate(item.values)
-                ]
-            case Artifact():
-                artifacts.append(item)
+    steps = {name: (value,) for name, value in shown.metrics.items()} | dict(shown.series)
+    metrics = [
+        Metric(name, value, plan.end, step)
+        for name, values in steps.items()
+        for step, value in enumerate(values)
+    ]
     created = client.create_run(
-        experiment_id, start_time=plan.start, tags=tags | process_tags(), run_name=plan.name
+        experiment_id,
+        start_time=plan.start,
+        tags={**shown.tags, **process_tags()},
+        run_name=plan.name,
     )
     run_id = str(created.info.run_id)
+    params = [Param(name, str(value)) for name, value in shown.params.items()]
     client.log_batch(run_id, metrics=metrics[:_BATCH_METRICS], params=params)
     for begin in range(_BATCH_METRICS, len(metrics), _BATCH_METRICS):
         client.log_batch(run_id, metrics=metrics[begin : begin + _BATCH_METRICS])
-    for artifact in artifacts:
-        client.log_text(run_id, artifact.text, artifact.path)
+    for path, text in shown.artifacts.items():
+        client.log_text(run_id, text, path)
     client.set_terminated(run_id, "FINISHED", plan.end)
     return run_id

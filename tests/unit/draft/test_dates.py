@@ -85,7 +85,7 @@ def test_few_wrong_dates_are_named_by_row_and_do_not_lose_the_visits(tmp_path: P
     rows.append(dict(rows[20]))
     draft = drafted(tmp_path, rows)
     text = asked(draft)
-    assert len(draft.found.layout.visits) == 5
+    assert len(draft.recognised.layout.visits) == 5
     assert "In none of them: 1 row (5)." in text
     assert "'Datum': 1 row (52) without a date; plan will stop there" in text
     assert "'Datum': 1 row (62) with a date written in another way; plan will stop" in text
@@ -111,7 +111,7 @@ def test_a_column_that_names_the_visits_comes_before_the_dates(tmp_path: Path) -
         count[row["Code"]] = count.get(row["Code"], -1) + 1
         row["week"] = str(count[row["Code"]])
     draft = drafted(tmp_path, rows)
-    assert (draft.found.layout.visit, draft.found.layout.dated) == ("week", None)
+    assert (draft.recognised.layout.visit, draft.recognised.layout.dated) == ("week", None)
 
 
 def test_a_column_called_visit_that_holds_dates_is_one_of_dates(tmp_path: Path) -> None:

@@ -51,10 +51,10 @@ def test_one_error_of_typing_does_not_make_another_outcome(
     table: str, column: str, value: str, instrument: str, tmp_path: Path
 ) -> None:
     draft = drafted(tmp_path, public(table, **{column: value}))
-    outcome = draft.found.outcome
+    outcome = draft.recognised.outcome
     assert outcome is not None
     assert outcome.instrument == instrument
-    assert len(outcome.at) == len(draft.found.layout.visits)
+    assert len(outcome.at) == len(draft.recognised.layout.visits)
     (said,) = [one.text for one in draft.decisions if one.text.startswith(f"'{column}': 1 of ")]
     assert "values (row 7) lies outside 0.." in said
     assert "plan will stop there" in said
@@ -163,9 +163,9 @@ def test_a_visit_at_which_an_item_s_column_is_lacking_is_named(tmp_path: Path) -
     draft = drafted(tmp_path, rows)
     (said,) = [one.text for one in draft.decisions if "w1" in one.text]
     assert said.startswith("At w1, madrs is left out: the table has no column 'madrs_w1_3'.")
-    why = draft.found.left_out["madrs_w1_10"]
+    why = draft.recognised.left_out["madrs_w1_10"]
     assert why == "items of madrs at w1, where others are lacking"
-    assert sum(one == why for one in draft.found.left_out.values()) == 9
+    assert sum(one == why for one in draft.recognised.left_out.values()) == 9
     experiment = load_experiment(draft.folder / draft.experiment)
     assert experiment.cohort.columns["madrs"].visits == ("b0", "w4")
     read_cohort(experiment, load_keys(experiment))
@@ -238,7 +238,7 @@ def test_prorating_is_not_proposed_for_suicidality(
     rows = rows_of(**{f"{instrument}_{item}": points(0, high) for item in range(1, items + 1)})
     rows[3][f"{instrument}_2"] = ""
     draft = drafted(tmp_path, rows)
-    assert draft.found.columns[0].instrument == instrument
+    assert draft.recognised.columns[0].instrument == instrument
     assert "prorate" not in (draft.folder / draft.files[0]).read_text()
 
 
@@ -259,7 +259,7 @@ def test_every_feature_is_in_the_question_whether_it_was_known_before(tmp_path: 
     for number, row in enumerate(rows):
         row["pulse"] = str(int(row["pulse"]) + number)
     draft = drafted(tmp_path, rows)
-    features = [one.name for one in draft.found.features]
+    features = [one.name for one in draft.recognised.features]
     assert features == ["madrs", "pulse", "sex"]
     (said,) = [one.text for one in draft.decisions if "before treatment began" in one.text]
     assert said.startswith("Were these known before treatment began: pulse, sex, madrs? Remove")
