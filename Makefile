@@ -14,7 +14,7 @@ SHORT := tests/contracts tests/leakage tests/reference tests/unit/cohort tests/u
   tests/unit/kernels tests/unit/export tests/whole/test_export.py tests/whole/test_durability.py
 
 .DEFAULT_GOAL := help
-.PHONY: help env run demo test test-short check static lint format types layers lock
+.PHONY: help env run demo test test-short check static lint format types layers docs lock
 
 help:
 	@echo "make run         install, then run $(EXPERIMENT)"
@@ -25,6 +25,7 @@ help:
 	@echo "make test-short  those that differ most between Pythons (three minutes)"
 	@echo "make check       lint, format check, types, layers, tests with doctests"
 	@echo "make format      rewrite the code in the house format"
+	@echo "make docs        write the reference, then the site of docs/ into build/site (half a minute)"
 	@echo "make lock        pin the dependencies again (needs uv)"
 
 env:
@@ -61,6 +62,11 @@ types: env
 
 layers: env
 	@$(BIN)/lint-imports
+
+# Warnings and anything a page would load from elsewhere end it.
+docs: env
+	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/mkdocs build --strict --quiet
 
 static: lint types layers
 
