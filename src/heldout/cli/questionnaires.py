@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import TEXT_TABLES, WIDTH, complain, new_table, wrap
+from heldout.cli.terminal import TEXT_TABLES, WIDTH, answer, complain, new_table, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,14 +56,11 @@ def instruments(options: argparse.Namespace) -> int:
 
     names = [options.name] if options.name else instrument_names(options.folder)
     keys = {name: _known_key(name, options.folder) for name in names}
-    if options.json:
-        facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
-        print(json.dumps(facts[options.name] if options.name else facts, allow_nan=False))
-    elif options.name:
-        print(_key_text(options.name, keys[options.name]))
-    else:
-        print(_list_text(keys))
-    return 0
+    facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
+    if not options.name:
+        return answer(options, lambda: facts, lambda: _list_text(keys))
+    name, key = options.name, keys[options.name]
+    return answer(options, lambda: facts[name], lambda: _key_text(name, key))
 
 
 def _known_key(name: str, folder: Path) -> InstrumentKey:
@@ -89,6 +86,7 @@ def _list_text(keys: dict[str, InstrumentKey]) -> str:
         start = f"{name:<16}{items:>5}  {way:<10}{key.confidence:<12}"
         room = WIDTH - len(start)
         scores = ", ".join(key.scores)
+        # A name that is cut off could be taken for another score.
         if len(scores) > room:
             scores = f"{scores[: room - 4].rpartition(', ')[0]} ..."
         lines.append(start + scores)
@@ -212,6 +210,7 @@ def score(options: argparse.Namespace) -> int:
     repeated = _repeated_ids(who)
     notes = [*scored.notes, *([repeated] if repeated else [])]
     names = _names_of(who, rows=repeated is not None)
+    # Rows of one name could not be told apart in what is printed.
     if repeated or not options.patient:
         who.insert(len(who.columns), _row_name(who), [str(row) for row in table.index])
     text = who.join(scored.scores).to_csv(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import Progress, complain, new_table, shown, wrap
+from heldout.cli.terminal import Progress, answer, complain, new_table, shown, wrap
 from heldout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -28,17 +27,15 @@ def run(options: argparse.Namespace) -> int:
         return _run_sweep(options)
     experiment = _loaded(options)
     record = _run_one(experiment, _engine_of(options), options)
-    if options.json:
-        print(json.dumps(_facts_of(record), allow_nan=False))
-    else:
-        print(outcome_text(record, tracked=not options.no_mlflow))
-    return 0
+    tracked = not options.no_mlflow
+    return answer(options, lambda: _facts_of(record), lambda: outcome_text(record, tracked=tracked))
 
 
 def _run_sweep(options: argparse.Namespace) -> int:
     """Run an experiment in several forms, and print them side by side."""
     from heldout.study.sweep import read_sweeps, sweep_experiment
 
+    # Before anything else: wrong options must not be said after an hour of the first fork.
     engine = _engine_of(options)
     forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
     records = []
@@ -46,13 +43,12 @@ def _run_sweep(options: argparse.Namespace) -> int:
         complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
         records.append(_run_one(fork.experiment, engine, options))
     named = [" ".join(fork.overrides) for fork in forks]
-    if options.json:
-        pairs = zip(named, records, strict=True)
-        forked = [{"fork": name} | _facts_of(record) for name, record in pairs]
-        print(json.dumps(forked, allow_nan=False))
-    else:
-        print(sweep_text(named, records, tracked=not options.no_mlflow))
-    return 0
+    pairs = zip(named, records, strict=True)
+    return answer(
+        options,
+        lambda: [{"fork": name} | _facts_of(record) for name, record in pairs],
+        lambda: sweep_text(named, records, tracked=not options.no_mlflow),
+    )
 
 
 def _run_one(experiment: Experiment, engine: Engine, options: argparse.Namespace) -> RunRecord:
@@ -195,6 +191,7 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
         lines += ["", table_head("headline", kind), *rows] if rows else []
     assert record.folder is not None
     study = record.folder.resolve().parents[3]
+    # The commands that are shown can be copied, wherever they are read.
     here = study == Path.cwd()
     folder = "" if here else f" --folder {quote(shown(study))}"
     run = record.name if here else quote(shown(record.folder))

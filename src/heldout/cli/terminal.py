@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import sys
 import textwrap
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from heldout.errors import SpecError, StudyError
@@ -70,6 +71,25 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+def answer(options: Namespace, facts: Callable[[], object], text: Callable[[], str]) -> int:
+    """Print what a command comes to, and return the exit status.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of the command; with ``--json`` a machine reads the answer.
+    facts, text : callable
+        The same for machines and for people; only one of them is called.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    print(json.dumps(facts(), allow_nan=False) if options.json else text())
+    return 0
+
+
 def new_table(out: Path, read: Path) -> str:
     """Return the mark between the cells of a table to be written, or refuse to write it.
 
@@ -123,12 +143,7 @@ class Progress:
         self.telling.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self.lock:
             self.ended.set()
         self.telling.join()

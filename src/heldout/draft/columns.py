@@ -120,7 +120,8 @@ def plain_column(
     )
     labels = cells.attrs.get("levels", {}).get(next(iter(at.values())), {})
     share = opened.numbers(at.values()).notna().mean()
-    coded = share < 1 or texts.nunique() == 2 or labels
+    # Numbers are codes only if there are two of them, or the file labels them.
+    coded = any((share < 1, texts.nunique() == 2, labels))
     if coded and _are_codes(texts, cells[layout.patient].reindex(texts.index)):
         return _category(guess, called, texts, labels)
     if share > 0.9:

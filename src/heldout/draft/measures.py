@@ -35,6 +35,7 @@ def items_of(
     series: Series, opened: Opened, layout: Layout, keys: Keys, left_out: dict[str, str]
 ) -> Iterator[ColumnGuess]:
     """Yield every complete set of items, and take its columns out of the series."""
+    # The longest sets first: ten items of a form are not one item of ten others.
     bases = item_bases(series).items()
     for base, stems in sorted(bases, key=lambda entry: (-len(entry[1]), entry[0])):
         name = _form_of(base, stems, keys)
@@ -287,6 +288,7 @@ def _baseline_stem(
     outcome: ColumnGuess, series: Series, opened: Opened, key: InstrumentKey
 ) -> str | None:
     """Return the only column that may be the outcome's baseline under another name."""
+    # Two columns that may be it are a question for a person, and none is taken.
     hinted = [stem for stem, at in series.items() if _may_be_baseline(stem, at, opened, key)]
     return hinted[0] if outcome.at and len(hinted) == 1 else None
 

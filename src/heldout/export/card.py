@@ -78,6 +78,7 @@ def render_card(
 
 def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
     """Return what the headline allows to say; only a primary one stands on its own p."""
+    # Without a test there is no p to adjust, and the interval alone speaks.
     named = headline if outcome.primary or test is None else None
     return render_verdict(derive_verdict([headline], named, test))
 

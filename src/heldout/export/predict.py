@@ -327,37 +327,36 @@ def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
     Refused
         If a column is missing or stands twice, or commas do not separate them.
     """
+    # A name may hold a semicolon; a table of one name that does was saved with others' marks.
     if len(header) == 1 and re.search("[;\t]", header[0]):
         raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
-    needed = list(schema["inputs"])
+    needed, patient = list(schema["inputs"]), schema["patient"]
     missing = [name for name in needed if name not in header]
-    others = [name for name in header if name not in (*needed, schema["patient"])]
+    others = [name for name in header if name not in (*needed, patient)]
     # Then the first row may be a patient, whose answers no message may repeat.
-    if missing and (missing == needed or any(map(_NUMBER.fullmatch, others))):
+    if missing and any((missing == needed, *map(_NUMBER.fullmatch, others))):
         raise Refused(
             f"{path}: its first row holds a number, or no column of the model. The first row must "
             f"hold the names: {', '.join(needed)}."
         )
-    faults = []
-    if missing:
-        faults.append(
-            f"{path}: its columns are not those of the model. Missing: {_meant(missing, others)}; "
-            f"unexpected: {', '.join(others) or 'none'}; in another order is fine. Add or rename "
-            "what is missing."
-        )
-    twice = [repr(name) for name in (*needed, schema["patient"]) if header.count(name) > 1]
+    twice = [repr(name) for name in (*needed, patient) if header.count(name) > 1]
+    faults = _lacking(path, missing, others) if missing else []
     if twice:
         faults.append(f"{path}: column {', '.join(twice)} stands twice. Remove one.")
     _refuse(faults)
 
 
-def _meant(missing: list[str], others: list[str]) -> str:
-    """Return the missing columns as text, and which of other columns each may be."""
+def _lacking(path: Path, missing: list[str], others: list[str]) -> list[str]:
+    """Return which columns are missing, and which of the others each may be."""
     plain, listed = {other.casefold(): other for other in others}, []
     for name in missing:
         close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
         listed.append(name + (f" (did you mean '{plain[close[0]]}'?)" if close else ""))
-    return ", ".join(listed)
+    return [
+        f"{path}: its columns are not those of the model. Missing: {', '.join(listed)}; "
+        f"unexpected: {', '.join(others) or 'none'}; in another order is fine. Add or rename what "
+        "is missing."
+    ]
 
 
 def _few(rows: list[int]) -> str:

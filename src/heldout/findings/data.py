@@ -96,6 +96,7 @@ def _telling_codes(cohort: Cohort) -> NDArray[np.int64]:
             continue
         values = cohort.values[(source.name, source.visit, source.item)]
         codes = pd.factorize(values)[0].astype(np.int64)
+        # What nearly everybody has alike makes all patients alike.
         counts = np.bincount(codes[codes >= 0])
         if len(counts) > 1 and counts.max() <= _COMMONEST * counts.sum():
             columns.append(codes)
@@ -129,6 +130,7 @@ def constant_features(data: StudyData) -> Seen:
 def later_columns(data: StudyData) -> Seen:
     """Name what is declared but known only after the prediction is made."""
     visits, known_at = data.cohort.spec.visits, data.experiment.landmark
+    # An outcome is known later by its nature, and need not be named.
     of_outcomes = {outcome.column for outcome in data.outcomes}
     later: dict[str, dict[str, None]] = {}
     for source in data.cohort.sources:

@@ -192,6 +192,7 @@ def permutation_test(record: RunRecord) -> Seen:
     text = f"{how_many(test.permutations, 'permutation was', 'permutations were')} made, {how}."
     if test.redrawn:
         text += f" {how_many(test.redrawn, 'draw')} could not be evaluated and were replaced."
+    # A test that ended early could have gone on; one that did not can reach no smaller p.
     smallest = 1 / (test.permutations + 1)
     if smallest > LEVEL and not test.stopped:
         return Seen(

@@ -188,6 +188,7 @@ def _items_from_one(data: StudyData) -> Iterator[str]:
         answers = values[items].to_numpy(dtype=np.float64)
         known = answers[~np.isnan(answers)]
         n_items = len({number for _, _, number in items})
+        # Of few answers to few items none may be the lowest by chance.
         enough = known.size >= FEWEST_ANSWERS and n_items >= FEWEST_ITEMS
         if enough and known.min() > key.item_min:
             yield f"no answer to {n_items} items of {column} is ever {key.item_min}"
@@ -204,6 +205,7 @@ def _narrow_scores(data: StudyData) -> Iterator[str]:
         low, high = scale.bounds
         values = cohort.numbers(name, visit)
         known = values[~np.isnan(values)]
+        # A mean of items that is read as their sum never leaves the lowest part.
         if len(known) >= FEWEST_SCORES and known.max() <= low + SMALL_PART * (high - low):
             yield f"{name} at {visit} stays in the lowest part of {low:g} to {high:g}"
 

@@ -67,6 +67,7 @@ def build_explanations(record: RunRecord, targets: Sequence[Target]) -> Section:
 
 def _most_chosen(record: RunRecord, target: Target) -> str:
     """Return the model the procedure chose most often here; the first one if several."""
+    # A reference is never chosen, so there is nothing of it to explain.
     rivals = [cell.model for cell in target.cells if not target.models[cell.model].reference]
     counts = {
         model: int(part_of(record.choices, target, model)["chosen"].astype(bool).sum())

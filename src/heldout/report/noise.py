@@ -75,6 +75,7 @@ def _best_of_noise(
     columns = [name for name in record.permutations.columns if name.startswith(starts)]
     if not columns or test.best_mean is None or test.best_high is None:
         return None
+    # The first row is the observed one, done the same way as the permutations.
     rows = record.permutations[columns].to_numpy(dtype="float64")
     where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
     best = rows[1:].max(axis=1).tolist()
@@ -90,6 +91,7 @@ def _best_of_noise(
             f"In such noise {noise}. Here the best was {decimal(observed)}: {reached or 'none'} "
             f"{of_many} found as much."
         ),
+        # The axis ends below .50 only where something lies there.
         "limits": (min(0.5, math.floor(10 * min(observed, *best)) / 10), 1.0),
         "bars": _bars_of(best),
         "observed": observed,

@@ -120,11 +120,13 @@ def _outcome_group(record: RunRecord, target: Target) -> Section:
     facts = target.facts
     specs = {spec["name"]: spec for spec in record.experiment.get("outcomes", ())}
     own = str(specs.get(facts.name, {}).get("missing_visit", "observed"))
+    # Records of before the rules were counted know the one that was used.
     rules = facts.missing_rules or {own: Tally(n=facts.n, events=facts.events)}
     notes = [f"{n} {reason}" for reason, n in facts.unobserved.items()]
     words = [f"Not counted: {', '.join(notes)}."] if notes else []
     n_features = len(record.features)
     if facts.kind == "class" and n_features:
+        # A model learns from the rarer class: 30 events of 36 are as few as 6.
         rarer = min(facts.events, facts.n - facts.events)
         words.append(f"Events per feature: {rarer / n_features:.1f}.")
     return {

@@ -303,6 +303,7 @@ def _scatter(record: RunRecord, target: Target) -> Section:
     cell = target.headline
     rows = part_of(record.predictions, target, cell.model)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()
+    # Sorted, so that no point can be found by a patient's row in the table.
     points = sorted(zip(means["prediction"], means["observed"], strict=True))
     return {
         "title": target.title,

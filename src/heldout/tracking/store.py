@@ -239,6 +239,7 @@ def prepare_shared(uri: str) -> None:
             "fitted twice. --no-mlflow goes without.",
         ),
     ):
+        # First, as MLflow itself would wait for minutes where nobody answers.
         check_answers(uri)
         MlflowClient(uri).search_experiments(max_results=1)
 
