@@ -24,7 +24,18 @@ def add_commands(add: Callable[..., Callable[..., argparse.Action]]) -> None:
 
 
 def init(options: argparse.Namespace) -> int:
-    """Draft a study; print what was recognised, what must be decided, and what comes next."""
+    """Draft a study; print what was recognised, what must be decided, and what comes next.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.draft import draft_study, summary
 
     drafted = summary(draft_study(options.folder, options.data, sheet=options.sheet))

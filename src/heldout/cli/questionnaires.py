@@ -51,7 +51,18 @@ def add_commands(add: AddCommand) -> None:
 
 
 def instruments(options: argparse.Namespace) -> int:
-    """Print the list of questionnaires, or everything about one."""
+    """Print the list of questionnaires, or everything about one.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.instruments import instrument_names
 
     names = [options.name] if options.name else instrument_names(options.folder)
@@ -189,7 +200,18 @@ def _numbered(items: Iterable[int]) -> str:
 
 
 def score(options: argparse.Namespace) -> int:
-    """Print the scores of a table, and on standard error how they came about."""
+    """Print the scores of a table, and on standard error how they came about.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.files import write_atomically
     from heldout.instruments.keys import COMMAND
     from heldout.instruments.table import Asked, score_table

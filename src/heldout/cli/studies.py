@@ -22,7 +22,18 @@ _NAME_WIDTH = 22
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run an experiment; print the verdict first, then where to look."""
+    """Run an experiment; print the verdict first, then where to look.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     if options.sweep:
         return _run_sweep(options)
     experiment = _loaded(options)
@@ -255,7 +266,18 @@ def table_line(name: str, cell: Cell) -> str:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Print the composed experiment and the facts of its design."""
+    """Print the composed experiment and the facts of its design.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.study import plan_study
     from heldout.study.facts import render_plan
 
@@ -265,7 +287,18 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the page of a run again and say where it is."""
+    """Write the page of a run again and say where it is.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.record import read_record
     from heldout.study import find_record, publish
 
@@ -277,7 +310,18 @@ def report(options: argparse.Namespace) -> int:
 
 
 def ui(options: argparse.Namespace) -> int:
-    """Serve MLflow's pages until stopped."""
+    """Serve MLflow's pages until stopped.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.study import mlruns
     from heldout.tracking import start_ui
 
@@ -288,7 +332,18 @@ def ui(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write the bundle of a run's model and say where it is."""
+    """Write the bundle of a run's model and say where it is.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.record import read_record
     from heldout.study import export_model, find_record
 
@@ -306,7 +361,18 @@ def export(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Print, or write, the probabilities of new patients."""
+    """Print, or write, the probabilities of new patients.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.export import predict_file
     from heldout.files import write_atomically
 

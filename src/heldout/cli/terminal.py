@@ -56,7 +56,13 @@ def _spelt(
 
 
 def complain(text: str) -> None:
-    """Write a message to standard error, wrapped to the terminal."""
+    """Write a message to standard error, wrapped to the terminal.
+
+    Parameters
+    ----------
+    text : str
+        Of one line or several; each keeps its indent.
+    """
     for line in text.splitlines():
         hang = " " * (len(line) - len(line.lstrip()))
         wrapped = textwrap.wrap(
@@ -66,7 +72,17 @@ def complain(text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """Return a path relative to here if it lies below."""
+    """Return a path relative to here if it lies below.
+
+    Parameters
+    ----------
+    path : Path
+        Of anything.
+
+    Returns
+    -------
+    str
+    """
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
@@ -212,5 +228,17 @@ def _minutes(seconds: float) -> str:
 
 
 def wrap(text: str, indent: str = "") -> str:
-    """Return a text wrapped to the width of the terminal."""
+    """Return a text wrapped to the width of the terminal.
+
+    Parameters
+    ----------
+    text : str
+        On one line.
+    indent : str
+        Of the second line and those below it.
+
+    Returns
+    -------
+    str
+    """
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

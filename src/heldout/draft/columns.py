@@ -102,7 +102,23 @@ class ColumnGuess:
 def plain_column(
     stem: str, at: Mapping[str, str], opened: Opened, layout: Layout
 ) -> ColumnGuess | str:
-    """Return what a column without an instrument holds, or why it is left out."""
+    """Return what a column without an instrument holds, or why it is left out.
+
+    Parameters
+    ----------
+    stem : str
+        Its name as a pattern.
+    at : mapping of str to str
+        Visit -> source column.
+    opened : Opened
+        The table.
+    layout : Layout
+        Its visits.
+
+    Returns
+    -------
+    ColumnGuess or str
+    """
     cells = opened.cells
     texts = opened.texts(at.values())
     if texts.nunique() < 2:

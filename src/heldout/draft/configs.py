@@ -81,6 +81,15 @@ def _comment(text: str, indent: str = "# ") -> list[str]:
 def quoted(value: object) -> str:
     r"""Return a text, number, list or mapping as YAML on one line.
 
+    Parameters
+    ----------
+    value : object
+        None, bool, number, text, list or mapping.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> print(quoted({"yes": "a: b", "x": ["01", 2.0, None]}))

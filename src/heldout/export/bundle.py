@@ -129,7 +129,20 @@ def _refuse_model(fitted: FittedModel) -> None:
 
 
 def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
-    """Yield where an estimator, or one that it is made of, keeps rows it was fitted to."""
+    """Yield where an estimator, or one that it is made of, keeps rows it was fitted to.
+
+    Parameters
+    ----------
+    part : object
+        The estimator, or what it holds.
+    seen : set of int
+        What was looked at already; grows.
+
+    Yields
+    ------
+    str
+        Attribute and class.
+    """
     if id(part) in seen or isinstance(part, type | ModuleType):
         return
     seen.add(id(part))

@@ -369,6 +369,18 @@ def value_of(text: str, rule: dict[str, Any]) -> tuple[float, str]:
     """Return one input's number, and what is wrong with it; what is not observed is NaN.
 
     The number of a level is its place in the list.
+
+    Parameters
+    ----------
+    text : str
+        Of a cell.
+    rule : dict
+        Of the schema: what the input may hold.
+
+    Returns
+    -------
+    number, fault : float and str
+        One of them says nothing: NaN, or an empty text.
     """
     if text == "" or text in rule["missing"]:
         return np.nan, ""
@@ -404,7 +416,19 @@ def _read_inputs(
 
 
 def score_items(score: dict[str, Any], inputs: dict[str, Any]) -> Any:
-    """Return a score of each patient, as the instrument's key puts items together."""
+    """Return a score of each patient, as the instrument's key puts items together.
+
+    Parameters
+    ----------
+    score : dict
+        Of the schema.
+    inputs : dict of str to array
+        Column -> its numbers.
+
+    Returns
+    -------
+    array of shape (n_patients,)
+    """
     items = np.column_stack([inputs[item["column"]] for item in score["items"]])
     return _arithmetic().score_form(score, _arithmetic().read_form(score, items))[0]
 
@@ -425,7 +449,19 @@ def _make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[st
 
 
 def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) -> Any:
-    """Return the columns of patients, shape (n_patients, n_columns), or refuse them all."""
+    """Return the columns of patients, shape (n_patients, n_columns), or refuse them all.
+
+    Parameters
+    ----------
+    rows : list of (int, dict)
+        From `read_patients`.
+    schema : dict
+        From `check_schema`.
+
+    Returns
+    -------
+    array of shape (n_patients, n_columns)
+    """
     inputs, faults = _read_inputs(rows, schema)
     numbers = np.array([number for number, _ in rows])
     for name, score in schema["scores"].items():
@@ -450,7 +486,19 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
 
 
 def compose(matrix: Any, composition: dict[str, Any] | None) -> Any:
-    """Return what the model sees: columns as they are, and composites of standardised ones."""
+    """Return what the model sees: columns as they are, and composites of standardised ones.
+
+    Parameters
+    ----------
+    matrix : array of shape (n_patients, n_columns)
+        From `matrix_of`.
+    composition : dict or None
+        Of the schema; None if nothing is composed.
+
+    Returns
+    -------
+    array of shape (n_patients, n_features)
+    """
     if composition is None:
         return matrix
     known = np.where(np.isnan(matrix), np.array(composition["medians"]), matrix)
@@ -467,7 +515,21 @@ def compose(matrix: Any, composition: dict[str, Any] | None) -> Any:
 def predictions(
     pipeline: Any, schema: dict[str, Any], rows: list[tuple[int, dict[str, str]]]
 ) -> list[float]:
-    """Return each patient's probability of the event, or number."""
+    """Return each patient's probability of the event, or number.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Of the bundle.
+    schema : dict
+        From `check_schema`.
+    rows : list of (int, dict)
+        From `read_patients`.
+
+    Returns
+    -------
+    list of float
+    """
     seen = compose(matrix_of(rows, schema), schema["composition"])
     if schema["kind"] == "number":
         return [float(value) for value in pipeline.predict(seen)]

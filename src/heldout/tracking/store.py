@@ -40,6 +40,15 @@ def silent(_: str) -> None:
 def store_uri(mlruns: Path) -> str:
     """Return the address of the store in a folder; absolute.
 
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> store_uri(Path("/study/mlruns"))
