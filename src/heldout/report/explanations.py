@@ -13,6 +13,7 @@ import pandas as pd
 
 from heldout.inference import LEVEL, Cell, p_words
 from heldout.record import RunRecord, figure_name
+from heldout.report.prose import section
 from heldout.report.tables import Section
 from heldout.report.targets import Target, chosen_share, has_evidence, part_of
 from heldout.wording import counted, decimal, interval, p_value
@@ -24,11 +25,6 @@ _FOLDED = (
     "Open it only to see what chance looks like."
 )
 _WITHHELD = "{title}: not shown, adjusted p = {p}"
-_RULE = (
-    " Importances of a model that predicts nothing are not shown: unless its adjusted p, or where "
-    f"the primary headline was found its own p, is {decimal(LEVEL)} or less, they are folded away "
-    "and marked. Open them only to see what chance looks like."
-)
 _HINT = "No permutation test was made: read it as a hint, not as a finding."
 
 
@@ -55,12 +51,7 @@ def build_explanations(record: RunRecord, targets: Sequence[Target]) -> Section:
         for model in [_most_chosen(record, target)]
     ]
     tested = any(cell.p is not None for cell in record.headline)
-    return {
-        "heading": "What the predictions were made of",
-        "lead": (
-            "SHAP values of patients held out, for the model that was chosen most often. They "
-            "say what a model used, not what causes the outcome." + (_RULE if tested else "")
-        ),
+    return section("explanations", tested=tested, level=decimal(LEVEL)) | {
         "items": items,
     }
 

@@ -10,7 +10,7 @@ import numpy as np
 from heldout.inference import PermutationTest
 from heldout.models import models_of
 from heldout.record import RunRecord
-from heldout.report.prose import paragraphs
+from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
 from heldout.report.targets import Target
 from heldout.wording import counted, decimal, p_value
@@ -40,13 +40,7 @@ def build_noise(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     if test is None:
         return None
     figure = _best_of_noise(record, targets, test)
-    return {
-        "heading": "What noise would have found",
-        "lead": (
-            "A permutation gives what was observed at follow-up to other patients, so that nothing "
-            "at baseline can predict it, and does the whole study again."
-            + (f" {figure['found']}" if figure else "")
-        ),
+    return section("noise", found=figure["found"] if figure else "") | {
         "figure": figure,
         "paragraphs": paragraphs(
             "noise",

@@ -10,6 +10,7 @@ from typing import Any
 from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.outcomes import Tally
 from heldout.record import RunRecord
+from heldout.report.prose import section
 from heldout.report.tables import ABSENT, Section, row, table
 from heldout.report.targets import Target, by_kind
 from heldout.wording import amount, counted, decimal, interval, share
@@ -54,12 +55,7 @@ def build_flow(record: RunRecord) -> Section:
         for visit in record.visits
     ]
     sites = f" from {counted(len(record.sites), 'site')}" if record.sites else ""
-    return {
-        "heading": "Who the patients are",
-        "lead": (
-            f"{counted(record.n_patients, 'patient')}{sites} are included. Blue bars are the "
-            "included patients who were observed by the outcomes' scores."
-        ),
+    return section("flow", included=f"{counted(record.n_patients, 'patient')}{sites}") | {
         "steps": steps,
     }
 
@@ -97,13 +93,7 @@ def build_outcomes(record: RunRecord, targets: Sequence[Target]) -> Section:
     -------
     dict
     """
-    return {
-        "heading": "How often it happened",
-        "lead": (
-            "Rates with Wilson's 95 % interval. They depend on what a missed visit counts as; the "
-            "rule of this study is in blue. Under ten events per feature (counted in the rarer "
-            "class) a study is exploratory."
-        ),
+    return section("outcomes") | {
         "tables": [
             table(
                 _RATE_COLUMNS[kind],
@@ -181,12 +171,7 @@ def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | N
     for target in targets:
         if (target.facts.name, target.facts.follow_up) == (first.outcome, first.follow_up):
             names, words = _grouping_words(target, first)
-    return {
-        "heading": "Table 1: the patients at baseline",
-        "lead": (
-            "Mean (standard deviation) over median [quartiles], or patients (percent of those "
-            "with a value)."
-        ),
+    return section("table_one") | {
         "note": f"{words}{_CAUTION if small else ''}".strip() or None,
         "table": table(
             f"Variable | All ({record.n_patients})# | Missing#{names}",
@@ -292,15 +277,7 @@ def build_reliability(record: RunRecord) -> Section | None:
     if not record.reliability and not record.score_audit:
         return None
     labels = {variable.name: variable.label for variable in record.characteristics}
-    return {
-        "heading": "Reliability of the scales in this sample",
-        "lead": (
-            "At baseline, from patients who answered every item. Alpha with Feldt's 95 % "
-            "interval, omega of one factor, standard error of measurement (SEM) in points. A "
-            "patient's change of less than the reliable change can be error of measurement alone "
-            "(Jacobson and Truax). Floor and ceiling: patients with the lowest and the highest "
-            "score there is."
-        ),
+    return section("reliability") | {
         "table": _columned("Scale", _PRECISION, labels, record.reliability),
         "audit_summary": "How the scores were made of items",
         "audit": _columned("Score", _AUDIT, labels, record.score_audit),

@@ -12,6 +12,7 @@ from heldout.inference import Cell
 from heldout.kinds import KINDS, KindName
 from heldout.metrics import chance_range
 from heldout.record import RunRecord, figure_name
+from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
 from heldout.report.targets import Target, by_kind, chosen_share, has_evidence, part_of
 from heldout.wording import counted, decimal, interval, p_value
@@ -83,12 +84,7 @@ def build_headline(targets: Sequence[Target]) -> Section:
             "Arithmetic alone is what the baseline score predicts of an outcome that is computed "
             "from it, even if the follow-up has nothing to do with it: chance lies there."
         )
-    return {
-        "heading": "The headline at each follow-up",
-        "lead": (
-            "What the whole procedure, including the choice of the model, achieves for patients it "
-            "has not seen."
-        ),
+    return section("headline") | {
         "note": " ".join(words),
         "cards": [_headline_card(target) for target in targets],
     }
@@ -288,12 +284,7 @@ def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | No
     ]
     if not items:
         return None
-    return {
-        "heading": "Predicted and observed",
-        "lead": (
-            "Of patients held out, by the model chosen inside the folds. On the line a prediction "
-            "is right; points one above the other say that it hardly differs between patients."
-        ),
+    return section("scatters") | {
         "items": items,
     }
 
