@@ -45,15 +45,12 @@ def build_explanations(record: RunRecord, targets: Sequence[Target]) -> Section:
         the model that the procedure chose most often.
     """
     items = [
-        _explanation(record, target, model)
+        _explanation(record, target, _most_chosen(record, target))
         for target in targets
         if target.facts.status == "evaluated"
-        for model in [_most_chosen(record, target)]
     ]
     tested = any(cell.p is not None for cell in record.headline)
-    return section("explanations", tested=tested, level=decimal(LEVEL)) | {
-        "items": items,
-    }
+    return section("explanations", tested=tested, level=decimal(LEVEL)) | {"items": items}
 
 
 def _most_chosen(record: RunRecord, target: Target) -> str:

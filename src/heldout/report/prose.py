@@ -73,7 +73,10 @@ def section(name: str, **facts: object) -> Section:
     Returns
     -------
     dict
-        ``heading`` and ``lead``.
+        ``heading``, ``lead``, and a ``note`` where it has one.
     """
-    heading, lead = paragraphs("sections", section=name, **facts)
-    return {"heading": heading, "lead": lead}
+    # In this order, and the note last, so that a section without one simply ends before it.
+    parts = zip(
+        ("heading", "lead", "note"), paragraphs("sections", section=name, **facts), strict=False
+    )
+    return dict(parts)

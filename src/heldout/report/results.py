@@ -44,16 +44,6 @@ _FORESTS: Mapping[KindName, Section] = {
         "ticks": (-1.0, -0.5, 0.0, 0.5, 1.0),
     },
 }
-_FIGURE_NOTES: Mapping[KindName, str] = {
-    "class": (
-        "The Brier score is a squared error of probabilities; its skill is the share by which it "
-        "beats predicting everybody's average, so 0 is no skill."
-    ),
-    "number": (
-        "R² is the share of the variance explained; at 0 it predicts as well as the mean, below 0 "
-        "worse."
-    ),
-}
 _MAXIMUM_NOTE = (
     "The highest number of this table is not an estimate: it was found by looking. The estimate "
     "is the headline, whose model is chosen inside the folds, before its patients are seen."
@@ -73,21 +63,14 @@ def build_headline(targets: Sequence[Target]) -> Section:
     dict
         ``cards``, one a target; ``note`` says what their figures mean.
     """
-    words = [words for kind, words in _FIGURE_NOTES.items() if kind in by_kind(targets)]
-    if any(target.headline.p is not None for target in targets):
-        words.append(
-            "p is of one headline alone; adjusted, it counts that all headlines and models were "
-            "looked at."
-        )
-    if any(target.headline.arithmetic is not None for target in targets):
-        words.append(
-            "Arithmetic alone is what the baseline score predicts of an outcome that is computed "
-            "from it, even if the follow-up has nothing to do with it: chance lies there."
-        )
-    return section("headline") | {
-        "note": " ".join(words),
-        "cards": [_headline_card(target) for target in targets],
-    }
+    headlines = [target.headline for target in targets]
+    words = section(
+        "headline",
+        kinds=list(by_kind(targets)),
+        tested=any(cell.p is not None for cell in headlines),
+        coupled=any(cell.arithmetic is not None for cell in headlines),
+    )
+    return words | {"cards": list(map(_headline_card, targets))}
 
 
 def _headline_card(target: Target) -> Section:
