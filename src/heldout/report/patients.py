@@ -25,10 +25,6 @@ _RATE_COLUMNS = {
     "number": "Missed visits | Patients# | Mean# | Standard deviation#",
 }
 _FEW = 5
-_CAUTION = (
-    " Some cells describe fewer than five patients, and few patients can be recognised: think "
-    "before this page leaves the place where they are treated."
-)
 
 
 def build_flow(record: RunRecord) -> Section:
@@ -165,38 +161,37 @@ def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | N
     if not record.characteristics:
         return None
     first = record.characteristics[0]
+    of_first = (first.outcome, first.follow_up)
+    by = next((at for at in targets if (at.facts.name, at.facts.follow_up) == of_first), None)
     groups = chain.from_iterable(variable.groups for variable in record.characteristics)
-    small = any(0 < n < _FEW for group in groups for n in group.counts)
-    names, words = "", ""
-    for target in targets:
-        if (target.facts.name, target.facts.follow_up) == (first.outcome, first.follow_up):
-            names, words = _grouping_words(target, first)
-    return section("table_one") | {
-        "note": f"{words}{_CAUTION if small else ''}".strip() or None,
-        "table": table(
-            f"Variable | All ({record.n_patients})# | Missing#{names}",
-            [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
-            stack=True,
-        ),
-    }
+    words = section(
+        "table_one",
+        kind=by and by.facts.kind,
+        title=by and by.title.lower(),
+        small=any(0 < n < _FEW for group in groups for n in group.counts),
+    )
+    return (
+        {"note": None}
+        | words
+        | {
+            "table": table(
+                f"Variable | All ({record.n_patients})# | Missing#{_grouping_columns(by, first)}",
+                [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
+                stack=True,
+            )
+        }
+    )
 
 
-def _grouping_words(target: Target, first: Characteristic) -> tuple[str, str]:
-    """Return the columns of an outcome that Table 1 is by, and what they mean."""
-    title = target.title.lower()
-    if target.facts.kind == "number":
-        return " | Correlation#", (
-            f" Correlation: Spearman's, with {title}. It describes these patients and is not "
-            "tested."
-        )
+def _grouping_columns(by: Target | None, first: Characteristic) -> str:
+    """Return the columns of the outcome that Table 1 is by."""
+    if by is None:
+        return ""
+    if by.facts.kind == "number":
+        return " | Correlation#"
     # Sizes of the groups: a variable's patients with and without a value.
     event, no_event = (group.n + group.missing for group in first.groups[1:])
-    return f" | Event ({event})# | No event ({no_event})# | Standardised difference#", (
-        f" Event: {title}, among those observed for it. A standardised difference is a difference "
-        "in standard deviations (event minus no event; Cohen's d, for categories without a sign "
-        "after Yang and Dalton). It describes these patients, is not tested, and says nothing "
-        "about others."
-    )
+    return f" | Event ({event})# | No event ({no_event})# | Standardised difference#"
 
 
 def _characteristic_rows(variable: Characteristic) -> list[Section]:
