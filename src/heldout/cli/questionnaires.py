@@ -219,7 +219,7 @@ def score(options: argparse.Namespace) -> int:
     key = _known_key(options.instrument, options.folder)
     mark = "," if options.out is None else new_table(options.out, options.file)
     table = _opened(options.file, options.separator, options.sheet)
-    asked = Asked(
+    wanted = Asked(
         instrument=options.instrument,
         columns=options.items,
         prorate=options.prorate,
@@ -227,7 +227,7 @@ def score(options: argparse.Namespace) -> int:
         higher_is=options.higher_is,
         door=COMMAND,
     )
-    scored = score_table(table, key, asked)
+    scored = score_table(table, key, wanted)
     who = _patients_of(table, options.patient)
     repeated = _repeated_ids(who)
     notes = [*scored.notes, *([repeated] if repeated else [])]
@@ -275,8 +275,8 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
         table, _ = read_table(path, str(path), **form)
     except CohortError as error:
         # The one advice for a cohort file that is left, where a workbook has several sheets.
-        said = str(error).replace("Set 'sheet' beside 'file' to", "Name with --sheet")
-        raise CohortError(said) from None
+        remedy = str(error).replace("Set 'sheet' beside 'file' to", "Name with --sheet")
+        raise CohortError(remedy) from None
     return table
 
 
