@@ -47,7 +47,18 @@ def add_commands(
 
 
 def demo(options: argparse.Namespace) -> int:
-    """Write the study's folder and run the study in it."""
+    """Write the study's folder and run the study in it.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     experiment = write_demo(options.folder)
     complain(f"Wrote the ketamine study into {shown(options.folder)}. Running it ...")
     nothing_else = {"experiment": experiment, "overrides": [], "sweep": [], "fresh": False}

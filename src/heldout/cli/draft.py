@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import shown, wrap
+from heldout.cli.terminal import answer, shown, wrap
 from heldout.errors import a_few
 
 if TYPE_CHECKING:
@@ -25,15 +24,22 @@ def add_commands(add: Callable[..., Callable[..., argparse.Action]]) -> None:
 
 
 def init(options: argparse.Namespace) -> int:
-    """Draft a study; print what was recognised, what must be decided, and what comes next."""
+    """Draft a study; print what was recognised, what must be decided, and what comes next.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.draft import draft_study, summary
 
     drafted = summary(draft_study(options.folder, options.data, sheet=options.sheet))
-    if options.json:
-        print(json.dumps(drafted, allow_nan=False))
-    else:
-        print("\n".join(_draft_text(drafted)))
-    return 0
+    return answer(options, lambda: drafted, lambda: "\n".join(_draft_text(drafted)))
 
 
 def _draft_text(drafted: Mapping[str, Any]) -> Iterator[str]:

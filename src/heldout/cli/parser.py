@@ -17,7 +17,17 @@ AddCommand = Callable[[str, _Command, str], _Adder]
 
 
 def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options; overrides may stand before, between and after them."""
+    """Return the options; overrides may stand before, between and after them.
+
+    Parameters
+    ----------
+    arguments : sequence of str, or None
+        Without the name of the command; None for those of the process.
+
+    Returns
+    -------
+    Namespace
+    """
     top = _parser()
     options, rest = top.parse_known_args(arguments)
     if rest and ("overrides" not in options or any(word.startswith("-") for word in rest)):

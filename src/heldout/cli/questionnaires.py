@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import TEXT_TABLES, WIDTH, complain, new_table, wrap
+from heldout.cli.terminal import TEXT_TABLES, WIDTH, answer, complain, new_table, wrap
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,19 +51,27 @@ def add_commands(add: AddCommand) -> None:
 
 
 def instruments(options: argparse.Namespace) -> int:
-    """Print the list of questionnaires, or everything about one."""
+    """Print the list of questionnaires, or everything about one.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.instruments import instrument_names
 
     names = [options.name] if options.name else instrument_names(options.folder)
     keys = {name: _known_key(name, options.folder) for name in names}
-    if options.json:
-        facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
-        print(json.dumps(facts[options.name] if options.name else facts, allow_nan=False))
-    elif options.name:
-        print(_key_text(options.name, keys[options.name]))
-    else:
-        print(_list_text(keys))
-    return 0
+    facts = {name: key.model_dump(mode="json", by_alias=True) for name, key in keys.items()}
+    if not options.name:
+        return answer(options, lambda: facts, lambda: _list_text(keys))
+    name, key = options.name, keys[options.name]
+    return answer(options, lambda: facts[name], lambda: _key_text(name, key))
 
 
 def _known_key(name: str, folder: Path) -> InstrumentKey:
@@ -89,6 +97,7 @@ def _list_text(keys: dict[str, InstrumentKey]) -> str:
         start = f"{name:<16}{items:>5}  {way:<10}{key.confidence:<12}"
         room = WIDTH - len(start)
         scores = ", ".join(key.scores)
+        # A name that is cut off could be taken for another score.
         if len(scores) > room:
             scores = f"{scores[: room - 4].rpartition(', ')[0]} ..."
         lines.append(start + scores)
@@ -191,7 +200,18 @@ def _numbered(items: Iterable[int]) -> str:
 
 
 def score(options: argparse.Namespace) -> int:
-    """Print the scores of a table, and on standard error how they came about."""
+    """Print the scores of a table, and on standard error how they came about.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.files import write_atomically
     from heldout.instruments.keys import COMMAND
     from heldout.instruments.table import ScoringRequest, score_table
@@ -199,7 +219,7 @@ def score(options: argparse.Namespace) -> int:
     key = _known_key(options.instrument, options.folder)
     mark = "," if options.out is None else new_table(options.out, options.file)
     table = _opened(options.file, options.separator, options.sheet)
-    asked = ScoringRequest(
+    wanted = ScoringRequest(
         instrument=options.instrument,
         columns=options.items,
         prorate=options.prorate,
@@ -207,11 +227,12 @@ def score(options: argparse.Namespace) -> int:
         higher_is=options.higher_is,
         door=COMMAND,
     )
-    scored = score_table(table, key, asked)
+    scored = score_table(table, key, wanted)
     who = _patients_of(table, options.patient)
     repeated = _repeated_ids(who)
     notes = [*scored.notes, *([repeated] if repeated else [])]
     names = _names_of(who, rows=repeated is not None)
+    # Rows of one name could not be told apart in what is printed.
     if repeated or not options.patient:
         who.insert(len(who.columns), _row_name(who), [str(row) for row in table.index])
     text = who.join(scored.scores).to_csv(
@@ -254,8 +275,8 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
         table, _ = read_table(path, str(path), **form)
     except CohortError as error:
         # The one advice for a cohort file that is left, where a workbook has several sheets.
-        said = str(error).replace("Set 'sheet' beside 'file' to", "Name with --sheet")
-        raise CohortError(said) from None
+        remedy = str(error).replace("Set 'sheet' beside 'file' to", "Name with --sheet")
+        raise CohortError(remedy) from None
     return table
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heldout.cli.terminal import shown, wrap
+from heldout.cli.terminal import answer, shown, wrap
 
 if TYPE_CHECKING:
     from heldout.cli.parser import AddCommand
@@ -93,14 +92,14 @@ def simulate(options: argparse.Namespace) -> int:
         simulated = simulate_cohort(_simulation_of(options))
         path = write_cohort(simulated, options.folder, form=options.format, name=options.name)
     except SpecError as error:
+        # Whoever types a command knows its options, and not what Python calls them.
         raise_faults(SpecError, list(map(_as_option, error.faults or [str(error)])))
         raise
-    if options.json:
-        facts = {"experiment": str(path), "truth": asdict(simulated.truth)}
-        print(json.dumps(facts, allow_nan=False))
-    else:
-        print(_simulated_text(simulated, path))
-    return 0
+    return answer(
+        options,
+        lambda: {"experiment": str(path), "truth": asdict(simulated.truth)},
+        lambda: _simulated_text(simulated, path),
+    )
 
 
 def _simulation_of(options: argparse.Namespace) -> Simulation:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from heldout.cli.terminal import Progress, complain, new_table, shown, wrap
+from heldout.cli.terminal import Progress, answer, complain, new_table, shown, wrap
 from heldout.errors import SpecError
 
 if TYPE_CHECKING:
@@ -23,22 +22,31 @@ _NAME_WIDTH = 22
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run an experiment; print the verdict first, then where to look."""
+    """Run an experiment; print the verdict first, then where to look.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     if options.sweep:
         return _run_sweep(options)
     experiment = _loaded(options)
     record = _run_one(experiment, _engine_of(options), options)
-    if options.json:
-        print(json.dumps(_facts_of(record), allow_nan=False))
-    else:
-        print(outcome_text(record, tracked=not options.no_mlflow))
-    return 0
+    tracked = not options.no_mlflow
+    return answer(options, lambda: _facts_of(record), lambda: outcome_text(record, tracked=tracked))
 
 
 def _run_sweep(options: argparse.Namespace) -> int:
     """Run an experiment in several forms, and print them side by side."""
     from heldout.study.sweep import read_sweeps, sweep_experiment
 
+    # Before anything else: wrong options must not be said after an hour of the first fork.
     engine = _engine_of(options)
     forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
     records = []
@@ -46,13 +54,12 @@ def _run_sweep(options: argparse.Namespace) -> int:
         complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
         records.append(_run_one(fork.experiment, engine, options))
     named = [" ".join(fork.overrides) for fork in forks]
-    if options.json:
-        pairs = zip(named, records, strict=True)
-        forked = [{"fork": name} | _facts_of(record) for name, record in pairs]
-        print(json.dumps(forked, allow_nan=False))
-    else:
-        print(sweep_text(named, records, tracked=not options.no_mlflow))
-    return 0
+    pairs = zip(named, records, strict=True)
+    return answer(
+        options,
+        lambda: [{"fork": name} | _facts_of(record) for name, record in pairs],
+        lambda: sweep_text(named, records, tracked=not options.no_mlflow),
+    )
 
 
 def _run_one(experiment: Experiment, engine: Engine, options: argparse.Namespace) -> RunRecord:
@@ -195,6 +202,7 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
         lines += ["", table_head("headline", kind), *rows] if rows else []
     assert record.folder is not None
     study = record.folder.resolve().parents[3]
+    # The commands that are shown can be copied, wherever they are read.
     here = study == Path.cwd()
     folder = "" if here else f" --folder {quote(shown(study))}"
     run = record.name if here else quote(shown(record.folder))
@@ -258,7 +266,18 @@ def table_line(name: str, cell: Cell) -> str:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Print the composed experiment and the facts of its design."""
+    """Print the composed experiment and the facts of its design.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.study import plan_study
     from heldout.study.facts import render_plan
 
@@ -268,7 +287,18 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def report(options: argparse.Namespace) -> int:
-    """Write the page of a run again and say where it is."""
+    """Write the page of a run again and say where it is.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.record import read_record
     from heldout.study import find_record, publish
 
@@ -280,7 +310,18 @@ def report(options: argparse.Namespace) -> int:
 
 
 def ui(options: argparse.Namespace) -> int:
-    """Serve MLflow's pages until stopped."""
+    """Serve MLflow's pages until stopped.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.study import mlruns
     from heldout.tracking import start_ui
 
@@ -291,7 +332,18 @@ def ui(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write the bundle of a run's model and say where it is."""
+    """Write the bundle of a run's model and say where it is.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.record import read_record
     from heldout.study import export_model, find_record
 
@@ -309,7 +361,18 @@ def export(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
-    """Print, or write, the probabilities of new patients."""
+    """Print, or write, the probabilities of new patients.
+
+    Parameters
+    ----------
+    options : Namespace
+        As the parser read them.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
     from heldout.export import predict_file
     from heldout.files import write_atomically
 

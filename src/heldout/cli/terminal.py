@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import json
 import sys
 import textwrap
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from heldout.errors import SpecError, StudyError
@@ -55,7 +56,13 @@ def _spelt(
 
 
 def complain(text: str) -> None:
-    """Write a message to standard error, wrapped to the terminal."""
+    """Write a message to standard error, wrapped to the terminal.
+
+    Parameters
+    ----------
+    text : str
+        Of one line or several; each keeps its indent.
+    """
     for line in text.splitlines():
         hang = " " * (len(line) - len(line.lstrip()))
         wrapped = textwrap.wrap(
@@ -65,9 +72,38 @@ def complain(text: str) -> None:
 
 
 def shown(path: Path) -> str:
-    """Return a path relative to here if it lies below."""
+    """Return a path relative to here if it lies below.
+
+    Parameters
+    ----------
+    path : Path
+        Of anything.
+
+    Returns
+    -------
+    str
+    """
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def answer(options: Namespace, facts: Callable[[], object], text: Callable[[], str]) -> int:
+    """Print what a command comes to, and return the exit status.
+
+    Parameters
+    ----------
+    options : Namespace
+        Of the command; with ``--json`` a machine reads the answer.
+    facts, text : callable
+        The same for machines and for people; only one of them is called.
+
+    Returns
+    -------
+    int
+        0.
+    """
+    print(json.dumps(facts(), allow_nan=False) if options.json else text())
+    return 0
 
 
 def new_table(out: Path, read: Path) -> str:
@@ -123,12 +159,7 @@ class Progress:
         self.telling.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with self.lock:
             self.ended.set()
         self.telling.join()
@@ -197,5 +228,17 @@ def _minutes(seconds: float) -> str:
 
 
 def wrap(text: str, indent: str = "") -> str:
-    """Return a text wrapped to the width of the terminal."""
+    """Return a text wrapped to the width of the terminal.
+
+    Parameters
+    ----------
+    text : str
+        On one line.
+    indent : str
+        Of the second line and those below it.
+
+    Returns
+    -------
+    str
+    """
     return textwrap.fill(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

@@ -63,6 +63,7 @@ def describe_cohort(
         Each part is made when it is first read.
     """
     grouping = next((outcome for outcome in outcomes if outcome.primary), outcomes[0])
+    # A simulation reads none of this, and would pay for it in each of its studies.
     return Description(
         visits=Deferred(lambda: observe_visits(cohort, outcomes)),
         characteristics=Deferred(

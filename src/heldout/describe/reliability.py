@@ -120,7 +120,17 @@ def mcdonald_omega(items: ArrayLike) -> float:
 
 
 def one_factor(correlations: ArrayLike) -> Floats | None:
-    """Return minres loadings on one factor, positive on the whole; None if improper."""
+    """Return minres loadings on one factor, positive on the whole; None if improper.
+
+    Parameters
+    ----------
+    correlations : array of shape (n_items, n_items)
+        Of items.
+
+    Returns
+    -------
+    array of shape (n_items,), or None
+    """
     from scipy.optimize import minimize
 
     observed = np.asarray(correlations, dtype=np.float64)

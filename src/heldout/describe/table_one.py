@@ -129,6 +129,7 @@ def _categorical_difference(first: Floats, second: Floats, n_levels: int) -> flo
     shares = np.array(
         [[np.mean(group == level) for level in range(n_levels)] for group in (first, second)]
     )
+    # Shares add up to 1, so the first level says nothing that the others do not.
     shares = shares[:, shares.sum(axis=0) > 0][:, 1:]
     gap = shares[0] - shares[1]
     spread = np.mean([np.diag(share) - np.outer(share, share) for share in shares], axis=0)

@@ -94,6 +94,7 @@ def _variables_of(
 def _category_variable(cohort: Cohort, name: str, visit: str, label: str | None) -> Variable:
     """Return a category as the positions of its levels."""
     levels = included_levels(cohort.spec, name, visit)
+    # Codes may be texts; a table of numbers holds the positions of their levels.
     positions = {code: float(position) for position, code in enumerate(levels)}
     return Variable(
         name=name,

@@ -102,7 +102,23 @@ class ColumnGuess:
 def plain_column(
     stem: str, at: Mapping[str, str], opened: Opened, layout: Layout
 ) -> ColumnGuess | str:
-    """Return what a column without an instrument holds, or why it is left out."""
+    """Return what a column without an instrument holds, or why it is left out.
+
+    Parameters
+    ----------
+    stem : str
+        Its name as a pattern.
+    at : mapping of str to str
+        Visit -> source column.
+    opened : Opened
+        The table.
+    layout : Layout
+        Its visits.
+
+    Returns
+    -------
+    ColumnGuess or str
+    """
     cells = opened.cells
     texts = opened.texts(at.values())
     if texts.nunique() < 2:
@@ -120,7 +136,8 @@ def plain_column(
     )
     labels = cells.attrs.get("levels", {}).get(next(iter(at.values())), {})
     share = opened.numbers(at.values()).notna().mean()
-    coded = share < 1 or texts.nunique() == 2 or labels
+    # Numbers are codes only if there are two of them, or the file labels them.
+    coded = any((share < 1, texts.nunique() == 2, labels))
     if coded and _are_codes(texts, cells[layout.patient].reindex(texts.index)):
         return _category(guess, called, texts, labels)
     if share > 0.9:

@@ -81,6 +81,15 @@ def _comment(text: str, indent: str = "# ") -> list[str]:
 def quoted(value: object) -> str:
     r"""Return a text, number, list or mapping as YAML on one line.
 
+    Parameters
+    ----------
+    value : object
+        None, bool, number, text, list or mapping.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> print(quoted({"yes": "a: b", "x": ["01", 2.0, None]}))
@@ -160,6 +169,7 @@ def _table_lines(facts: Recognised, file: str) -> Iterator[Line]:
     elif facts.layout.visit:
         table |= {"layout": "long", "visit": facts.layout.visit}
     usual = type(spec)(file=spec.file)
+    # What is as usual need not be read by whoever corrects the file.
     for key in ("separator", "decimal", "encoding", "sheet", "missing"):
         if getattr(spec, key) != getattr(usual, key):
             table[key] = getattr(spec, key)
@@ -343,6 +353,7 @@ def _pattern_of(at: Mapping[str, str], facts: Recognised) -> str | None:
         return column
     texts = {visit.name: visit.text for visit in facts.layout.visits}
     text = texts[next(iter(at))]
+    # The last place first: V1_V1 repeats its visit, and names end with it as a rule.
     for match in reversed(list(re.finditer(re.escape(text), column))):
         pattern = column[: match.start()] + "{visit}" + column[match.end() :]
         if all(pattern.replace("{visit}", texts[name]) == source for name, source in at.items()):
@@ -384,6 +395,7 @@ def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
             "  columns", None, "nothing was found that is known at baseline; name columns."
         )
     listed = ", ".join(", ".join(names) for names in builds.values())
+    # Asked once, at the first list: the answer is about all of them.
     known: str | None = (
         f"were these known before treatment began: {listed}? Remove those that were not from the "
         "lists of this file; the table does not tell."

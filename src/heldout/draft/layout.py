@@ -121,7 +121,7 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = Non
     keys = {patient, site, visit} | ({dated.column, dated.start} if dated else set())
     rest = cells[[name for name in columns if name not in keys]]
     if visit is None and dated is None:
-        rows, (texts, series) = None, _wide_series(rest, counted or {})
+        rows, (texts, series) = None, _wide_series(rest, counted)
     else:
         rows = dated.visits if dated else cells[visit]
         texts = _planned_texts(dated) if dated else _named_texts(rows)
@@ -155,6 +155,7 @@ def _by_visit(series: Series, visits: Mapping[str, VisitGuess]) -> Series:
 
 def _find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
     """Return the column that names the patients, and whether it is called so."""
+    # Who has no pseudonym cannot be told from others who have none.
     whole = [str(name) for name in cells if cells[name].notna().all()]
     called = {squeezed(name): name for name in reversed(whole)}
     for known in PATIENT_NAMES:
@@ -165,6 +166,7 @@ def _find_patient(cells: pd.DataFrame) -> tuple[str, bool]:
         for name in whole
         if cells[name].is_unique and not cells[name].str.contains(r"[.,]\d|\s", na=False).any()
     ]
+    # Called ...id, then by the alphabet, so that the order of columns decides nothing.
     guessed = sorted(unlike, key=lambda name: (not squeezed(name).endswith("id"), name))
     if not guessed:
         raise CohortError(
@@ -241,14 +243,15 @@ def _find_site(cells: pd.DataFrame, patient: str) -> str | None:
         distinct = cells[name].nunique()
         if SITE_NAMES.fullmatch(squeezed(name)) and sites.max() == 1 and 2 <= distinct < len(sites):
             fit.append((distinct, name))
+    # Countries and regions have fewer sites than centres, and are what folds can balance.
     return min(fit)[1] if fit else None
 
 
 def _wide_series(
-    cells: pd.DataFrame, counted: Mapping[str, _Parsed]
+    cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None
 ) -> tuple[dict[str, list[VisitText]], Series]:
     """Return the visits that columns' names tell, and the columns by name and visit."""
-    parsed = _visits_in_names(map(str, cells), counted)
+    parsed = _visits_in_names(map(str, cells), counted or {})
     texts: dict[str, list[VisitText]] = {}
     series = Series()
     for name in map(str, cells):

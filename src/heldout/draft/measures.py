@@ -34,7 +34,26 @@ _RANK = ("madrs", "hamd", "qids", "bdi", "phq")
 def items_of(
     series: Series, opened: Opened, layout: Layout, keys: Keys, left_out: dict[str, str]
 ) -> Iterator[ColumnGuess]:
-    """Yield every complete set of items, and take its columns out of the series."""
+    """Yield every complete set of items, and take its columns out of the series.
+
+    Parameters
+    ----------
+    series : dict
+        Columns by pattern and visit; what is taken goes.
+    opened : Opened
+        The table.
+    layout : Layout
+        Its visits.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+    left_out : dict of str to str
+        Column -> why it is not declared; grows.
+
+    Yields
+    ------
+    ColumnGuess
+    """
+    # The longest sets first: ten items of a form are not one item of ten others.
     bases = item_bases(series).items()
     for base, stems in sorted(bases, key=lambda entry: (-len(entry[1]), entry[0])):
         name = _form_of(base, stems, keys)
@@ -182,7 +201,21 @@ def _item_pattern(columns: list[str]) -> str:
 
 
 def scores_of(series: Series, opened: Opened, keys: Keys) -> Iterator[ColumnGuess]:
-    """Yield every column that is a score by its name and its values, and take it out."""
+    """Yield every column that is a score by its name and its values, and take it out.
+
+    Parameters
+    ----------
+    series : dict
+        Columns by pattern and visit; what is taken goes.
+    opened : Opened
+        The table.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Yields
+    ------
+    ColumnGuess
+    """
     for stem, at in list(series.items()):
         names, rest = named_keys(stem, keys)
         if not names or not at:
@@ -217,7 +250,17 @@ def _called_like(name: str, score: str, values: pd.Series, keys: Keys) -> str:
 
 
 def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
-    """Return one column for what one instrument was given as at the same visits."""
+    """Return one column for what one instrument was given as at the same visits.
+
+    Parameters
+    ----------
+    guesses : list of ColumnGuess
+        Of items, and of scores.
+
+    Returns
+    -------
+    list of ColumnGuess
+    """
     columns: dict[str, ColumnGuess] = {}
     for guess in guesses:
         name = guess.instrument or ""
@@ -240,7 +283,19 @@ def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
 
 
 def most_likely(instruments: list[ColumnGuess], keys: Keys) -> ColumnGuess | None:
-    """Return the severity scale that was measured again, the clinician's first."""
+    """Return the severity scale that was measured again, the clinician's first.
+
+    Parameters
+    ----------
+    instruments : list of ColumnGuess
+        All of them.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Returns
+    -------
+    ColumnGuess or None
+    """
 
     def order(column: ColumnGuess) -> tuple[int, int, int, str]:
         key, family = keys[column.instrument or ""], family_of(column.instrument or "")
@@ -258,7 +313,25 @@ def most_likely(instruments: list[ColumnGuess], keys: Keys) -> ColumnGuess | Non
 def with_baseline(
     layout: Layout, outcome: ColumnGuess | None, series: Series, opened: Opened, keys: Keys
 ) -> tuple[Layout, ColumnGuess | None, str]:
-    """Return layout and outcome with a first visit that is baseline, and what is doubtful."""
+    """Return layout and outcome with a first visit that is baseline, and what is doubtful.
+
+    Parameters
+    ----------
+    layout : Layout
+        As the names of visits tell it.
+    outcome : ColumnGuess or None
+        The scale of the outcome.
+    series : dict
+        Columns by pattern and visit; what is taken goes.
+    opened : Opened
+        The table.
+    keys : mapping of str to InstrumentKey
+        All known questionnaires.
+
+    Returns
+    -------
+    layout, outcome, doubt : Layout, ColumnGuess or None, and str
+    """
     unnamed = VisitGuess(name="baseline", text="baseline", day=0.0)
     start = next((visit for visit in layout.visits if visit.day == 0), None)
     if outcome and (start is None or start.name not in outcome.visits):
@@ -287,6 +360,7 @@ def _baseline_stem(
     outcome: ColumnGuess, series: Series, opened: Opened, key: InstrumentKey
 ) -> str | None:
     """Return the only column that may be the outcome's baseline under another name."""
+    # Two columns that may be it are a question for a person, and none is taken.
     hinted = [stem for stem, at in series.items() if _may_be_baseline(stem, at, opened, key)]
     return hinted[0] if outcome.at and len(hinted) == 1 else None
 

@@ -119,6 +119,15 @@ class VisitText:
 def squeezed(name: str) -> str:
     """Return a name's letters and digits, in lower case and without accents.
 
+    Parameters
+    ----------
+    name : str
+        Any.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> squeezed("HAM-D 17 (Größe)")
@@ -141,6 +150,17 @@ def words_of(name: str) -> set[str]:
 
 def name_of(text: str, taken: set[str] | None = None) -> str:
     """Return a name that an experiment may use for a column or a visit, not taken yet.
+
+    Parameters
+    ----------
+    text : str
+        Of a table.
+    taken : set of str, optional
+        Names that it must not be.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -200,6 +220,15 @@ def _day_and_rank(match: re.Match[str]) -> tuple[float | None, float]:
 
 def visit_in(name: str) -> tuple[str, VisitText] | None:
     """Return the pattern and the visit that stand in a column's name, or None.
+
+    Parameters
+    ----------
+    name : str
+        Of a column.
+
+    Returns
+    -------
+    tuple of (str, VisitText), or None
 
     Examples
     --------

@@ -78,6 +78,7 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
     form = dict(_text_form(path)) if path.suffix.lower() in (".csv", ".tsv") else {}
     spec = TableSpec.model_validate({"file": path.name, "sheet": sheet, **form})
     cells = _read(path, spec)
+    # A few columns may well be named by years or items; most of them are not.
     if sum(map(is_number, cells.columns)) * 2 > cells.shape[1]:
         raise CohortError(
             f"{path.name}: most of its {cells.shape[1]} columns are named by numbers, so row 1 "
@@ -122,6 +123,7 @@ def _text_form(path: Path) -> Iterator[tuple[str, str]]:
         yield "separator", "tab" if mark == "\t" else mark
     edge = rf"(?<![^\s\"{mark}])-?\d+{{}}\d+(?![^\s\"{mark}])"
     commas, points = (len(re.findall(edge.format(re.escape(sign)), text)) for sign in ",.")
+    # Where commas separate cells a decimal comma would be one cell too many.
     if mark != "," and commas > points:
         yield "decimal", ","
 
@@ -149,6 +151,7 @@ def _missing_codes(cells: pd.DataFrame, decimal: str) -> dict[str, dict[str, boo
             candidates.setdefault(text, {})[name] = True
         suspect = numbers.isin(_MISSING_NUMBERS)
         others = numbers[~suspect].dropna()
+        # Of a column of codes, or of one value, nothing is apart from the rest.
         if len(others) * 2 < len(texts) or others.nunique() < 2:
             continue
         called = squeezed(name)

@@ -88,6 +88,7 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
     layout = find_layout(cells, counted_visits(opened, keys))
     series = dict(layout.series)
     left_out = dict.fromkeys(layout.unused, "seen only at visits of which nothing tells the day")
+    # Items before scores: each takes what it reads out of the series, and the rest is plain.
     instruments = list(items_of(series, opened, layout, keys, left_out))
     instruments = merged([*instruments, *scores_of(series, opened, keys)])
     likely = most_likely(instruments, keys)

@@ -117,6 +117,15 @@ def _meant_score(name: str, rest: str, keys: Keys) -> str | None:
 def nearly_all(inside: pd.Series) -> bool:
     """Return whether so few values lie outside that they are errors of typing.
 
+    Parameters
+    ----------
+    inside : Series of bool
+        Whether each value lies where it should.
+
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> nearly_all(pd.Series([True] * 19 + [False])), nearly_all(pd.Series([True, False]))
@@ -165,6 +174,15 @@ def _are_totals(columns: Mapping[str, str], keys: list[InstrumentKey], opened: O
 
 def item_bases(patterns: Collection[str]) -> dict[str, dict[str, str]]:
     """Return, for every way to see an item's number in a pattern, its items: text -> pattern.
+
+    Parameters
+    ----------
+    patterns : collection of str
+        Names of columns.
+
+    Returns
+    -------
+    dict of str to dict
 
     Examples
     --------

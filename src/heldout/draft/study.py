@@ -106,6 +106,7 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     contents[table] = data.read_bytes()
     if facts.layout.dated and not facts.layout.dated.start:
         contents[starts_file(table)] = _starts_text(facts)
+    # A half-written study would be corrected by somebody who takes it for a whole one.
     with whole_folder(folder) as new:
         write_files(new, contents)
     return Draft(

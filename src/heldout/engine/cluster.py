@@ -27,7 +27,17 @@ _SEEN: dict[str, int] = {}
 
 
 def workers_seen(scheduler: str) -> int:
-    """Return the most workers that this process saw at a scheduler at once; 0 if it never asked."""
+    """Return the most workers that this process saw at a scheduler at once; 0 if it never asked.
+
+    Parameters
+    ----------
+    scheduler : str
+        Its address.
+
+    Returns
+    -------
+    int
+    """
     return _SEEN.get(scheduler, 0)
 
 

@@ -19,7 +19,17 @@ LOOK = 0.005
 
 
 def packed(context: Any) -> bytes:
-    """Return a context as bytes, functions of the moment included."""
+    """Return a context as bytes, functions of the moment included.
+
+    Parameters
+    ----------
+    context : object
+        What all units share.
+
+    Returns
+    -------
+    bytes
+    """
     from cloudpickle import dumps
 
     content: bytes = dumps(context)
@@ -35,7 +45,19 @@ def _context_of(content: bytes) -> Any:
 
 
 def carry_out(sent: tuple[Callable[..., Any], bytes], item: Any) -> Any:
-    """Return a unit's result in a worker, of a function and a packed context."""
+    """Return a unit's result in a worker, of a function and a packed context.
+
+    Parameters
+    ----------
+    sent : (callable, bytes)
+        The function, and the context as `packed` gives it.
+    item : object
+        What tells the unit apart.
+
+    Returns
+    -------
+    object
+    """
     function, content = sent
     with one_thread_each():
         return function(_context_of(content), item)
@@ -51,7 +73,17 @@ def one_thread_each() -> Iterator[None]:
 
 
 def killed_again(remedy: str) -> StudyError:
-    """Return the error for a unit whose workers die again and again."""
+    """Return the error for a unit whose workers die again and again.
+
+    Parameters
+    ----------
+    remedy : str
+        What to do where the units ran.
+
+    Returns
+    -------
+    StudyError
+    """
     return StudyError(
         f"A worker was killed {AGAIN + 1} times at the same unit of work, most often because "
         f"memory ran out. A unit needs a process that lives until it ends. {remedy} {KEPT}"

@@ -120,6 +120,7 @@ def _refuse_model(fitted: FittedModel) -> None:
             f"'{name}' keeps rows of the training patients to predict from ({keeper}), and no row "
             "of a patient may leave in a bundle. Export another model."
         )
+    # The sigmoid is fitted to held-out scores of a study, which a bundle must not hold.
     if fitted.model.margin == "score":
         raise ExportError(
             f"'{name}' gives scores, which become probabilities by a sigmoid that no bundle holds. "
@@ -128,7 +129,20 @@ def _refuse_model(fitted: FittedModel) -> None:
 
 
 def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
-    """Yield where an estimator, or one that it is made of, keeps rows it was fitted to."""
+    """Yield where an estimator, or one that it is made of, keeps rows it was fitted to.
+
+    Parameters
+    ----------
+    part : object
+        The estimator, or what it holds.
+    seen : set of int
+        What was looked at already; grows.
+
+    Yields
+    ------
+    str
+        Attribute and class.
+    """
     if id(part) in seen or isinstance(part, type | ModuleType):
         return
     seen.add(id(part))

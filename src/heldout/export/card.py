@@ -78,6 +78,7 @@ def render_card(
 
 def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
     """Return what the headline allows to say; only a primary one stands on its own p."""
+    # Without a test there is no p to adjust, and the interval alone speaks.
     named = headline if outcome.primary or test is None else None
     return render_verdict(derive_verdict([headline], named, test))
 
@@ -142,7 +143,19 @@ def _versions_of(record: RunRecord) -> str:
 
 
 def refit_words(then: Mapping[str, Any], today: Mapping[str, Any]) -> str:
-    """Return whether the model was fitted with the versions and the code of the figures."""
+    """Return whether the model was fitted with the versions and the code of the figures.
+
+    Parameters
+    ----------
+    then : mapping
+        ``versions`` and ``code`` of the figures.
+    today : mapping
+        Those that the model was fitted with.
+
+    Returns
+    -------
+    str
+    """
     changed = [
         f"{name} {version}"
         for name, version in today["versions"].items()
@@ -165,7 +178,17 @@ def _composed_words(matrix: FeatureMatrix) -> str:
 
 
 def input_row(column: FeatureColumn) -> str:
-    """Return one input as a row of the table."""
+    """Return one input as a row of the table.
+
+    Parameters
+    ----------
+    column : FeatureColumn
+        Of the matrix.
+
+    Returns
+    -------
+    str
+    """
     allowed = ", ".join(column.levels)
     if column.bounds is not None:
         allowed = f"{column.bounds[0]:g} to {column.bounds[1]:g}"

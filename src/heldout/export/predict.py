@@ -327,37 +327,36 @@ def check_header(path: Path, header: list[str], schema: dict[str, Any]) -> None:
     Refused
         If a column is missing or stands twice, or commas do not separate them.
     """
+    # A name may hold a semicolon; a table of one name that does was saved with others' marks.
     if len(header) == 1 and re.search("[;\t]", header[0]):
         raise Refused(f"{path}: commas do not separate its columns. Save it as CSV with commas.")
-    needed = list(schema["inputs"])
+    needed, patient = list(schema["inputs"]), schema["patient"]
     missing = [name for name in needed if name not in header]
-    others = [name for name in header if name not in (*needed, schema["patient"])]
+    others = [name for name in header if name not in (*needed, patient)]
     # Then the first row may be a patient, whose answers no message may repeat.
-    if missing and (missing == needed or any(map(_NUMBER.fullmatch, others))):
+    if missing and any((missing == needed, *map(_NUMBER.fullmatch, others))):
         raise Refused(
             f"{path}: its first row holds a number, or no column of the model. The first row must "
             f"hold the names: {', '.join(needed)}."
         )
-    faults = []
-    if missing:
-        faults.append(
-            f"{path}: its columns are not those of the model. Missing: {_meant(missing, others)}; "
-            f"unexpected: {', '.join(others) or 'none'}; in another order is fine. Add or rename "
-            "what is missing."
-        )
-    twice = [repr(name) for name in (*needed, schema["patient"]) if header.count(name) > 1]
+    twice = [repr(name) for name in (*needed, patient) if header.count(name) > 1]
+    faults = _lacking(path, missing, others) if missing else []
     if twice:
         faults.append(f"{path}: column {', '.join(twice)} stands twice. Remove one.")
     _refuse(faults)
 
 
-def _meant(missing: list[str], others: list[str]) -> str:
-    """Return the missing columns as text, and which of other columns each may be."""
+def _lacking(path: Path, missing: list[str], others: list[str]) -> list[str]:
+    """Return which columns are missing, and which of the others each may be."""
     plain, listed = {other.casefold(): other for other in others}, []
     for name in missing:
         close = difflib.get_close_matches(name.casefold(), plain, n=1, cutoff=0.6)
         listed.append(name + (f" (did you mean '{plain[close[0]]}'?)" if close else ""))
-    return ", ".join(listed)
+    return [
+        f"{path}: its columns are not those of the model. Missing: {', '.join(listed)}; "
+        f"unexpected: {', '.join(others) or 'none'}; in another order is fine. Add or rename what "
+        "is missing."
+    ]
 
 
 def _few(rows: list[int]) -> str:
@@ -370,6 +369,18 @@ def value_of(text: str, rule: dict[str, Any]) -> tuple[float, str]:
     """Return one input's number, and what is wrong with it; what is not observed is NaN.
 
     The number of a level is its place in the list.
+
+    Parameters
+    ----------
+    text : str
+        Of a cell.
+    rule : dict
+        Of the schema: what the input may hold.
+
+    Returns
+    -------
+    number, fault : float and str
+        One of them says nothing: NaN, or an empty text.
     """
     if text == "" or text in rule["missing"]:
         return np.nan, ""
@@ -405,7 +416,19 @@ def _read_inputs(
 
 
 def score_items(score: dict[str, Any], inputs: dict[str, Any]) -> Any:
-    """Return a score of each patient, as the instrument's key puts items together."""
+    """Return a score of each patient, as the instrument's key puts items together.
+
+    Parameters
+    ----------
+    score : dict
+        Of the schema.
+    inputs : dict of str to array
+        Column -> its numbers.
+
+    Returns
+    -------
+    array of shape (n_patients,)
+    """
     items = np.column_stack([inputs[item["column"]] for item in score["items"]])
     return _arithmetic().score_form(score, _arithmetic().read_form(score, items))[0]
 
@@ -426,7 +449,19 @@ def _make_column(recipe: dict[str, Any], schema: dict[str, Any], inputs: dict[st
 
 
 def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) -> Any:
-    """Return the columns of patients, shape (n_patients, n_columns), or refuse them all."""
+    """Return the columns of patients, shape (n_patients, n_columns), or refuse them all.
+
+    Parameters
+    ----------
+    rows : list of (int, dict)
+        From `read_patients`.
+    schema : dict
+        From `check_schema`.
+
+    Returns
+    -------
+    array of shape (n_patients, n_columns)
+    """
     inputs, faults = _read_inputs(rows, schema)
     numbers = np.array([number for number, _ in rows])
     for name, score in schema["scores"].items():
@@ -451,7 +486,19 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
 
 
 def compose(matrix: Any, composition: dict[str, Any] | None) -> Any:
-    """Return what the model sees: columns as they are, and composites of standardised ones."""
+    """Return what the model sees: columns as they are, and composites of standardised ones.
+
+    Parameters
+    ----------
+    matrix : array of shape (n_patients, n_columns)
+        From `matrix_of`.
+    composition : dict or None
+        Of the schema; None if nothing is composed.
+
+    Returns
+    -------
+    array of shape (n_patients, n_features)
+    """
     if composition is None:
         return matrix
     known = np.where(np.isnan(matrix), np.array(composition["medians"]), matrix)
@@ -468,7 +515,21 @@ def compose(matrix: Any, composition: dict[str, Any] | None) -> Any:
 def predictions(
     pipeline: Any, schema: dict[str, Any], rows: list[tuple[int, dict[str, str]]]
 ) -> list[float]:
-    """Return each patient's probability of the event, or number."""
+    """Return each patient's probability of the event, or number.
+
+    Parameters
+    ----------
+    pipeline : sklearn.pipeline.Pipeline
+        Of the bundle.
+    schema : dict
+        From `check_schema`.
+    rows : list of (int, dict)
+        From `read_patients`.
+
+    Returns
+    -------
+    list of float
+    """
     seen = compose(matrix_of(rows, schema), schema["composition"])
     if schema["kind"] == "number":
         return [float(value) for value in pipeline.predict(seen)]

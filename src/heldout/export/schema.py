@@ -118,6 +118,7 @@ def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, _Plain | Non
         for piece, learnt in zip(matrix.composition, composed.maps_, strict=True)
     ]
     medians = pipeline["prepare"]["impute"].statistics_.tolist()
+    # What comes before is done by numpy alone from what is written into the schema.
     rest = [*steps[names.index("compose") + 1 :], ("model", pipeline["model"])]
     return Pipeline(rest), {"medians": medians, "pieces": pieces}
 
@@ -175,6 +176,7 @@ def _answers_for(score: _Plain, inputs: _Plain, patient: Mapping[str, str]) -> d
     names = [item["column"] for item in score["items"]]
     path = list(_raised(names, inputs, [float(patient[name]) for name in names]))
     values = score_items(score, dict(zip(names, np.array(path).T, strict=True)))
+    # The middle, as scores near their limits may be excluded by a rule.
     best = int(np.nanargmin(np.abs(values - sum(score["bounds"]) / 2)))
     return {name: f"{answer:g}" for name, answer in zip(names, path[best], strict=True)}
 

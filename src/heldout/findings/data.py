@@ -25,14 +25,34 @@ _TWICE = (
 
 
 def simulated_data(data: StudyData) -> Seen:
-    """Say that the data are simulated."""
+    """Say that the data are simulated.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     if data.cohort.spec.simulated:
         return Seen("issue", "The data are simulated. Nothing found here is about people.")
     return Seen("not_applicable", "The cohort file does not call the data simulated.")
 
 
 def alike_patients(data: StudyData) -> Seen:
-    """Look for patients who are entered twice: the same values nearly everywhere."""
+    """Look for patients who are entered twice: the same values nearly everywhere.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     codes, patients = _telling_codes(data.cohort), data.cohort.patients
     shares = {
         f"{patients[first]} and {patients[second]}": share
@@ -96,6 +116,7 @@ def _telling_codes(cohort: Cohort) -> NDArray[np.int64]:
             continue
         values = cohort.values[(source.name, source.visit, source.item)]
         codes = pd.factorize(values)[0].astype(np.int64)
+        # What nearly everybody has alike makes all patients alike.
         counts = np.bincount(codes[codes >= 0])
         if len(counts) > 1 and counts.max() <= _COMMONEST * counts.sum():
             columns.append(codes)
@@ -114,7 +135,17 @@ def _alike_pairs(codes: NDArray[np.int64]) -> Iterator[tuple[int, int, float]]:
 
 
 def constant_features(data: StudyData) -> Seen:
-    """Name features that are the same in all patients, or that nobody has."""
+    """Name features that are the same in all patients, or that nobody has.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     table = data.matrix.table
     names = [name for name in data.matrix.names if not table[name].max() > table[name].min()]
     if not names:
@@ -127,8 +158,19 @@ def constant_features(data: StudyData) -> Seen:
 
 
 def later_columns(data: StudyData) -> Seen:
-    """Name what is declared but known only after the prediction is made."""
+    """Name what is declared but known only after the prediction is made.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     visits, known_at = data.cohort.spec.visits, data.experiment.landmark
+    # An outcome is known later by its nature, and need not be named.
     of_outcomes = {outcome.column for outcome in data.outcomes}
     later: dict[str, dict[str, None]] = {}
     for source in data.cohort.sources:
@@ -145,7 +187,17 @@ def later_columns(data: StudyData) -> Seen:
 
 
 def missing_features(data: StudyData) -> Seen:
-    """Name features that more than a fifth of the patients lack."""
+    """Name features that more than a fifth of the patients lack.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     n_patients, missing = len(data.matrix.table), data.matrix.table.isna().sum()
     many = missing[missing > _MISSING_WORTH_SAYING * n_patients]
     if many.empty:
@@ -159,7 +211,17 @@ def missing_features(data: StudyData) -> Seen:
 
 
 def missing_with_dropout(data: StudyData) -> Seen:
-    """Name features missing in the very patients who miss a follow-up."""
+    """Name features missing in the very patients who miss a follow-up.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     missing = data.matrix.table.isna()
     lost = [(outcome.follow_up, np.isnan(outcome.score)) for outcome in data.outcomes]
     lost = [(visit, rows) for visit, rows in lost if rows.sum() >= FEWEST_LOST]

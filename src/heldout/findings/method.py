@@ -37,7 +37,17 @@ def _informative(outcome: OutcomeFacts) -> int:
 
 
 def events_per_feature(record: RunRecord) -> Seen:
-    """Call a study exploratory below ten events per candidate feature (Riley et al. 2020)."""
+    """Call a study exploratory below ten events per candidate feature (Riley et al. 2020).
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     n_features, outcomes = len(record.features), _evaluated(record)
     ratios = {_spoken(outcome): _informative(outcome) / n_features for outcome in outcomes}
     low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
@@ -54,7 +64,17 @@ def events_per_feature(record: RunRecord) -> Seen:
 
 
 def attrition(record: RunRecord) -> Seen:
-    """Name follow-ups at which more than a tenth of the patients was not observed."""
+    """Name follow-ups at which more than a tenth of the patients was not observed.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     shares = {_spoken(outcome): 1 - outcome.n / record.n_patients for outcome in record.outcomes}
     lost = [
         f"{name} {percent(share)}"
@@ -71,7 +91,17 @@ def attrition(record: RunRecord) -> Seen:
 
 
 def baseline_in_outcome(record: RunRecord) -> Seen:
-    """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962)."""
+    """Name outcomes computed from baseline: arithmetic partly predicts them (Oldham 1962).
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     cells = {(cell.outcome, cell.follow_up): cell for cell in record.headline}
     coupled = [
         f"{_spoken(outcome)}{_by_arithmetic(cells.get((outcome.name, outcome.follow_up)))}"
@@ -95,7 +125,17 @@ def _by_arithmetic(cell: Cell | None) -> str:
 
 
 def calibration(record: RunRecord) -> Seen:
-    """Refuse calibration slopes and curves below thirty patients in the rarer class."""
+    """Refuse calibration slopes and curves below thirty patients in the rarer class.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     few = [
         f"{_spoken(outcome)} ({_informative(outcome)})"
         for outcome in _evaluated(record)
@@ -111,7 +151,17 @@ def calibration(record: RunRecord) -> Seen:
 
 
 def declined_outcomes(record: RunRecord) -> Seen:
-    """Repeat why outcomes could not be evaluated."""
+    """Repeat why outcomes could not be evaluated.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
     if not reasons:
         return Seen("passed", "Every outcome was evaluated.")
@@ -119,7 +169,17 @@ def declined_outcomes(record: RunRecord) -> Seen:
 
 
 def best_of_table(record: RunRecord) -> Seen:
-    """Set the highest figure of the table, which is no estimate, beside the headline."""
+    """Set the highest figure of the table, which is no estimate, beside the headline.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     texts = [text for kind in KINDS.values() for text in _best_of(record, kind)]
     test = record.permutation
     if test is not None and test.best_mean is not None and test.best_high is not None:
@@ -152,7 +212,17 @@ def _figure(cell: Cell) -> str:
 
 
 def convergence(record: RunRecord) -> Seen:
-    """Count final fits whose solver stopped at its limit of iterations."""
+    """Count final fits whose solver stopped at its limit of iterations.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     failed = record.choices[~record.choices["converged"].astype(bool)]
     if failed.empty:
         return Seen("passed", "Every final fit converged.")
@@ -165,7 +235,17 @@ def convergence(record: RunRecord) -> Seen:
 
 
 def too_good(record: RunRecord) -> Seen:
-    """Suspect an AUC or an R squared of .95 at under a hundred patients: more often a leak."""
+    """Suspect an AUC or an R squared of .95 at under a hundred patients: more often a leak.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     suspects = [
         f"{cell.outcome} at {cell.follow_up} ({_figure(cell)})"
         for cell in record.headline
@@ -178,7 +258,17 @@ def too_good(record: RunRecord) -> Seen:
 
 
 def permutation_test(record: RunRecord) -> Seen:
-    """Say how the permutation test was made; without one an interval is a hint."""
+    """Say how the permutation test was made; without one an interval is a hint.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     test = record.permutation
     if test is None:
         text = "No permutation test was made; an interval above chance is a hint, not a test."
@@ -192,6 +282,7 @@ def permutation_test(record: RunRecord) -> Seen:
     text = f"{how_many(test.permutations, 'permutation was', 'permutations were')} made, {how}."
     if test.redrawn:
         text += f" {how_many(test.redrawn, 'draw')} could not be evaluated and were replaced."
+    # A test that ended early could have gone on; one that did not can reach no smaller p.
     smallest = 1 / (test.permutations + 1)
     if smallest > LEVEL and not test.stopped:
         return Seen(
@@ -202,7 +293,17 @@ def permutation_test(record: RunRecord) -> Seen:
 
 
 def later_inclusion(record: RunRecord) -> Seen:
-    """Name inclusion rules that look at a follow-up: whoever left is no longer counted."""
+    """Name inclusion rules that look at a follow-up: whoever left is no longer counted.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+
+    Returns
+    -------
+    Seen
+    """
     cohort = record.experiment.get("cohort", {})
     days = {name: visit["day"] for name, visit in cohort.get("visits", {}).items()}
     start = days.get(cohort.get("baseline"), 0)

@@ -10,28 +10,68 @@ _NOT_BY_DAY = "No table puts rows to visits by their day."
 
 
 def strangers(cohort: Cohort) -> Seen:
-    """Name patients of further tables whom the first table does not have."""
+    """Name patients of further tables whom the first table does not have.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     if not cohort.spec.tables:
         return Seen("not_applicable", "There is one table.")
     return _noticed(cohort, "HO011", "Every patient of the further tables is in the first one.")
 
 
 def competing_rows(cohort: Cohort) -> Seen:
-    """Name rows that are equally near to a visit, of which one counts."""
+    """Name rows that are equally near to a visit, of which one counts.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     if not _rows_by_day(cohort):
         return Seen("not_applicable", _NOT_BY_DAY)
     return _noticed(cohort, "HO012", "No two rows of a patient compete for a visit.")
 
 
 def rows_outside_windows(cohort: Cohort) -> Seen:
-    """Name rows that belong to no visit."""
+    """Name rows that belong to no visit.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     if not _rows_by_day(cohort):
         return Seen("not_applicable", _NOT_BY_DAY)
     return _noticed(cohort, "HO013", "Every row lies in the window of a visit.")
 
 
 def misdated_visits(cohort: Cohort) -> Seen:
-    """Name rows whose day does not fit the visit they are named for."""
+    """Name rows whose day does not fit the visit they are named for.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     if all(table.visit is None for table in _timed_tables(cohort)):
         return Seen("not_applicable", "No table has both a visit and its day.")
     fine = (
@@ -42,7 +82,17 @@ def misdated_visits(cohort: Cohort) -> Seen:
 
 
 def late_baselines(cohort: Cohort) -> Seen:
-    """Name rows that count as baseline and were measured later."""
+    """Name rows that count as baseline and were measured later.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     if not _timed_tables(cohort):
         return Seen("not_applicable", "No table says on which day a row was measured.")
     fine = "No row that counts as baseline lies after the baseline day."
@@ -50,7 +100,17 @@ def late_baselines(cohort: Cohort) -> Seen:
 
 
 def columns_read_twice(cohort: Cohort) -> Seen:
-    """Name columns of a table that are read as two values of a visit."""
+    """Name columns of a table that are read as two values of a visit.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
     return _noticed(cohort, "HO026", "No column of a table is read as two values of a visit.")
 
 

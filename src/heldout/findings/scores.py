@@ -24,7 +24,17 @@ FEWEST_ANSWERS, FEWEST_ITEMS, FEWEST_SCORES, SMALL_PART = 100, 5, 10, 0.15
 
 
 def disagreeing_scores(data: StudyData) -> Seen:
-    """Compare scores of the table with what their items make, and count those not used."""
+    """Compare scores of the table with what their items make, and count those not used.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     given = data.cohort.reported
     compared: list[Any] = [name for name in given.columns if name in data.cohort.values.columns]
     if not compared:
@@ -65,6 +75,15 @@ def directions(data: StudyData) -> Seen:
     baseline are compared where both scales were measured again, because a treatment moves them
     together; otherwise their values at baseline. It speaks only of a rank correlation of -.5 or
     less whose 99 % interval (Fieller et al. 1957) excludes 0, in twenty patients or more.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
     """
     scales = _directed_scales(data)
     columns = [outcome.column for outcome in data.outcomes if outcome.column in scales]
@@ -147,7 +166,17 @@ def _contradicts(rho: float, n: int) -> bool:
 
 
 def suspicious_codes(data: StudyData) -> Seen:
-    """Look for codes read as values, another coding of items, and answers that were not asked."""
+    """Look for codes read as values, another coding of items, and answers that were not asked.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     coded = [notice for notice in data.cohort.noticed if notice.code == "HO023"]
     unasked = list(contradictions(data.cohort, data.keys))
     text = sentences(
@@ -188,6 +217,7 @@ def _items_from_one(data: StudyData) -> Iterator[str]:
         answers = values[items].to_numpy(dtype=np.float64)
         known = answers[~np.isnan(answers)]
         n_items = len({number for _, _, number in items})
+        # Of few answers to few items none may be the lowest by chance.
         enough = known.size >= FEWEST_ANSWERS and n_items >= FEWEST_ITEMS
         if enough and known.min() > key.item_min:
             yield f"no answer to {n_items} items of {column} is ever {key.item_min}"
@@ -204,12 +234,23 @@ def _narrow_scores(data: StudyData) -> Iterator[str]:
         low, high = scale.bounds
         values = cohort.numbers(name, visit)
         known = values[~np.isnan(values)]
+        # A mean of items that is read as their sum never leaves the lowest part.
         if len(known) >= FEWEST_SCORES and known.max() <= low + SMALL_PART * (high - low):
             yield f"{name} at {visit} stays in the lowest part of {low:g} to {high:g}"
 
 
 def prorated_scores(data: StudyData) -> Seen:
-    """Count the scores of which a part was filled in with the person's own mean."""
+    """Count the scores of which a part was filled in with the person's own mean.
+
+    Parameters
+    ----------
+    data : StudyData
+        Of the study.
+
+    Returns
+    -------
+    Seen
+    """
     audits = audit_scores(data.cohort, data.keys)
     if not audits:
         return Seen("not_applicable", "No score is made of items.")

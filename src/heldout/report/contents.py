@@ -19,6 +19,7 @@ from heldout.report.patients import (
     build_reliability,
     build_table_one,
 )
+from heldout.report.prose import section
 from heldout.report.results import (
     build_forests,
     build_headline,
@@ -111,12 +112,7 @@ def _build_findings(record: RunRecord) -> Section:
                 "quiet_summary": f"{counted(len(quiet), 'check')} passed or did not apply",
             }
         )
-    return {
-        "heading": "How to read this",
-        "lead": (
-            "What the checks of data and method found; issues first. The documentation has a "
-            "page for every code."
-        ),
+    return section("findings") | {
         "groups": [group for group in groups if group["open"] or group["quiet"]],
     }
 
@@ -134,9 +130,7 @@ def _build_features(record: RunRecord) -> Section:
         )
         for column in record.features
     ]
-    return {
-        "heading": "What the models were told",
-        "lead": "Nothing that was known later than the visit named here.",
+    return section("features") | {
         "table": table(
             "Feature | Instrument | Construct | Visit | Unit | Column of the table",
             [{"rows": rows}],

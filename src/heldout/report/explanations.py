@@ -13,6 +13,7 @@ import pandas as pd
 
 from heldout.inference import LEVEL, Cell, p_words
 from heldout.record import RunRecord, figure_name
+from heldout.report.prose import section
 from heldout.report.tables import Section
 from heldout.report.targets import Target, chosen_share, has_evidence, part_of
 from heldout.wording import counted, decimal, interval, p_value
@@ -24,11 +25,6 @@ _FOLDED = (
     "Open it only to see what chance looks like."
 )
 _WITHHELD = "{title}: not shown, adjusted p = {p}"
-_RULE = (
-    " Importances of a model that predicts nothing are not shown: unless its adjusted p, or where "
-    f"the primary headline was found its own p, is {decimal(LEVEL)} or less, they are folded away "
-    "and marked. Open them only to see what chance looks like."
-)
 _HINT = "No permutation test was made: read it as a hint, not as a finding."
 
 
@@ -49,24 +45,17 @@ def build_explanations(record: RunRecord, targets: Sequence[Target]) -> Section:
         the model that the procedure chose most often.
     """
     items = [
-        _explanation(record, target, model)
+        _explanation(record, target, _most_chosen(record, target))
         for target in targets
         if target.facts.status == "evaluated"
-        for model in [_most_chosen(record, target)]
     ]
     tested = any(cell.p is not None for cell in record.headline)
-    return {
-        "heading": "What the predictions were made of",
-        "lead": (
-            "SHAP values of patients held out, for the model that was chosen most often. They "
-            "say what a model used, not what causes the outcome." + (_RULE if tested else "")
-        ),
-        "items": items,
-    }
+    return section("explanations", tested=tested, level=decimal(LEVEL)) | {"items": items}
 
 
 def _most_chosen(record: RunRecord, target: Target) -> str:
     """Return the model the procedure chose most often here; the first one if several."""
+    # A reference is never chosen, so there is nothing of it to explain.
     rivals = [cell.model for cell in target.cells if not target.models[cell.model].reference]
     counts = {
         model: int(part_of(record.choices, target, model)["chosen"].astype(bool).sum())

@@ -257,6 +257,7 @@ def _draw_scatter(scatter: dict[str, Any]) -> Figure:
 
     figure, axes = _empty_canvas(PLOT_TOP + PLOT + 48)
     every = [value for point in scatter["points"] for value in point]
+    # One scale for both axes, so that the line of equality is the diagonal.
     ticks = [float(tick) for tick in MaxNLocator(5).tick_values(min(every), max(every))]
     low, high = ticks[0], ticks[-1]
 
@@ -291,6 +292,7 @@ def _draw_explanation(model: dict[str, Any]) -> Figure:
     bottom = 40 + STRIP * len(features)
     figure, axes = _empty_canvas(bottom + 48)
     _draw_key(axes, model)
+    # Zero stands in the middle, so that both directions can be compared.
     reach = max((abs(x) for strip in features for x in strip["shap"]), default=0.0) or 1.0
 
     def across(x: float) -> float:

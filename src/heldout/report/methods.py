@@ -9,7 +9,7 @@ from heldout.kinds import KindName
 from heldout.metrics import VARIANCE_FACTOR
 from heldout.models import Model, models_for, models_of
 from heldout.record import RunRecord
-from heldout.report.prose import paragraphs
+from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
 from heldout.wording import counted, duration
 
@@ -199,9 +199,7 @@ def build_reproduction(record: RunRecord) -> Section:
     """
     environment = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    return {
-        "heading": "To reproduce this",
-        "lead": "Equal fingerprints and equal versions give equal numbers.",
+    return section("reproduction") | {
         "pairs": [
             ["Experiment", record.name],
             ["Run", record.run_id],

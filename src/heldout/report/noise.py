@@ -10,7 +10,7 @@ import numpy as np
 from heldout.inference import PermutationTest
 from heldout.models import models_of
 from heldout.record import RunRecord
-from heldout.report.prose import paragraphs
+from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
 from heldout.report.targets import Target
 from heldout.wording import counted, decimal, p_value
@@ -40,13 +40,7 @@ def build_noise(record: RunRecord, targets: Sequence[Target]) -> Section | None:
     if test is None:
         return None
     figure = _best_of_noise(record, targets, test)
-    return {
-        "heading": "What noise would have found",
-        "lead": (
-            "A permutation gives what was observed at follow-up to other patients, so that nothing "
-            "at baseline can predict it, and does the whole study again."
-            + (f" {figure['found']}" if figure else "")
-        ),
+    return section("noise", found=figure["found"] if figure else "") | {
         "figure": figure,
         "paragraphs": paragraphs(
             "noise",
@@ -75,6 +69,7 @@ def _best_of_noise(
     columns = [name for name in record.permutations.columns if name.startswith(starts)]
     if not columns or test.best_mean is None or test.best_high is None:
         return None
+    # The first row is the observed one, done the same way as the permutations.
     rows = record.permutations[columns].to_numpy(dtype="float64")
     where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
     best = rows[1:].max(axis=1).tolist()
@@ -90,6 +85,7 @@ def _best_of_noise(
             f"In such noise {noise}. Here the best was {decimal(observed)}: {reached or 'none'} "
             f"{of_many} found as much."
         ),
+        # The axis ends below .50 only where something lies there.
         "limits": (min(0.5, math.floor(10 * min(observed, *best)) / 10), 1.0),
         "bars": _bars_of(best),
         "observed": observed,

@@ -10,6 +10,7 @@ from typing import Any
 from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.outcomes import Tally
 from heldout.record import RunRecord
+from heldout.report.prose import section
 from heldout.report.tables import ABSENT, Section, row, table
 from heldout.report.targets import Target, by_kind
 from heldout.wording import amount, counted, decimal, interval, share
@@ -24,10 +25,6 @@ _RATE_COLUMNS = {
     "number": "Missed visits | Patients# | Mean# | Standard deviation#",
 }
 _FEW = 5
-_CAUTION = (
-    " Some cells describe fewer than five patients, and few patients can be recognised: think "
-    "before this page leaves the place where they are treated."
-)
 
 
 def build_flow(record: RunRecord) -> Section:
@@ -54,12 +51,7 @@ def build_flow(record: RunRecord) -> Section:
         for visit in record.visits
     ]
     sites = f" from {counted(len(record.sites), 'site')}" if record.sites else ""
-    return {
-        "heading": "Who the patients are",
-        "lead": (
-            f"{counted(record.n_patients, 'patient')}{sites} are included. Blue bars are the "
-            "included patients who were observed by the outcomes' scores."
-        ),
+    return section("flow", included=f"{counted(record.n_patients, 'patient')}{sites}") | {
         "steps": steps,
     }
 
@@ -97,13 +89,7 @@ def build_outcomes(record: RunRecord, targets: Sequence[Target]) -> Section:
     -------
     dict
     """
-    return {
-        "heading": "How often it happened",
-        "lead": (
-            "Rates with Wilson's 95 % interval. They depend on what a missed visit counts as; the "
-            "rule of this study is in blue. Under ten events per feature (counted in the rarer "
-            "class) a study is exploratory."
-        ),
+    return section("outcomes") | {
         "tables": [
             table(
                 _RATE_COLUMNS[kind],
@@ -120,11 +106,13 @@ def _outcome_group(record: RunRecord, target: Target) -> Section:
     facts = target.facts
     specs = {spec["name"]: spec for spec in record.experiment.get("outcomes", ())}
     own = str(specs.get(facts.name, {}).get("missing_visit", "observed"))
+    # Records of before the rules were counted know the one that was used.
     rules = facts.missing_rules or {own: Tally(n=facts.n, events=facts.events)}
     notes = [f"{n} {reason}" for reason, n in facts.unobserved.items()]
     words = [f"Not counted: {', '.join(notes)}."] if notes else []
     n_features = len(record.features)
     if facts.kind == "class" and n_features:
+        # A model learns from the rarer class: 30 events of 36 are as few as 6.
         rarer = min(facts.events, facts.n - facts.events)
         words.append(f"Events per feature: {rarer / n_features:.1f}.")
     return {
@@ -173,43 +161,37 @@ def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | N
     if not record.characteristics:
         return None
     first = record.characteristics[0]
+    of_first = (first.outcome, first.follow_up)
+    by = next((at for at in targets if (at.facts.name, at.facts.follow_up) == of_first), None)
     groups = chain.from_iterable(variable.groups for variable in record.characteristics)
-    small = any(0 < n < _FEW for group in groups for n in group.counts)
-    names, words = "", ""
-    for target in targets:
-        if (target.facts.name, target.facts.follow_up) == (first.outcome, first.follow_up):
-            names, words = _grouping_words(target, first)
-    return {
-        "heading": "Table 1: the patients at baseline",
-        "lead": (
-            "Mean (standard deviation) over median [quartiles], or patients (percent of those "
-            "with a value)."
-        ),
-        "note": f"{words}{_CAUTION if small else ''}".strip() or None,
-        "table": table(
-            f"Variable | All ({record.n_patients})# | Missing#{names}",
-            [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
-            stack=True,
-        ),
-    }
+    words = section(
+        "table_one",
+        kind=by and by.facts.kind,
+        title=by and by.title.lower(),
+        small=any(0 < n < _FEW for group in groups for n in group.counts),
+    )
+    return (
+        {"note": None}
+        | words
+        | {
+            "table": table(
+                f"Variable | All ({record.n_patients})# | Missing#{_grouping_columns(by, first)}",
+                [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
+                stack=True,
+            )
+        }
+    )
 
 
-def _grouping_words(target: Target, first: Characteristic) -> tuple[str, str]:
-    """Return the columns of an outcome that Table 1 is by, and what they mean."""
-    title = target.title.lower()
-    if target.facts.kind == "number":
-        return " | Correlation#", (
-            f" Correlation: Spearman's, with {title}. It describes these patients and is not "
-            "tested."
-        )
+def _grouping_columns(by: Target | None, first: Characteristic) -> str:
+    """Return the columns of the outcome that Table 1 is by."""
+    if by is None:
+        return ""
+    if by.facts.kind == "number":
+        return " | Correlation#"
     # Sizes of the groups: a variable's patients with and without a value.
     event, no_event = (group.n + group.missing for group in first.groups[1:])
-    return f" | Event ({event})# | No event ({no_event})# | Standardised difference#", (
-        f" Event: {title}, among those observed for it. A standardised difference is a difference "
-        "in standard deviations (event minus no event; Cohen's d, for categories without a sign "
-        "after Yang and Dalton). It describes these patients, is not tested, and says nothing "
-        "about others."
-    )
+    return f" | Event ({event})# | No event ({no_event})# | Standardised difference#"
 
 
 def _characteristic_rows(variable: Characteristic) -> list[Section]:
@@ -290,15 +272,7 @@ def build_reliability(record: RunRecord) -> Section | None:
     if not record.reliability and not record.score_audit:
         return None
     labels = {variable.name: variable.label for variable in record.characteristics}
-    return {
-        "heading": "Reliability of the scales in this sample",
-        "lead": (
-            "At baseline, from patients who answered every item. Alpha with Feldt's 95 % "
-            "interval, omega of one factor, standard error of measurement (SEM) in points. A "
-            "patient's change of less than the reliable change can be error of measurement alone "
-            "(Jacobson and Truax). Floor and ceiling: patients with the lowest and the highest "
-            "score there is."
-        ),
+    return section("reliability") | {
         "table": _columned("Scale", _PRECISION, labels, record.reliability),
         "audit_summary": "How the scores were made of items",
         "audit": _columned("Score", _AUDIT, labels, record.score_audit),

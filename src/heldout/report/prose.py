@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
+from heldout.report.tables import Section
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -56,3 +58,25 @@ def paragraphs(name: str, **facts: object) -> list[str]:
     text = environment(markup=False).get_template(f"{name}.txt.j2").render(facts)
     # White space in a file is layout; in what is filled in it says nothing either.
     return [" ".join(part.split()) for part in text.split("\n\n") if part.strip()]
+
+
+def section(name: str, **facts: object) -> Section:
+    """Return what a section of the page begins with.
+
+    Parameters
+    ----------
+    name : str
+        Of the section, as in the contents.
+    **facts : object
+        What its words are filled with.
+
+    Returns
+    -------
+    dict
+        ``heading``, ``lead``, and a ``note`` where it has one.
+    """
+    # In this order, and the note last, so that a section without one simply ends before it.
+    parts = zip(
+        ("heading", "lead", "note"), paragraphs("sections", section=name, **facts), strict=False
+    )
+    return dict(parts)

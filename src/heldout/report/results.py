@@ -12,6 +12,7 @@ from heldout.inference import Cell
 from heldout.kinds import KINDS, KindName
 from heldout.metrics import chance_range
 from heldout.record import RunRecord, figure_name
+from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
 from heldout.report.targets import Target, by_kind, chosen_share, has_evidence, part_of
 from heldout.wording import counted, decimal, interval, p_value
@@ -43,16 +44,6 @@ _FORESTS: Mapping[KindName, Section] = {
         "ticks": (-1.0, -0.5, 0.0, 0.5, 1.0),
     },
 }
-_FIGURE_NOTES: Mapping[KindName, str] = {
-    "class": (
-        "The Brier score is a squared error of probabilities; its skill is the share by which it "
-        "beats predicting everybody's average, so 0 is no skill."
-    ),
-    "number": (
-        "R² is the share of the variance explained; at 0 it predicts as well as the mean, below 0 "
-        "worse."
-    ),
-}
 _MAXIMUM_NOTE = (
     "The highest number of this table is not an estimate: it was found by looking. The estimate "
     "is the headline, whose model is chosen inside the folds, before its patients are seen."
@@ -72,26 +63,14 @@ def build_headline(targets: Sequence[Target]) -> Section:
     dict
         ``cards``, one a target; ``note`` says what their figures mean.
     """
-    words = [words for kind, words in _FIGURE_NOTES.items() if kind in by_kind(targets)]
-    if any(target.headline.p is not None for target in targets):
-        words.append(
-            "p is of one headline alone; adjusted, it counts that all headlines and models were "
-            "looked at."
-        )
-    if any(target.headline.arithmetic is not None for target in targets):
-        words.append(
-            "Arithmetic alone is what the baseline score predicts of an outcome that is computed "
-            "from it, even if the follow-up has nothing to do with it: chance lies there."
-        )
-    return {
-        "heading": "The headline at each follow-up",
-        "lead": (
-            "What the whole procedure, including the choice of the model, achieves for patients it "
-            "has not seen."
-        ),
-        "note": " ".join(words),
-        "cards": [_headline_card(target) for target in targets],
-    }
+    headlines = [target.headline for target in targets]
+    words = section(
+        "headline",
+        kinds=list(by_kind(targets)),
+        tested=any(cell.p is not None for cell in headlines),
+        coupled=any(cell.arithmetic is not None for cell in headlines),
+    )
+    return words | {"cards": list(map(_headline_card, targets))}
 
 
 def _headline_card(target: Target) -> Section:
@@ -288,12 +267,7 @@ def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | No
     ]
     if not items:
         return None
-    return {
-        "heading": "Predicted and observed",
-        "lead": (
-            "Of patients held out, by the model chosen inside the folds. On the line a prediction "
-            "is right; points one above the other say that it hardly differs between patients."
-        ),
+    return section("scatters") | {
         "items": items,
     }
 
@@ -303,6 +277,7 @@ def _scatter(record: RunRecord, target: Target) -> Section:
     cell = target.headline
     rows = part_of(record.predictions, target, cell.model)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()
+    # Sorted, so that no point can be found by a patient's row in the table.
     points = sorted(zip(means["prediction"], means["observed"], strict=True))
     return {
         "title": target.title,

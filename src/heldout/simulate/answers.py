@@ -105,6 +105,15 @@ def shipped_key(instrument: str) -> InstrumentKey:
 def score_names(instrument: str) -> tuple[str, ...]:
     """Return how experiments call the scores of an instrument that a simulated study uses.
 
+    Parameters
+    ----------
+    instrument : str
+        One of `QUESTIONNAIRES`.
+
+    Returns
+    -------
+    tuple of str
+
     Examples
     --------
     >>> score_names("rfq8"), score_names("phq9")

@@ -137,6 +137,7 @@ def _faults_of(spec: Simulation) -> list[str]:
         ("effects_at", "follow-up", spec.effects_at or (), FOLLOW_UPS),
     ):
         faults += [unknown_name(field_, noun, name, known) for name in names if name not in known]
+    # Only of effects that exist can be said what they explain.
     return faults or _overdone(spec)
 
 
@@ -261,6 +262,7 @@ def simulate_table(spec: Simulation) -> pd.DataFrame:
         rng=spec.rng("departure"),
     )
     for visit, items in items_of_totals(course.totals, spec.rng("items")).items():
+        # Everybody who is in the study was there at baseline.
         if visit != BASELINE and spec.dropout != "none":
             items[leaving < spec.lost[visit]] = np.nan
         columns |= {f"madrs_{visit}_{item + 1}": items[:, item] for item in range(items.shape[1])}

@@ -60,6 +60,7 @@ def _write_redcap(table: pd.DataFrame, path: Path) -> None:
     for number, (visit, start) in enumerate(scored.items()):
         items = table[[name for name in columns if name.startswith(start)]]
         event = items.rename(columns={name: name.replace(f"_{visit}_", "_") for name in columns})
+        # REDCap repeats nothing: what was asked once is blank at every other event.
         here = table[once] if visit == BASELINE else table[once].mask(table[once].notna())
         named = pd.Series(event_name(visit), index=table.index, name=EVENT)
         order = pd.Series(number, index=table.index, name="order")

@@ -90,6 +90,7 @@ def write_cohort(
     """
     _check_place(folder, form, name)
     data = f"experiments/data/{name}"
+    # Before the folder is begun, so that a text that fails leaves none.
     texts = study_texts(simulated.spec, simulated.truth, simulated.table, form=form, name=name)
     with whole_folder(folder) as new:
         write_files(new, {**texts, f"{data}/truth.json": _truth_json(simulated)})

@@ -5,14 +5,8 @@ view can be made again at any time. What is logged are plain values
 (`heldout.tracking.items`); one short loop alone hands them to MLflow.
 """
 
-from heldout.tracking.runs import TrackedRun, log_record
+from heldout.tracking.runs import log_record
 from heldout.tracking.store import prepare_store
-from heldout.tracking.ui import comparison_path, start_ui
+from heldout.tracking.ui import start_ui
 
-__all__ = [
-    "TrackedRun",
-    "comparison_path",
-    "log_record",
-    "prepare_store",
-    "start_ui",
-]
+__all__ = ["log_record", "prepare_store", "start_ui"]

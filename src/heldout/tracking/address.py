@@ -71,12 +71,31 @@ def _is_whole(uri: str) -> bool:
 
 
 def is_server(uri: str) -> bool:
-    """Return whether an address is that of an MLflow server rather than of a database."""
+    """Return whether an address is that of an MLflow server rather than of a database.
+
+    Parameters
+    ----------
+    uri : str
+        Of a store.
+
+    Returns
+    -------
+    bool
+    """
     return uri.startswith(("http://", "https://"))
 
 
 def shown_uri(uri: str) -> str:
     """Return an address as it may be shown: without its password and its parameters.
+
+    Parameters
+    ----------
+    uri : str
+        Of a store, or anything else that the environment holds.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -81,9 +81,9 @@ def plan_runs(record: RunRecord) -> tuple[RunPlan, ...]:
     primary = {(facts.name, facts.follow_up) for facts in record.outcomes if facts.primary}
     cells = [
         cell
-        for head in sorted(record.headline, key=lambda head: key_of(head) not in primary)
+        for head in sorted(record.headline, key=lambda head: _key_of(head) not in primary)
         for cell in (head, *record.cells)
-        if cell is head or (key_of(cell) == key_of(head) and cell.status == "evaluated")
+        if cell is head or (_key_of(cell) == _key_of(head) and cell.status == "evaluated")
     ]
     began = datetime.fromisoformat(str(record.environment["started"])).timestamp()
     start = round(1000 * began)
@@ -95,7 +95,7 @@ def plan_runs(record: RunRecord) -> tuple[RunPlan, ...]:
     )
 
 
-def key_of(cell: Cell) -> tuple[str, str]:
+def _key_of(cell: Cell) -> tuple[str, str]:
     """Return a cell's outcome and follow-up: cells with the same ones are compared."""
     return cell.outcome, cell.follow_up
 
@@ -237,6 +237,7 @@ def _n_features(record: RunRecord, cell: Cell) -> int:
 def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     """Return a cell's held-out predictions, patients numbered alike in all cells of the record."""
     table = record.predictions
+    # A number instead of the pseudonym: what MLflow holds is shown to others.
     numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
     columns = ["patient", "repeat", "fold", *cell.of_kind.columns.values()]
     return _of_cell(numbered, cell)[columns]

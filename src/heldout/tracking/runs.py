@@ -9,13 +9,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from heldout.record import RunRecord
 from heldout.tracking.address import is_server, shared_uri
-from heldout.tracking.items import RunPlan, Shown, key_of, plan_runs, shown_of
+from heldout.tracking.items import RunPlan, Shown, plan_runs, shown_of
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,
@@ -26,7 +25,6 @@ from heldout.tracking.store import (
     shown_store,
     telling,
 )
-from heldout.tracking.ui import comparison_path
 
 # What MLflow takes in one call.
 _BATCH_METRICS = 900
@@ -34,28 +32,7 @@ _BATCH_METRICS = 900
 _EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrackedRun:
-    """Where a record is in MLflow.
-
-    Attributes
-    ----------
-    experiment_id : str
-        MLflow's number of the experiment.
-    run_ids : tuple of str
-        In the order of the list: outcome by outcome, the primary one first, the headline
-        before its models.
-    comparison : str
-        Path of the page that shows the runs of the first outcome evaluated side by side, to
-        follow the server's address. All outcomes at once would be too wide to read.
-    """
-
-    experiment_id: str
-    run_ids: tuple[str, ...]
-    comparison: str
-
-
-def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> TrackedRun:
+def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> tuple[str, ...]:
     """Show a record in MLflow, once however often it is asked for.
 
     Parameters
@@ -69,8 +46,9 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
 
     Returns
     -------
-    TrackedRun
-        Of the runs that were there before, if they were complete.
+    tuple of str
+        MLflow's names of the runs, in the order of its list: outcome by outcome, the primary one
+        first, the headline before its models. Those that were there before, if complete.
 
     Raises
     ------
@@ -85,6 +63,7 @@ def log_record(record: RunRecord, figures: Mapping[str, str], mlruns: Path) -> T
             "A store that can be written to is required. The record is complete without it; put "
             "this right and run the experiment again: nothing is fitted twice.",
         ):
+            # Before logging: a run that a killed process left would look as if it went on.
             end_dead_runs(client)
             experiment_id = _experiment_of(client, record, mlruns)
             return _log_runs(client, record, figures, experiment_id)
@@ -124,29 +103,21 @@ def _restored(client: Any, name: str) -> Any:
 
 def _log_runs(
     client: Any, record: RunRecord, figures: Mapping[str, str], experiment_id: str
-) -> TrackedRun:
+) -> tuple[str, ...]:
     """Return the complete runs of a record, logged anew unless all of them are there."""
     plans = plan_runs(record)
     logged = {run.info.run_name: run.info for run in _runs_of(client, record, experiment_id)}
     complete = {info.run_name for info in logged.values() if info.status == "FINISHED"}
     if complete == logged.keys() == {plan.name for plan in plans}:
-        run_ids = [logged[plan.name].run_id for plan in plans]
-    else:
-        for run in _runs_of(client, record, experiment_id):
-            client.delete_run(run.info.run_id)
-        with _none_left_running(client, record, experiment_id):
-            run_ids = [
-                _log_run(client, plan, shown_of(record, plan.cell, figures), experiment_id)
-                for plan in plans
-            ]
-    leads = [key_of(plan.cell) for plan in plans if plan.cell.status == "evaluated"]
-    pairs = zip(run_ids, plans, strict=True)
-    compared = [run_id for run_id, plan in pairs if key_of(plan.cell) == leads[0]]
-    return TrackedRun(
-        experiment_id=experiment_id,
-        run_ids=tuple(run_ids),
-        comparison=comparison_path(experiment_id, compared),
-    )
+        return tuple(logged[plan.name].run_id for plan in plans)
+    # Half a record would look like a whole one, so what there is of it goes first.
+    for run in _runs_of(client, record, experiment_id):
+        client.delete_run(run.info.run_id)
+    with _none_left_running(client, record, experiment_id):
+        return tuple(
+            _log_run(client, plan, shown_of(record, plan.cell, figures), experiment_id)
+            for plan in plans
+        )
 
 
 @contextmanager
@@ -171,6 +142,7 @@ def _log_run(client: Any, plan: RunPlan, shown: Shown, experiment_id: str) -> st
     """Log one run in as few calls as MLflow allows, and return its number."""
     from mlflow.entities import Metric, Param
 
+    # A figure of the whole cell is a series of one step.
     steps = {name: (value,) for name, value in shown.metrics.items()} | dict(shown.series)
     metrics = [
         Metric(name, value, plan.end, step)

@@ -40,6 +40,15 @@ def silent(_: str) -> None:
 def store_uri(mlruns: Path) -> str:
     """Return the address of the store in a folder; absolute.
 
+    Parameters
+    ----------
+    mlruns : Path
+        Holds the store.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> store_uri(Path("/study/mlruns"))
@@ -239,6 +248,7 @@ def prepare_shared(uri: str) -> None:
             "fitted twice. --no-mlflow goes without.",
         ),
     ):
+        # First, as MLflow itself would wait for minutes where nobody answers.
         check_answers(uri)
         MlflowClient(uri).search_experiments(max_results=1)
 

@@ -33,6 +33,8 @@ from heldout.tracking.store import (
     using,
 )
 
+# Whoever can open the pages can delete runs, so nobody on another machine can.
+_HOST = "127.0.0.1"
 # The server's own imports take seconds, more on a busy machine.
 _START_SECONDS = 180
 _STOP_SECONDS = 10
@@ -43,13 +45,7 @@ _TRAINING = "workflowType=machine_learning"
 _NEWEST_FIRST = ("attributes.start_time DESC",)
 
 
-def start_ui(
-    mlruns: Path,
-    port: int = 5000,
-    host: str = "127.0.0.1",
-    *,
-    say: Callable[[str], None] = silent,
-) -> int:
+def start_ui(mlruns: Path, port: int = 5000, *, say: Callable[[str], None] = silent) -> int:
     """Serve MLflow's user interface until it is stopped, and return its exit status.
 
     Where the environment names an MLflow server, its pages are named and nothing is started.
@@ -58,8 +54,8 @@ def start_ui(
     ----------
     mlruns : Path
         Holds the store.
-    port, host : int and str
-        Where to listen.
+    port : int
+        Where to listen, for this machine alone.
     say : callable
         Told which pages to open, once they can be opened.
 
@@ -78,11 +74,11 @@ def start_ui(
         for line in page_lines(newest_pages(mlruns), shown_uri(shared).rstrip("/")):
             say(line)
         return 0
-    _check_port(host, port)
+    _check_port(port)
     pages = newest_pages(mlruns)
-    with _server(mlruns, host, port) as (child, output):
-        _wait_for_answer(child, output, host, port)
-        for line in page_lines(pages, f"http://{_visible(host)}:{port}"):
+    with _server(mlruns, port) as (child, output):
+        _wait_for_answer(child, output, port)
+        for line in page_lines(pages, f"http://{_HOST}:{port}"):
             say(line)
         say("Ctrl-C stops the server.")
         try:
@@ -130,7 +126,7 @@ def newest_pages(mlruns: Path) -> dict[str, str]:
     title = "{outcome} at {follow_up}, models side by side".format(**lead.data.tags)
     return {
         f"All runs of {lead.data.tags['study']}": _list_path(experiment),
-        title: comparison_path(experiment, [run.info.run_id for run in runs]),
+        title: _comparison_path(experiment, [run.info.run_id for run in runs]),
     }
 
 
@@ -175,43 +171,37 @@ def _no_runs(mlruns: Path) -> TrackingError:
     )
 
 
-def _check_port(host: str, port: int) -> None:
+def _check_port(port: int) -> None:
     """Raise TrackingError if a port cannot be listened on, and name one that can."""
-    fault = _fault_of_port(host, port)
+    fault = _fault_of_port(port)
     if fault is None:
         return
+    # Below 1024 most systems let nobody listen but root.
     others = range(max(port + 1, 1024), min(port + _PORTS_TRIED, _LAST_PORT))
-    free = next((other for other in others if _fault_of_port(host, other) is None), None)
+    free = next((other for other in others if _fault_of_port(other) is None), None)
     advice = "Stop what listens there." if free is None else f"Try --port {free}."
     raise TrackingError(
-        f"{host}:{port}: the port cannot be used ({fault}). MLflow's server needs a free one. "
+        f"{_HOST}:{port}: the port cannot be used ({fault}). MLflow's server needs a free one. "
         f"{advice}"
     )
 
 
-def _fault_of_port(host: str, port: int) -> str | None:
+def _fault_of_port(port: int) -> str | None:
     """Return why a port cannot be listened on, or None."""
     if not 0 < port <= _LAST_PORT:
         return f"ports are 1 to {_LAST_PORT}"
     try:
-        with socket.create_server((host, port)):
+        with socket.create_server((_HOST, port)):
             return None
     except OSError as error:
         return (error.strerror or str(error)).lower()
 
 
-def _visible(host: str) -> str:
-    """Return the address at which a browser on this machine finds a server."""
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
-
-
 @contextmanager
-def _server(
-    mlruns: Path, host: str, port: int
-) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
+def _server(mlruns: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], IO[bytes]]]:
     """Run MLflow's server with its output kept aside, and leave none of its processes behind."""
     command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1"]
-    command += ["--host", host, "--port", str(port)]
+    command += ["--host", _HOST, "--port", str(port)]
     command += ["--artifacts-destination", str(mlruns.resolve() / "artifacts")]
     command += ["--uvicorn-opts", "--log-level warning"]
     quietly = {**SILENCE, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **os.environ}
@@ -238,26 +228,24 @@ def _server(
             end_group(child, _STOP_SECONDS)
 
 
-def _wait_for_answer(
-    child: subprocess.Popen[bytes], output: IO[bytes], host: str, port: int
-) -> None:
+def _wait_for_answer(child: subprocess.Popen[bytes], output: IO[bytes], port: int) -> None:
     """Return when the server answers; raise TrackingError if it ends, or takes minutes."""
     deadline = time.monotonic() + _START_SECONDS
     while child.poll() is None and time.monotonic() < deadline:
-        if _answers(_visible(host), port):
+        if _answers(port):
             return
         time.sleep(0.2)
     output.seek(0)
     lines = redacted(output.read().decode(errors="replace")).strip().splitlines()
     raise TrackingError(
-        f"{host}:{port}: MLflow's server did not answer ({lines[-1] if lines else 'no output'}). "
+        f"{_HOST}:{port}: MLflow's server did not answer ({lines[-1] if lines else 'no output'}). "
         "It must start before its pages can be opened. Try again, or another --port."
     )
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(port: int) -> bool:
     """Return whether a server says that it is well; asked directly, past any proxy."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
+    connection = http.client.HTTPConnection(_HOST, port, timeout=5)
     try:
         connection.request("GET", "/health")
         return connection.getresponse().status == http.HTTPStatus.OK
@@ -267,24 +255,12 @@ def _answers(host: str, port: int) -> bool:
         connection.close()
 
 
-def comparison_path(experiment_id: str, run_ids: Sequence[str]) -> str:
+def _comparison_path(experiment_id: str, run_ids: Sequence[str]) -> str:
     """Return the path of the page that shows runs side by side.
-
-    Parameters
-    ----------
-    experiment_id : str
-        MLflow's number of the experiment.
-    run_ids : sequence of str
-        MLflow's names of the runs.
-
-    Returns
-    -------
-    str
-        To follow the server's address.
 
     Examples
     --------
-    >>> comparison_path("1", ["ab", "cd"])
+    >>> _comparison_path("1", ["ab", "cd"])
     '/#/compare-runs?runs=[%22ab%22,%22cd%22]&experiments=[%221%22]&workflowType=machine_learning'
     """
     runs, experiments = (
