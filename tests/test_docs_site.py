@@ -56,3 +56,8 @@ def test_every_page_stands_in_the_navigation() -> None:
     nav = re.findall(r"[\w./-]+\.md", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     pages = [path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")]
     assert sorted(nav) == sorted(pages)
+
+
+def test_the_picture_of_the_house_is_that_of_the_contract() -> None:
+    drawn = (ROOT / "docs" / "images" / "house.svg").read_text(encoding="utf-8")
+    assert drawn == script("make_house").picture()
