@@ -66,7 +66,8 @@ layers: env
 # Warnings and anything a page would load from elsewhere end it.
 docs: env
 	@$(BIN)/python docs/make_reference.py
-	@$(BIN)/mkdocs build --strict --quiet
+	@$(BIN)/python docs/make_house.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 static: lint types layers
 

@@ -83,17 +83,16 @@ SELF_EVIDENT = {
     "InstrumentKey.confidence": "How well the key could be verified.",
     "InstrumentKey.sources": "Where the key is published.",
 }
-WORDS = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+WORDS: dict[Any, str] = {
+    str: "text", int: "whole number", float: "number", bool: "true or false",
+    Name: "name", Score: "column or score",
+}  # fmt: skip
 
 
 def words_of(kind: Any) -> str:
     """Return a type in words."""
     if kind in WORDS:
         return WORDS[kind]
-    if kind == Name:
-        return "name"
-    if kind == Score:
-        return "column or score"
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return words_of(parts[0])
