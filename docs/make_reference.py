@@ -93,21 +93,20 @@ def words_of(kind: Any) -> str:
     """Return a type in words."""
     if kind in WORDS:
         return WORDS[kind]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return f"[{kind.__name__}](#{kind.__name__.lower()})"
     origin, parts = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return words_of(parts[0])
     if origin is Literal:
         return " or ".join(f"`{part}`" for part in parts)
+    listed = [words_of(part) for part in parts if part not in (NoneType, Ellipsis)]
     if origin in (Union, UnionType):
-        return ", or ".join(words_of(part) for part in parts if part is not NoneType)
+        return ", or ".join(listed)
     if origin is tuple:
-        if parts[-1] is Ellipsis:
-            return f"list of {words_of(parts[0])}"
-        return f"[{', '.join(words_of(part) for part in parts)}]"
+        return f"list of {listed[0]}" if Ellipsis in parts else f"[{', '.join(listed)}]"
     if origin is dict:
-        return f"{words_of(parts[0])} → {words_of(parts[1])}"
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        return f"[{kind.__name__}](#{kind.__name__.lower()})"
+        return " → ".join(listed)
     raise TypeError(f"no words for the type {kind}; add them to {__file__}")
 
 
