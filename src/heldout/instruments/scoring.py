@@ -96,6 +96,11 @@ def read_answers(key: InstrumentKey, items: Floats) -> Answers:
     Returns
     -------
     Answers
+
+    Raises
+    ------
+    ValueError
+        If the array does not have a column an item.
     """
     if items.ndim != 2 or items.shape[1] != key.items:
         raise ValueError(f"{key.id} has {key.items} items; found an array of {items.shape}.")

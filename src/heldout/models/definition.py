@@ -165,7 +165,22 @@ class Model:
         return kind == self.kind or self.regressor is not None
 
     def for_kind(self, kind: KindName) -> Model:
-        """Return this model for one kind of outcome; a model without a regressor is refused."""
+        """Return this model for one kind of outcome.
+
+        Parameters
+        ----------
+        kind : str
+            ``class`` or ``number``.
+
+        Returns
+        -------
+        Model
+
+        Raises
+        ------
+        ValueError
+            If the model has no regressor and is asked for one.
+        """
         if kind == self.kind:
             return self
         if self.regressor is None:

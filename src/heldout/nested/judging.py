@@ -197,7 +197,7 @@ def library_path(model: Model, candidates: Sequence[Candidate], kind: KindName) 
     """
     from sklearn import config_context
 
-    def path(  # noqa: PLR0917 - as kernels are called
+    def _path(  # noqa: PLR0917 - as kernels are called
         train: Floats, answers: Floats, weights: Floats, rows: Floats, test: Floats, seed: int
     ) -> tuple[Floats, Floats]:
         chosen = [candidates[int(row[0])] for row in rows]
@@ -220,7 +220,7 @@ def library_path(model: Model, candidates: Sequence[Candidate], kind: KindName) 
                     raise StudyError(_unfit(model, candidate, len(train), error)) from error
         return margins, converged
 
-    return path
+    return _path
 
 
 def margins_by(
@@ -230,7 +230,32 @@ def margins_by(
     patients: tuple[Floats, Floats | Integers, dict[str, Floats]],
     test: Floats,
 ) -> tuple[Floats, bool]:
-    """Return the margins of one candidate's estimator, and whether its solver converged."""
+    """Return the margins of one candidate's estimator, and whether its solver converged.
+
+    Parameters
+    ----------
+    model : Model
+        For the kind of the outcome.
+    candidate : mapping
+        Its settings.
+    seed : int
+        Of the fit.
+    patients : tuple
+        Of the training set: columns of shape (n_patients, n_columns), answers, and weights as
+        the estimator's `fit` takes them.
+    test : array of shape (n_test, n_columns)
+        Patients held out.
+
+    Returns
+    -------
+    margins : array of shape (n_test,)
+    converged : bool
+
+    Raises
+    ------
+    ValueError
+        If a margin is not finite, or is no probability where it must be.
+    """
     from sklearn.exceptions import ConvergenceWarning
 
     train, answers, weights = patients

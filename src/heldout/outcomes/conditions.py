@@ -59,7 +59,13 @@ class Condition:
         return np.where(known, self.met(baseline, score, higher_is), np.nan)
 
     def met(self, baseline: Floats, score: Floats, higher_is: str | None) -> Flags:
-        """Return where the answer is yes, of patients whose scores are known."""
+        """Return where the answer is yes, of patients whose scores are known.
+
+        Raises
+        ------
+        NotImplementedError
+            Of an outcome that was given, not made of scores.
+        """
         raise NotImplementedError
 
     def failure(self, higher_is: str | None) -> float | None:
@@ -67,7 +73,13 @@ class Condition:
         return 0.0 if self.kind == "class" else None
 
     def words(self, scale: str) -> str:
-        """Return it in words about what the score is called."""
+        """Return it in words about what the score is called.
+
+        Raises
+        ------
+        NotImplementedError
+            Of an outcome that was given, not made of scores.
+        """
         raise NotImplementedError
 
     def direction_faults(self, scale: Scale) -> Iterator[Fault]:

@@ -118,7 +118,13 @@ class InclusionSpec(Part):
 
     @model_validator(mode="after")
     def check_condition(self) -> Self:
-        """Require exactly one kind of condition."""
+        """Require exactly one kind of condition.
+
+        Raises
+        ------
+        ValueError
+            If there is none, or a list beside bounds; pydantic puts the place to it.
+        """
         bounds = self.at_least is not None or self.at_most is not None
         if (self.among is not None) == bounds:
             raise ValueError("needs either 'among', or 'at_least' and/or 'at_most'")

@@ -61,7 +61,13 @@ class ReliableSpec(Part):
 
     @model_validator(mode="after")
     def check_bound(self) -> Self:
-        """Allow one bound at most."""
+        """Allow one bound at most.
+
+        Raises
+        ------
+        ValueError
+            If there are two; pydantic puts the place to it.
+        """
         if self.and_at_most is not None and self.and_at_least is not None:
             raise ValueError("give and_at_most or and_at_least, not both")
         return self
