@@ -1,0 +1,354 @@
+"""Which small breaks of the software no test notices.
+
+    python benchmarks/mutations.py                 # all breaks; within an hour on two cores
+    python benchmarks/mutations.py --only shap-sum
+    python benchmarks/mutations.py --jobs 2
+
+Every break is made in a copy of the tree, never in the tree itself, and the tests named beside it
+run there. `red` is good: a test fails. `GREEN` is a test that is missing; the command then ends
+with status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+# What pytest ends with if tests failed; anything else but 0 means that they did not run.
+FAILED = 1
+COPIED = ("src", "tests", "configs", "experiments", "benchmarks", "docs")
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """One small break: in a file of the package, an old text that stands once becomes a new one."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    why: str
+    tests: tuple[str, ...]
+
+    @property
+    def package(self) -> str:
+        """The package or module of `heldout` that is broken."""
+        return self.file.split("/")[0].removesuffix(".py")
+
+
+def broken(name: str, file: str, old: str, new: str, why: str, *tests: str) -> Break:
+    """Return a break; tests are named below ``tests``."""
+    return Break(name, file, old, new, why, tuple(f"tests/{test}" for test in tests))
+
+
+BREAKS = (
+    broken(
+        "sd",
+        "study/assembly.py",
+        "values.std(ddof=1)",
+        "values.std(ddof=0)",
+        "the spread of a sample",
+        "unit/study/test_notebook.py",
+    ),
+    broken(
+        "fewest-patients",
+        "study/design.py",
+        "_FEWEST_PATIENTS = 10",
+        "_FEWEST_PATIENTS = 9",
+        "ten patients are the fewest",
+        "unit/study/test_notebook.py",
+    ),
+    broken(
+        "last-fit",
+        "study/work.py",
+        "_LAST_FIT = 60_000.0",
+        "_LAST_FIT = 0.0",
+        "time of the last fits",
+        "unit/study/test_work.py",
+    ),
+    broken(
+        "usual-permutations",
+        "study/work.py",
+        "_USUAL_PERMUTATIONS = 60",
+        "_USUAL_PERMUTATIONS = 6000",
+        "time of a test that stops early",
+        "unit/study/test_work.py",
+    ),
+    broken(
+        "held-out-learns",
+        "nested/training.py",
+        "roles[number][folds, rows] = HELD_OUT",
+        "roles[number][folds, rows] = LEARN",
+        "inner folds are held out",
+        "unit/test_tuning.py",
+    ),
+    broken(
+        "outer-learns",
+        "nested/training.py",
+        "roles[number, -1, left_out] = HELD_OUT",
+        "roles[number, -1, left_out] = LEARN",
+        "outer folds are held out",
+        "unit/test_tuning.py",
+        "leakage/test_poison.py",
+    ),
+    broken(
+        "mixing",
+        "nested/training.py",
+        " / len(piece.signs)",
+        "",
+        "a composite is a mean",
+        "unit/kernels/test_preparation.py",
+        "unit/models/test_composition.py",
+    ),
+    broken(
+        "first-folds",
+        "nested/judging.py",
+        "FIRST_FOLDS = 2",
+        "FIRST_FOLDS = 1",
+        "of one fold a few patients decide",
+        "unit/test_tuning.py",
+    ),
+    broken(
+        "rounding",
+        "nested/judging.py",
+        "<= 0.5 + _ROUNDING",
+        "<= 1.5 + _ROUNDING",
+        "a probability lies between 0 and 1",
+        "unit/models/test_own.py",
+        "whole/test_own_model.py",
+    ),
+    broken(
+        "observed-counts",
+        "inference/permutation.py",
+        "return (alone + 1) / len(rows)",
+        "return alone / len(rows)",
+        "no p is 0",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "adjusted-counts",
+        "inference/permutation.py",
+        "(best + 1) / len(rows)",
+        "best / len(rows)",
+        "no adjusted p is 0",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "enough",
+        "inference/permutation.py",
+        "_ENOUGH = 10",
+        "_ENOUGH = 9",
+        "exceedances before stopping",
+        "unit/test_inference.py",
+        "unit/test_permutations.py",
+    ),
+    broken(
+        "ties",
+        "inference/permutation.py",
+        "(rows[1:] >= rows[0] - _EQUAL)",
+        "(rows[1:] > rows[0] + _EQUAL)",
+        "ties count against a finding",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "sites-mixed",
+        "inference/permutation.py",
+        "    if site is None:\n        return",
+        "    if True:\n        return",
+        "scores move within sites",
+        "unit/test_inference.py",
+        "unit/test_permutations.py",
+    ),
+    broken(
+        "not-finite",
+        "inference/permutation.py",
+        "worst[:1] = -np.inf",
+        "worst[:1] = np.inf",
+        "what is not finite never speaks for a finding",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "arithmetic-chance",
+        "inference/arithmetic.py",
+        "kind.chance + abs(",
+        "kind.chance - abs(",
+        "a reversed guess knows as much",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "margin-low",
+        "inference/cells.py",
+        "max(self.chance, self.arithmetic)",
+        "min(self.chance, self.arithmetic)",
+        "chance lies where arithmetic puts it",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "chance-class",
+        "kinds.py",
+        "chance=0.5",
+        "chance=0.4",
+        "chance of an AUC",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "rank-auc",
+        "kinds.py",
+        "(len(events) + 1) / 2)",
+        "len(events) / 2)",
+        "the AUC of a guess",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "n-others",
+        "kinds.py",
+        "len(held_out.answers) - n_events",
+        "len(held_out.answers)",
+        "an interval counts non-events",
+        "unit/test_inference.py",
+    ),
+    broken(
+        "seed-names",
+        "splits.py",
+        "(seed, *names)",
+        "(seed,)",
+        "each draw has its own seed",
+        "unit/test_splits.py",
+    ),
+    broken(
+        "fill-twice",
+        "splits.py",
+        "n_smaller - largest_share < 2",
+        "n_smaller - largest_share < 1",
+        "inner folds need both answers twice",
+        "unit/test_splits.py",
+    ),
+    broken(
+        "thirds",
+        "splits.py",
+        "(ranks - 0.5)",
+        "(ranks - 1.0)",
+        "groups of ranks",
+        "unit/test_splits.py",
+    ),
+    broken(
+        "site-balance",
+        "splits.py",
+        "lacking_site[best, site] -= 1",
+        "lacking_site[best, site] -= 0",
+        "sites are spread over folds",
+        "unit/test_splits.py",
+    ),
+    broken(
+        "outside-twice",
+        "splits.py",
+        "(outside >= 2)",
+        "(outside >= 0)",
+        "training sets hold both answers twice",
+        "unit/test_splits.py",
+    ),
+    broken(
+        "skill",
+        "metrics/probability.py",
+        "return 1 - brier_score",
+        "return 2 - brier_score",
+        "0 is no better than the prevalence",
+        "unit/metrics/test_probability.py",
+    ),
+    broken(
+        "same-patients",
+        "findings/data.py",
+        "FEWEST_LOST, SAME_PATIENTS = 3, 0.9",
+        "FEWEST_LOST, SAME_PATIENTS = 3, 0.5",
+        "when two columns miss in the same patients",
+        "unit/findings/test_data.py",
+    ),
+    broken(
+        "fewest-lost",
+        "findings/data.py",
+        "FEWEST_LOST, SAME_PATIENTS = 3, 0.9",
+        "FEWEST_LOST, SAME_PATIENTS = 2, 0.9",
+        "when lost patients are enough to say so",
+        "unit/findings/test_data.py",
+    ),
+)
+
+
+def copy_tree(folder: Path) -> None:
+    """Copy what tests need."""
+    for path in ROOT.iterdir():
+        if path.name in COPIED:
+            shutil.copytree(path, folder / path.name, ignore=shutil.ignore_patterns("__pycache__"))
+        elif path.is_file() and path.name != ".git":
+            shutil.copy2(path, folder)
+
+
+def survives(change: Break) -> bool:
+    """Return whether the tests named beside a break pass in spite of it.
+
+    Raises
+    ------
+    RuntimeError
+        If they could not be run.
+    """
+    with tempfile.TemporaryDirectory(prefix="heldout-mutations-") as name:
+        folder = Path(name)
+        copy_tree(folder)
+        path = folder / "src" / "heldout" / change.file
+        text = path.read_text(encoding="utf-8")
+        if text.count(change.old) != 1:
+            raise RuntimeError(f"{change.name}: its old text does not stand once in {change.file}")
+        path.write_text(text.replace(change.old, change.new), encoding="utf-8")
+        ended = subprocess.run(
+            [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *change.tests],
+            cwd=folder,
+            env=os.environ | {"PYTHONPATH": str(folder / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    # A break that keeps a module from being imported proves nothing about the tests.
+    if ended.returncode not in (0, FAILED):
+        raise RuntimeError(f"{change.name}: tests did not run\n{ended.stdout}{ended.stderr}")
+    return ended.returncode == 0
+
+
+def main() -> int:
+    """Make the breaks, and say which stay green."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", metavar="NAME", choices=[change.name for change in BREAKS])
+    parser.add_argument("--jobs", type=int, default=1)
+    options = parser.parse_args()
+    wanted = [change for change in BREAKS if options.only in (None, change.name)]
+    began, green, unclear = time.monotonic(), [], []
+    with ThreadPoolExecutor(options.jobs) as pool:
+        running = {pool.submit(survives, change): change for change in wanted}
+        for number, future in enumerate(as_completed(running), start=1):
+            change = running[future]
+            try:
+                word = "GREEN" if future.result() else "red"
+            except RuntimeError as error:
+                word = "unclear"
+                unclear.append(str(error))
+            if word == "GREEN":
+                green.append(change)
+            seconds = time.monotonic() - began
+            print(f"{seconds:6.0f} s  {number}/{len(wanted)}  {word:7}  {change.name}", flush=True)
+    for change in green:
+        print(f"GREEN {change.name} ({change.file}): {change.why}")
+    print(*unclear, sep="\n")
+    print(f"{len(wanted)} breaks, {len(green)} green, {len(unclear)} unclear.")
+    return 1 if green or unclear else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
