@@ -18,3 +18,15 @@ def test_a_break_can_be_made(change: Break) -> None:
 def test_breaks_are_named_once() -> None:
     names = [change.name for change in BREAKS]
     assert len(names) == len(set(names))
+
+
+# The tree's root also holds what only hands out names, or has no decision in it.
+WITHOUT = {"__init__", "__main__", "arrays", "deferred", "errors", "explain", "record"}
+
+
+def test_every_package_is_broken_somewhere() -> None:
+    parts = {path.stem for path in (ROOT / "src" / "heldout").iterdir() if path.name[0] != "."}
+    parts.discard("__pycache__")
+    broken = {change.package for change in BREAKS}
+    assert broken >= parts - WITHOUT
+    assert len(BREAKS) >= 60
