@@ -46,7 +46,7 @@ def test_a_broken_line_loses_that_line_only(study: Path) -> None:
     path = mlruns(study) / "ledger.jsonl"
     whole = path.read_text(encoding="utf-8")
     last = json.dumps(json.loads(whole) | {"run": "z"})
-    path.write_text(f'{whole}{{"run": "half\n[]\n{{"run": "x"}}\n{last}\n', encoding="utf-8")
+    path.write_text(f'{whole}\n{{"run": "half\n[]\n{{"run": "x"}}\n{last}\n', encoding="utf-8")
     assert runs_of(study) == ["a", "z"]
 
 
