@@ -57,3 +57,14 @@ def test_a_model_that_an_outcome_cannot_have_has_no_work() -> None:
         (1, "ridge"),
     ]
     assert MODELS["severity"].columns == "severity"
+
+
+def test_the_last_fit_of_every_fold_takes_its_time() -> None:
+    """By the library, 60 ms each: much more than a kernel takes for all of its candidates."""
+    design = design_of("ridge", permutations=0)
+    many = replace(design, validation=design.validation.model_copy(update={"repeats": 600}))
+    folds = 2 * 600 * design.validation.outer
+    candidates = 600 * sum(part.seconds for part in work_of(many))
+    assert candidates < folds * 0.06 / 10
+    minutes = round((candidates + folds * 0.06) / 60 + 0.5)
+    assert list(work_lines(many))[-1].startswith(f"About {minutes} min on one core")

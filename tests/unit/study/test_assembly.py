@@ -1,0 +1,107 @@
+"""From units to the record: every table and figure is one of the units' own."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from heldout.nested import HEADLINE
+from heldout.record import RunRecord
+from heldout.study.assembly import assemble_record
+from heldout.study.notebook import Question, experiment_on
+from heldout.study.plan import StudyPlan, plan_study
+from heldout.study.units import evaluate_unit, units_of
+from tests.tables import FEATURES, OUTCOMES, a_table
+
+REPEATS = 3
+
+
+@pytest.fixture(scope="module")
+def plan() -> StudyPlan:
+    """Return a study of two outcomes whose folds are drawn three times."""
+    settings = {
+        "models": ["prevalence", "ridge"],
+        "validation": {"outer": 5, "inner": 5, "repeats": REPEATS},
+        "tuning": {"trials": 2},
+        "inference": {"permutations": 0},
+        "seed": 11,
+    }
+    question = Question(outcomes=OUTCOMES, features=FEATURES, site="centre", severity="severity")
+    return plan_study(experiment_on(a_table(), settings, question))
+
+
+@pytest.fixture(scope="module")
+def results(plan: StudyPlan) -> list[Any]:
+    """Return what every unit says."""
+    return [evaluate_unit(plan.design, unit) for unit in units_of(plan.design)]
+
+
+@pytest.fixture(scope="module")
+def record(plan: StudyPlan, results: list[Any]) -> RunRecord:
+    """Return the record of these units."""
+    return assemble_record(plan, results, {0: 0.6}, None, run_id="a", environment={})
+
+
+def test_units_come_by_outcome_then_repeat_then_fold(plan: StudyPlan) -> None:
+    units = units_of(plan.design)
+    places = [(unit.outcome, unit.repeat, unit.fold) for unit in units]
+    assert places == sorted(places)
+    assert len(set(places)) == len(places) == 2 * REPEATS * 5
+    assert len({unit.file for unit in units}) == len(units)
+
+
+def test_a_unit_holds_out_the_observed_patients_of_its_fold(
+    plan: StudyPlan, results: list[Any]
+) -> None:
+    design = plan.design
+    for unit, result in zip(units_of(design), results, strict=True):
+        outcome = design.outcomes[unit.outcome]
+        tested = outcome.observed & (design.folds.folds[unit.repeat] == unit.fold)
+        assert result["test"] == np.flatnonzero(tested).tolist()
+        learnt = outcome.observed & ~tested
+        assert np.unique(result["training_mean"]) == pytest.approx(outcome.values[learnt].mean())
+
+
+def test_explanations_are_the_mean_over_repeats(
+    plan: StudyPlan, results: list[Any], record: RunRecord
+) -> None:
+    """Of the sum, patients would be explained three times as strongly."""
+    patient = int(np.flatnonzero(plan.design.outcomes[0].observed)[0])
+    contributions = [
+        np.asarray(model["contributions"])[result["test"].index(patient)]
+        for unit, result in zip(units_of(plan.design), results, strict=True)
+        for model in result["models"]
+        if unit.outcome == 0 and model["model"] == "ridge" and patient in result["test"]
+    ]
+    assert len(contributions) == REPEATS
+    table = record.explanations
+    rows = table[
+        (table["follow_up"] == plan.design.outcomes[0].follow_up)
+        & (table["model"] == "ridge")
+        & (table["patient"] == plan.patients[patient])
+    ]
+    assert rows["shap"].to_numpy() == pytest.approx(np.mean(contributions, axis=0))
+    assert np.abs(rows["shap"]).max() > 0
+
+
+def test_every_patient_is_predicted_once_in_each_repeat(record: RunRecord) -> None:
+    keys = ["outcome", "follow_up", "model", "patient"]
+    assert set(record.predictions.groupby(keys).size()) == {REPEATS}
+
+
+def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
+    keys = ["outcome", "follow_up", "repeat", "fold"]
+    chosen = record.choices[record.choices["chosen"]]
+    assert len(chosen) == len(record.choices) / 2
+    merged = record.predictions.merge(chosen[[*keys, "model"]], on=[*keys, "model"])
+    headline = record.predictions[record.predictions["model"] == HEADLINE]
+    order = [*keys, "patient"]
+    assert (
+        merged.sort_values(order)["probability"].tolist()
+        == headline.sort_values(order)["probability"].tolist()
+    )
+
+
+def test_arithmetic_stands_with_its_own_outcome(record: RunRecord) -> None:
+    by_outcome = {(cell.follow_up, cell.arithmetic) for cell in (*record.cells, *record.headline)}
+    assert by_outcome == {("week4", 0.6), ("week8", None)}
