@@ -16,20 +16,16 @@ from typing import Literal
 import numpy as np
 
 from heldout.arrays import Floats, Integers
-from heldout.metrics import (
-    brier_score,
-    brier_skill,
+from heldout.metrics.discrimination import fold_paired_auc, fold_paired_concordance
+from heldout.metrics.intervals import chance_range, r_squared_interval, score_interval
+from heldout.metrics.numbers import (
     calibration_slope,
-    chance_range,
-    fold_paired_auc,
-    fold_paired_concordance,
     mean_absolute_error,
-    r_squared_interval,
     r_squared_out_of_fold,
     r_squared_variance,
-    score_interval,
     spearman,
 )
+from heldout.metrics.probability import brier_score, brier_skill
 from heldout.splits import ranked_groups
 from heldout.wording import amount, counted, decimal, percent
 
