@@ -187,7 +187,7 @@ BREAKS = (
         "",
         "a composite is a mean",
         "unit/kernels/test_preparation.py",
-        "unit/models/test_composition.py",
+        "unit/models/test_pieces.py",
     ),
     broken(
         "first-folds",
@@ -559,7 +559,7 @@ BREAKS = (
     ),
     broken(
         "digest-digits",
-        "tracking/items.py",
+        "tracking/shown.py",
         "_DIGEST_DIGITS = 12",
         "_DIGEST_DIGITS = 3",
         "names of items do not collide",

@@ -24,7 +24,7 @@ from heldout.files import hold
 from heldout.inference import Cell, PermutationTest, Verdict
 from heldout.record import OutcomeFacts, RunRecord, figure_name
 from heldout.tracking import log_record, prepare_store, start_ui
-from heldout.tracking.items import Shown, plan_runs, shown_of
+from heldout.tracking.shown import Shown, plan_runs, shown_of
 from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines
 from tests.cells import cell_with

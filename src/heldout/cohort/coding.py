@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
+from heldout.cohort.messages import at_rows, how_many
+from heldout.cohort.notation import numbers_of
 from heldout.cohort.sources import TOTAL, Source
-from heldout.cohort.words import at_rows, how_many
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from heldout.cohort.messages import names_answers, names_numbers
 from heldout.cohort.rows import Tables
 from heldout.cohort.sources import Source, patterns_of, table_of
-from heldout.cohort.words import names_answers, names_numbers
 from heldout.errors import a_few, did_you_mean
 from heldout.spec import CohortSpec, Experiment
 from heldout.spec.instrument import TOTAL_SCORE

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.cells import cell_text
+from heldout.cohort.notation import cell_text
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
 from heldout.spec.places import Argument, KeyPath
 

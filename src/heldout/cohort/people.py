@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.cohort.coding import suspicious
+from heldout.cohort.conversion import read_values, unread
 from heldout.cohort.declarations import (
     column_faults,
     declaration_faults,
@@ -17,12 +18,11 @@ from heldout.cohort.declarations import (
     undeclared_visits,
 )
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
+from heldout.cohort.messages import how_many, missing_hint
 from heldout.cohort.noticing import Notice, noticed_of
 from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
-from heldout.cohort.values import read_values, unread
 from heldout.cohort.visits import Placement, changing, place_rows
-from heldout.cohort.words import how_many, missing_hint
 from heldout.errors import CohortError, raise_faults
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
-from heldout.cohort.cells import plain_code
 from heldout.cohort.memory import texts_in_memory
+from heldout.cohort.messages import at_rows, how_many, shown_ids
+from heldout.cohort.notation import plain_code
 from heldout.cohort.noticing import Notice
 from heldout.cohort.sources import Source
 from heldout.cohort.tables import file_in_study, read_table
-from heldout.cohort.words import at_rows, how_many, shown_ids
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec import Experiment, TableSpec
 from heldout.spec.places import KeyPath

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from heldout.cohort.cells import Grid, cell_text
+from heldout.cohort.notation import Grid, cell_text
 from heldout.errors import CohortError
 
 # As ReadStat calls them; the file itself says so since SPSS 16.

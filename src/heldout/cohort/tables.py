@@ -9,10 +9,10 @@ from typing import Literal
 
 import pandas as pd
 
-from heldout.cohort.cells import Grid
+from heldout.cohort.messages import at_rows, names_answers
+from heldout.cohort.notation import Grid
 from heldout.cohort.spss import read_spss
 from heldout.cohort.text import read_text
-from heldout.cohort.words import at_rows, names_answers
 from heldout.cohort.workbook import read_workbook
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec.cohort import NOT_OBSERVED

@@ -7,7 +7,7 @@ import io
 import re
 from codecs import BOM_UTF8
 
-from heldout.cohort.cells import Grid
+from heldout.cohort.notation import Grid
 from heldout.errors import CohortError
 
 MARKS = {",": "commas", ";": "semicolons", "\t": "tabs"}

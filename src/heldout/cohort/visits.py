@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.cells import days_since_1, is_number, numbers_of, plain_code
+from heldout.cohort.conversion import counted
+from heldout.cohort.messages import at_rows, how_many, missing_hint, shown_ids
+from heldout.cohort.notation import days_since_1, is_number, numbers_of, plain_code
 from heldout.cohort.noticing import Notice, noticed_of
 from heldout.cohort.rows import Rows, instance_faults
-from heldout.cohort.values import counted
-from heldout.cohort.words import at_rows, how_many, missing_hint, shown_ids
 from heldout.errors import a_few
 from heldout.spec import CohortSpec, Experiment
 

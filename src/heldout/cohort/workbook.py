@@ -8,8 +8,8 @@ import warnings
 import zipfile
 from typing import Any
 
-from heldout.cohort.cells import Grid, cell_text
-from heldout.cohort.words import how_many
+from heldout.cohort.messages import how_many
+from heldout.cohort.notation import Grid, cell_text
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
 
 

@@ -14,7 +14,7 @@ from statistics import median
 
 import pandas as pd
 
-from heldout.cohort.cells import days_since_1
+from heldout.cohort.notation import days_since_1
 from heldout.draft.names import DATE_NAMES, START_NAMES, squeezed
 from heldout.errors import a_few
 from heldout.wording import counted

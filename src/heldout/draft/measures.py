@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
+from heldout.cohort.notation import numbers_of
 from heldout.draft.columns import ColumnGuess
 from heldout.draft.layout import Layout, Series, VisitGuess
 from heldout.draft.names import BASELINE_WORDS, name_of, squeezed, words_of

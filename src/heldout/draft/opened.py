@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from heldout.cohort.cells import is_number, numbers_of
+from heldout.cohort.notation import is_number, numbers_of
 from heldout.cohort.tables import read_table
 from heldout.cohort.text import likely_form
 from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, squeezed

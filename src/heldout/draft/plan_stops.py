@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from heldout.cohort.conversion import read_values
 from heldout.cohort.sources import TOTAL, Source
-from heldout.cohort.values import read_values
 from heldout.draft.dates import FEW
 from heldout.draft.opened import Opened
 from heldout.errors import a_few

@@ -1,7 +1,7 @@
 """Constructs and components: several scores as one, learnt inside each training set.
 
 Nothing is learnt here. The columns go into the matrix as they are, beside the order to
-standardise and combine them, which `heldout.models.composition` carries out in each fold.
+standardise and combine them, which `heldout.models.pieces` carries out in each fold.
 """
 
 from __future__ import annotations

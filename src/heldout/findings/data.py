@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort import Cohort
-from heldout.cohort.words import how_many
+from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen, StudyData, listed
 from heldout.wording import percent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from heldout.cohort.words import how_many
+from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen
 from heldout.inference import LEVEL, Cell
 from heldout.kinds import KINDS, Kind

@@ -11,7 +11,7 @@ import pandas as pd
 
 from heldout.arrays import Floats
 from heldout.cohort import Cohort
-from heldout.cohort.words import how_many
+from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen, StudyData, listed, sentences
 from heldout.instruments.audit import audit_scores, contradictions
 from heldout.instruments.scales import Scale, scale_of, score_names

@@ -28,7 +28,7 @@ from heldout.kernels.compiled import compiled
 
 _Roles = NDArray[np.int8]
 _EPSILON = 2.220446049250313e-16
-# As in `heldout.models.composition`: inputs that differ less than this do not differ.
+# As in `heldout.models.pieces`: inputs that differ less than this do not differ.
 _EQUAL = 1e-9
 
 

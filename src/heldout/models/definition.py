@@ -230,7 +230,7 @@ def build_preparation(kind: str, composition: Sequence[Piece] = ()) -> Any:
         ("impute", SimpleImputer(strategy="median", keep_empty_features=True))
     ]
     if composition:
-        from heldout.models.composition import Composition
+        from heldout.models.pieces import Composition
 
         steps.append(("compose", Composition(composition)))
     if kind == "impute_scale":

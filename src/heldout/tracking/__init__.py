@@ -2,7 +2,7 @@
 
 The record is the truth and MLflow a view of it: nothing is read back from there, and the
 view can be made again at any time. What is logged are plain values
-(`heldout.tracking.items`); one short loop alone hands them to MLflow.
+(`heldout.tracking.shown`); one short loop alone hands them to MLflow.
 """
 
 from heldout.tracking.runs import log_record

@@ -14,7 +14,7 @@ from typing import Any
 
 from heldout.record import RunRecord
 from heldout.tracking.address import is_server, shared_uri
-from heldout.tracking.items import RunPlan, Shown, plan_runs, shown_of
+from heldout.tracking.shown import RunPlan, Shown, plan_runs, shown_of
 from heldout.tracking.store import (
     end_dead_runs,
     exclusive,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from heldout.cohort import numbers_of, read_table
-from heldout.cohort.cells import cell_text
+from heldout.cohort.notation import cell_text
 from heldout.errors import CohortError
 from tests.unit.cohort.exports import (
     VISITS,

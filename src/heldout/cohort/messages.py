@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import pandas as pd
 
-from heldout.cohort.cells import is_number
+from heldout.cohort.notation import is_number
 from heldout.errors import a_few
 
 # What tables write where nothing was observed; in small letters.

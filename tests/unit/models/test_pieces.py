@@ -9,7 +9,7 @@ from sklearn.base import clone
 
 from heldout.arrays import Piece
 from heldout.models import MODELS, build_pipeline, build_preparation
-from heldout.models.composition import Composition, learn_map
+from heldout.models.pieces import Composition, learn_map
 
 Floats = NDArray[np.float64]
 LOADINGS = np.array([0.8, 0.7, 0.6, 0.5])

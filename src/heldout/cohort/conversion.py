@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from heldout.cohort.cells import numbers_of
+from heldout.cohort.messages import at_rows
+from heldout.cohort.notation import numbers_of
 from heldout.cohort.sources import TOTAL, Source
-from heldout.cohort.words import at_rows
 from heldout.errors import a_few
 from heldout.spec import ColumnSpec, InstrumentKey
 
