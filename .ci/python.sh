@@ -12,14 +12,15 @@ minors="14 13 12 11"
 
 # Print the version and the path of a Python that is fit. It is asked, not believed: pyenv puts
 # commands on the path for versions that are not active, and Debian has Pythons without venv. The
-# path is of what a virtual environment was made from, so that one can be remade from within.
+# path is of what a virtual environment was made from, so that one can be remade from within. What
+# answers nothing is no Python, however well it ends.
 asked() {
   "$1" -c '
 import sys
 assert (3, 11) <= sys.version_info[:2] <= (3, 14)
 import ensurepip, venv
 print("%d.%d" % sys.version_info[:2], getattr(sys, "_base_executable", None) or sys.executable)
-' 2>/dev/null
+' 2>/dev/null | grep .
 }
 
 candidates() {

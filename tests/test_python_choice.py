@@ -19,7 +19,7 @@ def path(tmp_path: Path) -> Path:
     """Return a folder with the commands that the choice needs, and no Python."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for command in ("make", "sh", "awk", "cat", "cksum", "head", "rm"):
+    for command in ("make", "sh", "awk", "cat", "cksum", "grep", "head", "rm"):
         (folder / command).symlink_to(str(shutil.which(command)))
     return folder
 
@@ -59,6 +59,18 @@ def test_without_a_python_that_is_fit_nothing_is_made(
     assert "Needed: 3.11, 3.12, 3.13 or 3.14, with venv and pip" in refused.stderr
     assert ("Python 3.10.13" if not more else "PYTHON=python3 cannot be used") in refused.stderr
     assert not made.exists()
+
+
+def test_what_answers_nothing_is_no_python_and_leaves_what_was_made(
+    path: Path, tmp_path: Path
+) -> None:
+    """An environment was removed before the mistake was seen."""
+    silent = put(tmp_path / "other", "python", "exit 0")
+    kept = put(tmp_path / "venv", "kept", "")
+    done = ask(path, "sh", ".ci/python.sh", "env", str(kept.parent), PYTHON=os.fspath(silent))
+    assert done.returncode != 0
+    assert f"PYTHON={silent} cannot be used." in done.stderr
+    assert kept.exists()
 
 
 def test_python3_of_the_path_comes_first(path: Path) -> None:

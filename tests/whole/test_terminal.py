@@ -120,6 +120,13 @@ def test_another_kind_of_units_begins_anew(
     ]
 
 
+def test_a_single_unit_is_told_in_the_singular(
+    clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Progress()(0, 1, "arithmetic simulations")
+    assert lines_of(capsys) == ["Evaluating 1 arithmetic simulation ..."]
+
+
 def test_it_is_told_while_no_fold_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,7 +178,8 @@ class Progress:
             if what != self.what:
                 self.what, self.last_told, self.before, self.first = what, now, done, 0.0
                 already = f", {done} of them done before" if done else ""
-                complain(f"Evaluating {total} {what}{already} ...")
+                units = what.removesuffix("s") if total == 1 else what
+                complain(f"Evaluating {total} {units}{already} ...")
             elif done > self.before:
                 if not self.first:
                     self.first, self.first_done = now, done

@@ -227,7 +227,7 @@ def simulate_arithmetic(
         for number in design.evaluated
         if design.outcomes[number].from_baseline
     ]
-    what = "simulations of arithmetic"
+    what = "arithmetic simulations"
     results = _carry_out(_arithmetic_values, design, units, folder, engine, progress, what)
     return {unit.outcome: results[unit]["reached"] for unit in units}
 
