@@ -73,7 +73,7 @@ BREAKS = (
         "    seen /= plan.design.validation.repeats\n",
         "",
         "a composite's value is the mean over folds",
-        "unit/study/test_assembly.py",
+        "whole/test_composed.py",
     ),
     broken(
         "primary",
@@ -203,8 +203,7 @@ BREAKS = (
         "<= 0.5 + _ROUNDING",
         "<= 1.5 + _ROUNDING",
         "a probability lies between 0 and 1",
-        "unit/models/test_own.py",
-        "whole/test_own_model.py",
+        "unit/test_tuning.py",
     ),
     broken(
         "observed-counts",
@@ -212,7 +211,7 @@ BREAKS = (
         "return (alone + 1) / len(rows)",
         "return alone / len(rows)",
         "no p is 0",
-        "unit/test_inference.py",
+        "unit/test_permutations.py",
     ),
     broken(
         "adjusted-counts",
@@ -220,7 +219,7 @@ BREAKS = (
         "(best + 1) / len(rows)",
         "best / len(rows)",
         "no adjusted p is 0",
-        "unit/test_inference.py",
+        "unit/test_permutations.py",
     ),
     broken(
         "enough",

@@ -178,7 +178,7 @@ def place_patients(
 ) -> Integers:
     """Return the fold of every patient: the rule of `draw_folds`, its chance drawn beforehand.
 
-    Written in loops over single numbers, so that a compiler can take it as it stands: the
+    Written in plain loops and whole rows, so that a compiler can take it as it stands: the
     folds of a permuted outcome are drawn by this very text.
 
     Parameters

@@ -120,7 +120,6 @@ def _refuse_model(fitted: FittedModel) -> None:
             f"'{name}' keeps rows of the training patients to predict from ({keeper}), and no row "
             "of a patient may leave in a bundle. Export another model."
         )
-    # The sigmoid is fitted to held-out scores of a study, which a bundle must not hold.
     if fitted.model.margin == "score":
         raise ExportError(
             f"'{name}' gives scores, which become probabilities by a sigmoid that no bundle holds. "

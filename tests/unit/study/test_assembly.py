@@ -1,5 +1,6 @@
 """From units to the record: every table and figure is one of the units' own."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -105,3 +106,17 @@ def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
 def test_arithmetic_stands_with_its_own_outcome(record: RunRecord) -> None:
     by_outcome = {(cell.follow_up, cell.arithmetic) for cell in (*record.cells, *record.headline)}
     assert by_outcome == {("week4", 0.6), ("week8", None)}
+
+
+@pytest.mark.parametrize("primary", [0, 1])
+def test_the_verdict_is_that_of_the_outcome_named_beforehand(
+    plan: StudyPlan, results: list[Any], primary: int
+) -> None:
+    outcomes = tuple(
+        replace(outcome, primary=number == primary)
+        for number, outcome in enumerate(plan.design.outcomes)
+    )
+    named = replace(plan, design=replace(plan.design, outcomes=outcomes))
+    record = assemble_record(named, results, {}, None, run_id="a", environment={})
+    assert outcomes[primary].follow_up in record.verdict.sentences[0]
+    assert outcomes[1 - primary].follow_up not in record.verdict.sentences[0]

@@ -68,3 +68,11 @@ def test_the_last_fit_of_every_fold_takes_its_time() -> None:
     assert candidates < folds * 0.06 / 10
     minutes = round((candidates + folds * 0.06) / 60 + 0.5)
     assert list(work_lines(many))[-1].startswith(f"About {minutes} min on one core")
+
+
+def test_where_nothing_is_to_be_found_sixty_permutations_are_usual() -> None:
+    """Ten of them have then reached the best cell, on average."""
+    (sixty,) = list(work_lines(design_of("xgboost", permutations=60)))[-1:]
+    (many,) = list(work_lines(design_of("xgboost", permutations=999)))[-1:]
+    usual = sixty.partition("each. ")[2].removesuffix(".")
+    assert many.partition("each. ")[2].startswith(f"{usual} if nothing is to be found, and up to ")
