@@ -72,6 +72,8 @@ def test_explanations_show_raw_values_and_mean_composites(finished: Path) -> Non
     np.testing.assert_array_equal(wide["age"], ages)
     # Each fold's z-scores have about mean 0, and so have the patients held out.
     assert abs(wide["distress"].mean()) < 0.3
+    # A mean of z-scores varies by one at most; a sum over both repeats would by more.
+    assert 0.6 < wide["distress"].std() < 1.2
 
 
 @pytest.mark.parametrize("model", ["ridge", "xgboost", "severity"])
