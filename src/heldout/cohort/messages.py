@@ -15,17 +15,6 @@ _USUAL_MARKS = {"n/a", "#n/a", "na", "nan", "n.a.", "n.a", "k.a.", "null", "miss
 _USUAL_MARKS |= {".", "..", "-", "--", "?", "#null!", "#div/0!", "#value!", "#ref!"}
 
 
-def how_many(n: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> how_many(1, "row"), how_many(3, "row"), how_many(2, "row is", "rows are")
-    ('1 row', '3 rows', '2 rows are')
-    """
-    return f"{n} {one if n == 1 else many or f'{one}s'}"
-
-
 def at_rows(rows: Iterable[object]) -> str:
     """Return the first few rows as text.
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.cohort.coding import suspicious
-from heldout.cohort.conversion import read_values, unread
+from heldout.cohort.conversion import Column, read_values, unread
 from heldout.cohort.declarations import (
     column_faults,
     declaration_faults,
@@ -18,13 +18,14 @@ from heldout.cohort.declarations import (
     undeclared_visits,
 )
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
-from heldout.cohort.messages import how_many, missing_hint
-from heldout.cohort.noticing import Notice, noticed_of
+from heldout.cohort.messages import missing_hint
+from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
 from heldout.cohort.visits import Placement, changing, place_rows
 from heldout.errors import CohortError, raise_faults
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
+from heldout.wording import counted
 
 # With fewer patients, nearly each may be alone at a site.
 _FEWEST_FOR_SITES = 10
@@ -242,37 +243,26 @@ def _values_of(
         if (source.name, source.column) in sheet:
             continue
         rows, declared = tables[source.table], experiment.cohort.columns[source.declared]
-        key = None if declared.instrument is None else keys[declared.instrument]
-        values, found = read_values(
-            rows.texts, source, declared, key=key, decimal=rows.spec.decimal
-        )
-        sheet[source.name, source.column] = values
-        texts = rows.texts[source.column]
-        where = experiment.where("cohort", "columns", source.declared)
-        hint = ""
-        if found:
-            hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
-        declared_at = "" if rows.spec.file in experiment.tables else f", or what {where} declares"
-        remedy = f". Correct the table{declared_at}.{hint}"
-        faults += [
-            f"{rows.file}, column '{source.column}': {fault}"
-            + ("" if fault.endswith(".") else remedy)
-            for fault in found
-        ]
-        labels = rows.texts.attrs.get("levels", {}).get(source.column, {})
-        odd = suspicious(
-            texts,
-            values,
-            labels,
+        column = Column(
+            table=rows.texts,
+            decimal=rows.spec.decimal,
             source=source,
             declared=declared,
-            key=key,
-            decimal=rows.spec.decimal,
+            key=None if declared.instrument is None else keys[declared.instrument],
         )
-        noticed += [
-            noticed_of("HO023", f"{rows.file}, column {text}", rows.ids[which])
-            for text, which in odd
-        ]
+        values, misread = read_values(column)
+        sheet[source.name, source.column] = values
+        if misread:
+            where = experiment.where("cohort", "columns", source.declared)
+            declared_at = "" if rows.file in experiment.tables else f", or what {where} declares"
+            hint = missing_hint(unread(column, values), rows.spec.missing, rows.name)
+            remedy = f". Correct the table{declared_at}.{hint}"
+            faults += [
+                f"{rows.where(source.column)}: {fault}" + ("" if fault.endswith(".") else remedy)
+                for fault in misread
+            ]
+        for text, at in suspicious(column, values):
+            noticed += rows.notices("HO023", f"{rows.file}, column {text}", at)
     return sheet, noticed, faults
 
 
@@ -326,7 +316,7 @@ def _of_patients(
     if late.any():
         faults.append(
             f"{rows.file}, column '{source.column}': stands only in rows after "
-            f"'{source.visit}' for {how_many(int(late.sum()), 'patient')}. A value of the patient "
+            f"'{source.visit}' for {counted(int(late.sum()), 'patient')}. A value of the patient "
             f"must be known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
         )
     return known, faults

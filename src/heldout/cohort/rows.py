@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from heldout.cohort.memory import texts_in_memory
-from heldout.cohort.messages import at_rows, how_many, shown_ids
+from heldout.cohort.messages import at_rows, shown_ids
 from heldout.cohort.notation import plain_code
 from heldout.cohort.noticing import Notice
 from heldout.cohort.sources import Source
@@ -17,6 +17,7 @@ from heldout.cohort.tables import file_in_study, read_table
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec import Experiment, TableSpec
 from heldout.spec.places import KeyPath
+from heldout.wording import counted
 
 REPEATED, EVENT = "redcap_repeat_instrument", "redcap_event_name"
 _INSTANCE = "redcap_repeat_instance"
@@ -57,6 +58,15 @@ class Rows:
     def ids(self) -> pd.Series:
         """The patient of each row."""
         return self.texts[self.patient]
+
+    def where(self, column: str | None) -> str:
+        """Return how messages call one of its columns."""
+        return f"{self.file}, column '{column}'"
+
+    def notices(self, code: str, text: str, at: pd.Index) -> list[Notice]:
+        """Return what was noticed about the patients of some rows; nothing without rows."""
+        who = tuple(sorted(set(self.ids[at].dropna())))
+        return [Notice(code=code, text=text, who=who)] if len(at) else []
 
     @property
     def complementary(self) -> bool:
@@ -193,7 +203,7 @@ def _repeat_fault(rows: Rows, repeated: pd.Series, unit: str, held: list[str]) -
     one = int(repeated.sum()) == 1
     remedy = "or remove these columns" if unit == "instrument" else "or keep the rows of one repeat"
     return (
-        f"{rows.file}: {how_many(int(repeated.sum()), 'row')} ({at_rows(repeated.index[repeated])})"
+        f"{rows.file}: {counted(int(repeated.sum()), 'row')} ({at_rows(repeated.index[repeated])})"
         f" {'is' if one else 'are'} of a repeating {unit} and {'holds' if one else 'hold'} "
         f"{a_few(map(repr, held))}. Which repeat counts is not declared; export from REDCap "
         f"without repeating {unit}s, {remedy}."
@@ -240,7 +250,7 @@ def _spelling_faults(rows: Rows) -> list[str]:
     said = f"{shown} ({at}) are{each} one pseudonym"
     if shown is None:
         be = "is" if len(groups) == 1 else "are"
-        said = f"{how_many(len(groups), 'pseudonym')} ({at}) {be}"
+        said = f"{counted(len(groups), 'pseudonym')} ({at}) {be}"
     return [
         f"{rows.file}, column '{rows.patient}': {said} written in several ways (zeros lost where "
         "ids were read as numbers, '.0' added, or other capitals), and would be several patients. "

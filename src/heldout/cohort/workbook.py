@@ -8,9 +8,9 @@ import warnings
 import zipfile
 from typing import Any
 
-from heldout.cohort.messages import how_many
 from heldout.cohort.notation import Grid, cell_text
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
+from heldout.wording import counted
 
 
 def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) -> Grid:
@@ -73,7 +73,7 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
         faults.append(f"{place}: cells {a_few(merged)} are merged. Unmerge them and fill each.")
     if unsaved:
         faults.append(
-            f"{place}: {how_many(len(unsaved), 'cell')} ({a_few(unsaved)}) "
+            f"{place}: {counted(len(unsaved), 'cell')} ({a_few(unsaved)}) "
             f"hold{'s' * (len(unsaved) == 1)} a formula without its value. Open the workbook in a "
             "spreadsheet program and save it, or paste the values."
         )
