@@ -27,6 +27,11 @@ def at_rows(rows: Iterable[object]) -> str:
     return f"row{'s' * (len(listed) != 1)} {a_few(listed)}"
 
 
+def rows_have(rows: pd.Index) -> str:
+    """Return some rows and the verb for what they have, or do not have."""
+    return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
+
+
 def shown_ids(column: pd.Series, ids: Collection[str], *, recurring: float = 0) -> str | None:
     """Return pseudonyms as text, or None where they may be patients' answers.
 

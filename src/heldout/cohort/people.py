@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -91,7 +92,7 @@ class Cohort:
     def source_column(self, column: str, visit: str) -> str:
         """Return what a column at a visit is called in a table of a row a patient."""
         for source in self.sources:
-            if (source.name, source.visit, source.item) == (column, visit, TOTAL):
+            if source.cell == (column, visit, TOTAL):
                 return self.table_name(source)
         return f"{column}_{visit}"
 
@@ -105,8 +106,9 @@ class Cohort:
         long = table_of(self.spec, source.table).layout == "long" and declared.by_visit
         name = f"{source.column}_{source.visit}" if long else source.column
         shared = any(
-            (one.column, one.visit) == (source.column, source.visit) and one.table != source.table
-            for one in self.sources
+            (other.column, other.visit) == (source.column, source.visit)
+            and other.table != source.table
+            for other in self.sources
         )
         return f"{source.table}.{name}" if shared and source.table else name
 
@@ -152,13 +154,14 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
     values, faults = _by_patient(spec, sheet, sources, tables, placed)
     raise_faults(CohortError, faults)
     beside = reported_beside_items(spec, keys, sources)
+    kept = [source for source in sources if source not in beside]
     return Cohort(
         spec=spec,
-        values=values[[_place_of(source) for source in sources if source not in beside]],
-        reported=values[[_place_of(source) for source in beside]],
+        values=values[[source.cell for source in kept]],
+        reported=values[[source.cell for source in beside]],
         site=_sites_of(spec, tables[None], list(values.index)),
         flow=(FlowStep(label="In the table", n=len(values)),),
-        sources=tuple(source for source in sources if source not in beside),
+        sources=tuple(kept),
         declared=tuple(sources),
         noticed=(*noticed, *coded),
         unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
@@ -188,11 +191,6 @@ def include_patients(experiment: Experiment, cohort: Cohort) -> Cohort:
     return replace(cohort, values=cohort.values.loc[kept], site=site, flow=flow)
 
 
-def _place_of(source: Source) -> tuple[str, str, int]:
-    """Return where a source stands in the values."""
-    return source.name, source.visit, source.item
-
-
 def _columns_read(
     spec: CohortSpec, tables: Tables, sources: list[Source]
 ) -> dict[str | None, set[str]]:
@@ -216,17 +214,17 @@ def _place_tables(
     faults: list[str] = []
     for name, rows in tables.items():
         own = [source for source in sources if source.table == name]
-        each = dict.fromkeys(
-            source.column for source in own if spec.columns[source.declared].by_visit
+        read = list(dict.fromkeys(source.column for source in own))
+        each = [source.column for source in own if spec.columns[source.declared].by_visit]
+        kept[name], repeat_faults = without_repeats(rows, read)
+        faults += repeat_faults + id_faults(kept[name])
+        placed[name] = place_rows(
+            experiment, kept[name], kept[None], read, list(dict.fromkeys(each))
         )
-        read = list(dict.fromkeys(one.column for one in own))
-        kept[name], found = without_repeats(rows, read)
-        faults += found + id_faults(kept[name])
-        placed[name] = place_rows(experiment, kept[name], kept[None], read, list(each))
         faults += placed[name].faults
-    noticed, found = join_tables(kept)
-    noticed += [one for placement in placed.values() for one in placement.noticed]
-    return kept, placed, noticed, faults + found
+    noticed, join_faults = join_tables(kept)
+    noticed += chain.from_iterable(placement.noticed for placement in placed.values())
+    return kept, placed, noticed, faults + join_faults
 
 
 def _values_of(
@@ -288,15 +286,14 @@ def _by_patient(
         rows, placement = tables[source.table], placed[source.table]
         if source.table in orders:
             # Grouping each column, or finding its rows again, would cost the most here.
-            taken = values.array.take(orders[source.table], allow_fill=True)
-            columns[_place_of(source)] = taken
+            columns[source.cell] = values.array.take(orders[source.table], allow_fill=True)
             continue
         if spec.columns[source.declared].by_visit:
             values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:
-            values, found = _of_patients(spec, source, values, rows, placement.days)
-            faults |= dict.fromkeys(found)
-        columns[_place_of(source)] = values.reindex(patients)
+            values, changes = _of_patients(spec, source, values, rows, placement.days)
+            faults |= dict.fromkeys(changes)
+        columns[source.cell] = values.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
     return frame, list(faults)
@@ -315,9 +312,9 @@ def _of_patients(
     faults = changing(rows, source.column, values)
     if late.any():
         faults.append(
-            f"{rows.file}, column '{source.column}': stands only in rows after "
-            f"'{source.visit}' for {counted(int(late.sum()), 'patient')}. A value of the patient "
-            f"must be known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
+            f"{rows.where(source.column)}: stands only in rows after '{source.visit}' for "
+            f"{counted(int(late.sum()), 'patient')}. A value of the patient must be known at "
+            f"'{source.visit}'; write it in that row, or set 'by_visit: true'."
         )
     return known, faults
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.cohort.conversion import wrong_values
-from heldout.cohort.messages import at_rows, missing_hint, shown_ids
+from heldout.cohort.messages import at_rows, missing_hint, rows_have, shown_ids
 from heldout.cohort.notation import days_since_1, is_number, numbers_of, plain_code
 from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, instance_faults
@@ -147,7 +147,7 @@ def _named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series,
         alike = [name for name, code in names.items() if list(names.values()).count(code) > 1]
         faults.append(f"visits {', '.join(alike)} are declared with one code. Give each its own.")
     if raw.isna().any():
-        faults.append(f"{_lack(raw.index[raw.isna()])} no visit. Add it or drop the row.")
+        faults.append(f"{rows_have(raw.index[raw.isna()])} no visit. Add it or drop the row.")
     strange = raw[visits.isna()].dropna()
     strange = strange[~strange.isin(list(map(plain_code, spec.ignore_visits)))]
     if len(strange):
@@ -176,11 +176,6 @@ def _undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> st
     )
 
 
-def _lack(rows: pd.Index) -> str:
-    """Return some rows and the verb for what they do not have."""
-    return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
-
-
 def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
     """Return the days from baseline of each row, NaN where unknown, and the faults found."""
     table, texts = rows.spec, rows.texts
@@ -189,7 +184,7 @@ def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
         return pd.Series(np.nan, index=texts.index), []
     faults = []
     if table.visit is None and texts[column].isna().any():
-        words = _lack(texts.index[texts[column].isna()])
+        words = rows_have(texts.index[texts[column].isna()])
         day = "day" if table.day else "date"
         faults.append(f"{rows.where(column)}: {words} no {day}. Add it.")
     if table.date:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from heldout.cohort.sources import visits_fitting
 from heldout.draft.columns import ColumnGuess
 from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised
@@ -168,11 +169,9 @@ def _table_lines(facts: Recognised, file: str) -> Iterator[Line]:
         table |= {"date_format": dated.date_format}
     elif facts.layout.visit:
         table |= {"layout": "long", "visit": facts.layout.visit}
-    usual = type(spec)(file=spec.file)
     # What is as usual need not be read by whoever corrects the file.
-    for key in ("separator", "decimal", "encoding", "sheet", "missing"):
-        if getattr(spec, key) != getattr(usual, key):
-            table[key] = getattr(spec, key)
+    usual = type(spec)(file=spec.file).form
+    table |= {key: value for key, value in spec.form.items() if value != usual[key]}
     doubts = (*(dated.doubts if dated else ()), *facts.opened.doubts)
     if not dated or dated.start:
         yield _entry("table", table, *doubts)
@@ -324,7 +323,8 @@ def _sources(column: ColumnGuess, facts: Recognised) -> dict[str, Any]:
     if column.at:
         shared = _pattern_of(column.at, facts)
         # A pattern that fits columns of something else would claim visits that are none.
-        source = shared if shared and not _stray(shared, facts) else dict(column.at)
+        stray = visits_fitting(shared or "", facts.left_out) - set(facts.layout.ignored)
+        source = dict(column.at) if stray or shared is None else shared
         sources |= {"column": source} if column.instrument or source != column.name else {}
     if column.items:
         sources["items"] = _pattern_of(column.items, facts)
@@ -359,13 +359,6 @@ def _pattern_of(at: Mapping[str, str], facts: Recognised) -> str | None:
         if all(pattern.replace("{visit}", texts[name]) == source for name, source in at.items()):
             return pattern
     return None
-
-
-def _stray(pattern: str, facts: Recognised) -> bool:
-    """Return whether a pattern also fits a column that is left out, such as madrs_date."""
-    shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
-    fits = [re.fullmatch(shape, column) for column in facts.left_out]
-    return any(fit and fit.groups() and fit[1] not in facts.layout.ignored for fit in fits)
 
 
 def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -62,6 +62,12 @@ class TableSpec(Part):
     decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of numbers.")
     encoding: Literal["utf-8", "latin-1", "cp1252"] = Field(default="utf-8")
     sheet: str | None = Field(default=None, description="Of a workbook; the only one if absent.")
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """How the cells of the file are written, as `heldout.cohort.read_table` takes it."""
+        keys = ("separator", "decimal", "encoding", "sheet", "missing")
+        return {key: getattr(self, key) for key in keys}
 
     @model_validator(mode="after")
     def check_visit(self) -> Self:
