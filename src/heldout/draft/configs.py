@@ -13,7 +13,6 @@ from heldout.cohort.sources import visits_fitting
 from heldout.draft.columns import ColumnGuess
 from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised
-from heldout.draft.scales import Keys
 from heldout.errors import a_few
 from heldout.wording import counted
 
@@ -116,7 +115,7 @@ def _quoted_text(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterator[Line]:
+def cohort_lines(facts: Recognised, title: str, file: str) -> Iterator[Line]:
     """Yield the cohort file.
 
     Parameters
@@ -127,8 +126,6 @@ def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterat
         Of the study.
     file : str
         The table's path in the study.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -152,7 +149,7 @@ def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterat
     yield from _visit_lines(facts)
     yield Line("columns:")
     for column in facts.columns:
-        yield from _column_lines(column, facts, keys)
+        yield from _column_lines(column, facts)
     yield from _include_lines(facts)
     if facts.left_out:
         yield Line("# Left out:")
@@ -271,9 +268,9 @@ def _visit_lines(facts: Recognised) -> Iterator[Line]:
         )
 
 
-def _column_lines(column: ColumnGuess, facts: Recognised, keys: Keys) -> Iterator[Line]:
+def _column_lines(column: ColumnGuess, facts: Recognised) -> Iterator[Line]:
     """Yield one declared column."""
-    declared = _declaration(column, facts, keys)
+    declared = _declaration(column, facts)
     yield from map(Line, _comment(f"{column.why[:1].upper()}{column.why[1:]}.", "  # "))
     yield _entry(f"  {quoted(column.name)}", declared, *_column_doubts(column, declared))
     if column.partly:
@@ -286,14 +283,14 @@ def _column_lines(column: ColumnGuess, facts: Recognised, keys: Keys) -> Iterato
         yield Line(f"  # {quoted(column.name)}: {filled}", (question,))
 
 
-def _declaration(column: ColumnGuess, facts: Recognised, keys: Keys) -> dict[str, Any]:
+def _declaration(column: ColumnGuess, facts: Recognised) -> dict[str, Any]:
     """Return what the cohort file declares of a column."""
     dated = facts.layout.dated
     declared: dict[str, Any] = {"table": _DATED_TABLE} if dated and not dated.start else {}
     declared |= _sources(column, facts)
     if column.instrument:
         declared["instrument"] = column.instrument
-        declared |= {"higher_is": None} if column.is_undirected(keys) else {}
+        declared |= {"higher_is": None} if column.is_undirected else {}
     else:
         declared["kind"] = column.kind
         declared |= {"levels": column.levels} if column.levels else {}
@@ -361,15 +358,13 @@ def _pattern_of(at: Mapping[str, str], facts: Recognised) -> str | None:
     return None
 
 
-def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
+def feature_lines(facts: Recognised) -> Iterator[Line]:
     """Yield the features file.
 
     Parameters
     ----------
     facts : Recognised
         Of the table.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -378,7 +373,7 @@ def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
     yield Line("# Known at baseline. The site is a stratum of the folds, not a feature.")
     builds: dict[str, list[str]] = {"clinical": [], "totals": [], "subscales": []}
     for column in facts.features:
-        for name in column.feature_names(keys):
+        for name in column.feature_names:
             of_scores = "subscales" if "." in name else "totals"
             builds[of_scores if column.instrument else "clinical"].append(name)
     builds = {build: names for build, names in builds.items() if names}
@@ -400,7 +395,7 @@ def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
         known = None
 
 
-def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]:
+def experiment_lines(facts: Recognised, name: str) -> Iterator[Line]:
     """Yield the experiment.
 
     Parameters
@@ -409,8 +404,6 @@ def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]
         Of the table.
     name : str
         Of the pieces it uses.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -430,7 +423,7 @@ def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]
     yield _entry("    at", at or None, None if at else no_visit)
     if at:
         yield _primary_line(at, facts)
-        threshold = keys[scale.instrument or ""].remission_at_most if scale else None
+        threshold = scale.key.remission_at_most if scale and scale.key else None
         if threshold is not None:
             remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
             yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")

@@ -91,9 +91,9 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     facts = recognise(open_table(data, sheet), keys)
     name, table = name_of(folder.name), f"data/{data.name}"
     drafted: dict[str, Iterable[Line]] = {
-        f"configs/cohort/{name}.yaml": cohort_lines(facts, folder.name, table, keys),
-        f"configs/features/{name}.yaml": feature_lines(facts, keys),
-        f"experiments/{name}.yaml": experiment_lines(facts, name, keys),
+        f"configs/cohort/{name}.yaml": cohort_lines(facts, folder.name, table),
+        f"configs/features/{name}.yaml": feature_lines(facts),
+        f"experiments/{name}.yaml": experiment_lines(facts, name),
     }
     contents: dict[str, str | bytes] = {}
     decisions: list[Decision] = []
