@@ -91,20 +91,14 @@ def names_answers(header: Sequence[str], body: Iterable[Sequence[str]]) -> bool:
     >>> names_answers(["P01", "low"], [["P02", "low"], ["P03", "fair"]])
     True
     """
-    if names_numbers(header):
-        return True
-    columns: list[list[str]] = [[] for _ in header]
-    for row in body:
-        for column, cell in zip(columns, row, strict=False):
-            if cell.strip():
-                column.append(cell.strip())
-    for name, cells in zip(header, columns, strict=True):
-        if name in cells:
+    rows = [[cell.strip() for cell in row] for row in body]
+    for place, name in enumerate(header):
+        cells = [row[place] for row in rows if len(row) > place and row[place]]
+        shape = _shape_of(name)
+        same = sum("9" in shape and _shape_of(cell) == shape for cell in cells)
+        if name in cells or 2 * same > len(cells):
             return True
-        same = sum(_shape_of(cell) == _shape_of(name) for cell in cells)
-        if "9" in _shape_of(name) and 2 * same > len(cells):
-            return True
-    return False
+    return names_numbers(header)
 
 
 def _shape_of(text: str) -> str:

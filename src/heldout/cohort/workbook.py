@@ -50,16 +50,13 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
             # openpyxl warns of styles and validations that it leaves out; they are no data.
             warnings.simplefilter("ignore")
             values = load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-            title = _chosen([one.title for one in values.worksheets], sheet, shown)
-            marks = _element_names(raw)
-            made: set[tuple[int, int]] = set()
+            title = _chosen([worksheet.title for worksheet in values.worksheets], sheet, shown)
+            marks, formulas, merged = _element_names(raw), set(), []
             if b"f" in marks:
-                made = _formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
-            rows, unsaved = _cells_of(values[title], made, decimal)
-            merged: list[str] = []
+                formulas = _formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
+            rows, unsaved = _cells_of(values[title], formulas, decimal)
             if b"mergeCell" in marks:
-                areas = load_workbook(io.BytesIO(raw))[title].merged_cells.ranges
-                merged = sorted(str(area) for area in areas)
+                merged = sorted(map(str, load_workbook(io.BytesIO(raw))[title].merged_cells.ranges))
     except CohortError:
         raise
     except Exception as error:
@@ -88,8 +85,8 @@ def _element_names(raw: bytes) -> set[bytes]:
     """
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        found = [re.findall(rb"<(?:\w+:)?(f|mergeCell)\b", archive.read(name)) for name in sheets]
-    return set().union(*found)
+        elements = rb"<(?:\w+:)?(f|mergeCell)\b"
+        return {mark for name in sheets for mark in re.findall(elements, archive.read(name))}
 
 
 def _chosen(sheets: list[str], sheet: str | None, shown: str) -> str:
