@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from heldout.spec.faults import refuse_misfits
+from heldout.spec.faults import refuse_broken, refuse_misfits
 from heldout.spec.parts import Code, Name, Part, Score, undeclared
 from heldout.spec.places import KeyPath
 
@@ -97,7 +97,7 @@ class TableSpec(Part):
                 "'date_format' does not tell a day, month and year; write it as %d/%m/%Y",
             ),
         )
-        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+        refuse_broken(rules)
         return self
 
 
@@ -191,8 +191,7 @@ class ColumnSpec(Part):
     @model_validator(mode="after")
     def check_kind(self) -> Self:
         """Require what each kind needs."""
-        rules = (*self._scoring_rules(), *self._value_rules())
-        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+        refuse_broken((*self._scoring_rules(), *self._value_rules()))
         return self
 
     def _scoring_rules(self) -> tuple[tuple[bool, str], ...]:

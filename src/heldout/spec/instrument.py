@@ -204,8 +204,7 @@ class InstrumentKey(Part):
             return
         flat = [number for number, (low, high) in enumerate(self.bounds, start=1) if low >= high]
         if flat:
-            text = f"of item {a_few(flat)} is not above item_min, {self.item_min}."
-            yield ("item_max",), text
+            yield ("item_max",), f"of item {a_few(flat)} is not above item_min, {self.item_min}."
         for path, items in self.named_items():
             wrong = [item for item in items if not 1 <= item <= self.items]
             if wrong:
@@ -254,8 +253,8 @@ class InstrumentKey(Part):
             yield ("skip", number), (*rule.items, *rule.zero)
         for name, score in self.scores.items():
             yield ("scores", name, "items"), score.items or ()
-            yield ("scores", name, "domains"), tuple(chain.from_iterable(score.domains or ()))
-            yield ("scores", name, "recode"), tuple(chain.from_iterable(score.recode.values()))
+            yield ("scores", name, "domains"), tuple(chain(*score.domains or ()))
+            yield ("scores", name, "recode"), tuple(chain(*score.recode.values()))
 
     def score_faults(self) -> _Faults:
         """Yield the faults of scores that do not fit the items, recodes and rules."""
@@ -263,24 +262,23 @@ class InstrumentKey(Part):
             path, items = ("scores", name), set(self.items_of(name))
             unknown = [recode for recode in score.recode if recode not in self.recodes]
             if unknown:
-                text = f"found '{unknown[0]}'; required: one of the key's recodes."
-                yield (*path, "recode"), text
+                yield (
+                    (*path, "recode"),
+                    f"found '{unknown[0]}'; required: one of the key's recodes.",
+                )
             if (score.method == "sum_of_maxima") != (score.domains is not None):
                 yield path, "'domains' go with 'method: sum_of_maxima' only."
-            elif score.domains is not None and set(chain.from_iterable(score.domains)) != items:
+            elif score.domains is not None and set(chain(*score.domains)) != items:
                 yield (*path, "domains"), "required: every item of the score in one domain."
-            if set(chain.from_iterable(score.recode.values())) - items:
+            if set(chain(*score.recode.values())) - items:
                 yield (*path, "recode"), "names an item that the score does not have."
-            for text in self._size_faults(name):
-                yield path, text
+            if score.size is not None:
+                yield from ((path, text) for text in self._size_faults(name, score))
             if score.method == "max" and self.prorate:
                 yield path, "'method: max' needs 'prorate: false' in the key: a maximum of some."
 
-    def _size_faults(self, name: str) -> Iterator[str]:
+    def _size_faults(self, name: str, score: ScoreKey) -> Iterator[str]:
         """Yield the faults of a score of which only the number of items is known."""
-        score = self.scores[name]
-        if score.size is None:
-            return
         if score.items or score.recode or score.domains or score.method == "max":
             yield "'size' stands alone: with it, no item of the score is known."
         if self.why_scores_only(name) is None:

@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from heldout.spec.faults import refuse_misfits
+from heldout.spec.faults import refuse_broken, refuse_misfits
 from heldout.spec.parts import Name, Part
 from heldout.spec.places import KeyPath
 
@@ -33,10 +33,9 @@ class SpaceSpec(Part):
     def check_space(self) -> Self:
         """Require one kind of space, in which there is something to try."""
         given = [kind for kind in ("real", "whole", "choice") if getattr(self, kind) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none of them"
-            text = f"found {found}; required: one of real, whole and choice. Keep one."
-            refuse_misfits([((), text)])
+        kinds = " and ".join(given) or "none of them"
+        text = f"found {kinds}; required: one of real, whole and choice. Keep one"
+        refuse_broken([(len(given) != 1, text)])
         refuse_misfits(self.bound_faults() if self.choice is None else self.choice_faults())
         return self
 
