@@ -89,13 +89,6 @@ class Cohort:
         """Return a column at a visit as numbers, NaN where not observed; a fresh copy."""
         return self.values[(column, visit, TOTAL)].to_numpy(dtype=np.float64, copy=True)
 
-    def source_column(self, column: str, visit: str) -> str:
-        """Return what a column at a visit is called in a table of a row a patient."""
-        for source in self.sources:
-            if source.cell == (column, visit, TOTAL):
-                return self.table_name(source)
-        return f"{column}_{visit}"
-
     def table_name(self, source: Source) -> str:
         """Return what a source is called in a table of a row a patient.
 

@@ -7,6 +7,7 @@ what it decided is noticed, not hidden.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +19,7 @@ from heldout.cohort.notation import days_since_1, is_number, numbers_of, plain_c
 from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, instance_faults
 from heldout.errors import a_few
-from heldout.spec import CohortSpec, Experiment
+from heldout.spec import CohortSpec, Experiment, VisitSpec
 from heldout.wording import counted
 
 
@@ -91,8 +92,8 @@ def place_rows(
     holds = rows.texts[each].notna().any(axis=1)
     who = (rows.ids + " on day " + own.map("{:g}".format)).where(holds)
     faults += _twice_faults(rows, who, "a patient and day")
-    visits, noticed = _nearest_visits(spec, rows, own.where(holds))
-    faults += _negative_faults(rows, holds & (own < 0) & _nearest(spec, own)["visit"].isna())
+    visits, noticed, early_faults = _nearest_visits(spec, rows, own.where(holds))
+    faults += early_faults
     days = _planned(spec, visits).fillna(own)
     return Placement(visits=visits, days=days, faults=faults, noticed=noticed)
 
@@ -262,38 +263,47 @@ def _window_faults(experiment: Experiment) -> list[str]:
     ]
 
 
-def _gaps(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
+def _gaps(visits: Mapping[str, VisitSpec], days: pd.Series) -> pd.DataFrame:
     """Return how far each row's day is from every visit; the visits in order of their days."""
-    visits = sorted(spec.visits.items(), key=lambda item: item[1].day)
-    return pd.DataFrame({name: (days - visit.day).abs() for name, visit in visits})
+    in_time = sorted(visits, key=lambda name: visits[name].day)
+    return pd.DataFrame({name: (days - visits[name].day).abs() for name in in_time})
 
 
-def _nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
-    """Return of each row the nearest visit whose window it lies in, the gap, and ties."""
-    gaps = _gaps(spec, days)
-    windows = [spec.visits[name].window for name in map(str, gaps)]
+def nearest(visits: Mapping[str, VisitSpec], days: pd.Series) -> pd.DataFrame:
+    """Return of each row the nearest visit whose window it lies in, the gap, and ties.
+
+    Parameters
+    ----------
+    visits : mapping of str to VisitSpec
+        Their days, and windows; without one, any day may count for the visit.
+    days : Series
+        The day of each row; NaN where unknown.
+
+    Returns
+    -------
+    DataFrame
+        ``visit``, missing where there is none; of two equally near it is the earlier one.
+        ``gap`` in days; ``tied`` where two are equally near.
+    """
+    gaps = _gaps(visits, days)
+    windows = [visits[name].window for name in map(str, gaps)]
     gaps = gaps.where(gaps.le([np.inf if w is None else w for w in windows], axis=1), np.inf)
-    least = gaps.min(axis=1)
-    return pd.DataFrame(
-        {
-            # Of two visits equally near, the earlier one.
-            "visit": gaps.idxmin(axis=1).where(np.isfinite(least)).astype("object"),
-            "gap": least,
-            "tied": np.isfinite(least) & (gaps.eq(least, axis=0).sum(axis=1) > 1),
-        }
-    )
+    gap = gaps.min(axis=1)
+    visit = gaps.idxmin(axis=1).where(np.isfinite(gap)).astype("object")
+    tied = np.isfinite(gap) & (gaps.eq(gap, axis=0).sum(axis=1) > 1)
+    return pd.DataFrame({"visit": visit, "gap": gap, "tied": tied})
 
 
 def _nearest_visits(
     spec: CohortSpec, rows: Rows, days: pd.Series
-) -> tuple[pd.Series, list[Notice]]:
-    """Return the visit of each row, one row a patient and visit, and what was noticed."""
-    nearest = _nearest(spec, days).assign(patient=rows.ids, day=days)
+) -> tuple[pd.Series, list[Notice], list[str]]:
+    """Return the visit of each row, a row a patient and visit, what was noticed, and faults."""
+    near = nearest(spec.visits, days).assign(patient=rows.ids, day=days)
     # What was measured after the baseline day stands for baseline only where nothing else does.
-    nearest["late"] = _after_baseline(spec, nearest["visit"], days)
-    inside = nearest[nearest["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
+    near["late"] = _after_baseline(spec, near["visit"], days)
+    inside = near[near["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
     aside = inside.duplicated(["patient", "visit"])
-    texts, both = [], sorted(nearest.index[nearest["tied"]])
+    texts, both = [], sorted(near.index[near["tied"]])
     if both:
         lie, count = ("lies", "counts") if len(both) == 1 else ("lie", "count")
         texts.append(
@@ -304,7 +314,8 @@ def _nearest_visits(
         texts.append(_aside_words(inside, aside))
     text = f"{rows.file}: {'; '.join(texts)}."
     noticed = rows.notices("HO012", text, pd.Index([*both, *inside.index[aside]]))
-    outside = nearest.index[days.notna() & nearest["visit"].isna()]
+    unplaced = days.notna() & near["visit"].isna()
+    outside = near.index[unplaced]
     lie, be = ("lies", "is") if len(outside) == 1 else ("lie", "are")
     noticed += rows.notices(
         "HO013",
@@ -312,8 +323,9 @@ def _nearest_visits(
         f"and {be} not used ({at_rows(outside)}).",
         outside,
     )
-    visits = nearest["visit"].where(nearest.index.isin(inside.index[~aside]))
-    return visits, noticed + _late_baselines(spec, rows, visits, days)
+    visits = near["visit"].where(near.index.isin(inside.index[~aside]))
+    noticed += _late_baselines(spec, rows, visits, days)
+    return visits, noticed, _negative_faults(rows, unplaced & (days < 0))
 
 
 def _aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
@@ -360,7 +372,7 @@ def _misdated(
     windows = {name: visit.window for name, visit in spec.visits.items()}
     due, window = _planned(spec, visits), visits.map(windows).astype("float64")
     gap, alone = (days - due).abs(), window.isna()
-    beyond, nearer = gap > window, alone & (gap > _gaps(spec, days).min(axis=1))
+    beyond, nearer = gap > window, alone & (gap > _gaps(spec.visits, days).min(axis=1))
     early = (days < 0) & (due > 0) & (beyond | alone)
     faults = _negative_faults(rows, early) + _future_faults(spec, rows, due, days)
     dated = int((days.notna() & visits.notna()).sum())

@@ -39,11 +39,23 @@ def _entry(key: str, value: object, *doubts: str | None) -> Line:
     return Line(f"{key}: {quoted(value)}", tuple(filter(None, doubts)))
 
 
-def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int, str]]]:
-    """Return the text of a file, and its decisions: number of the line, and what to decide.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What only a person can decide, and where it stands."""
+
+    number: int
+    file: str
+    line: int
+    text: str
+
+
+def rendered(file: str, lines: Iterable[Line], first: int) -> tuple[str, list[Decision]]:
+    """Return the text of a file, and its decisions.
 
     Parameters
     ----------
+    file : str
+        Its path in the study.
     lines : iterable of Line
         In order.
     first : int
@@ -53,20 +65,23 @@ def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int
     -------
     text : str
         Each decision stands as a comment above its line.
-    decisions : list of (int, str)
+    decisions : list of Decision
     """
     written: list[str] = []
-    decisions: list[tuple[int, str]] = []
+    decisions: list[Decision] = []
     for line in lines:
         indent = " " * (len(line.text) - len(line.text.lstrip(" ")))
-        questions = [
-            doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
-            for doubt in line.doubts
-        ]
-        for number, question in enumerate(questions, start=first + len(decisions)):
+        questions = {
+            number: doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
+            for number, doubt in enumerate(line.doubts, start=first + len(decisions))
+        }
+        for number, question in questions.items():
             written += _comment(f"DECIDE {number}: {question}", f"{indent}# ")
         written.append(line.text)
-        decisions += [(len(written), question) for question in questions]
+        decisions += [
+            Decision(number=number, file=file, line=len(written), text=question)
+            for number, question in questions.items()
+        ]
     return "\n".join(written) + "\n", decisions
 
 
