@@ -28,6 +28,8 @@ from heldout.spec.instrument import TOTAL_SCORE
 
 # Item of the form -> visit -> column.
 _Items = Mapping[int, Mapping[str, str]]
+# Item -> its columns by visit, as they stand in the table: 1 and 01 are two.
+_Given = Sequence[tuple[int, Mapping[str, str]]]
 # Clinician scales before self-report; then anything that measures depression.
 _RANK = ("madrs", "hamd", "qids", "bdi", "phq")
 
@@ -69,7 +71,7 @@ def items_of(
 
 def _item_set(
     key: InstrumentKey,
-    given: Sequence[tuple[int, Mapping[str, str]]],
+    given: _Given,
     opened: Opened,
     layout: Layout,
 ) -> tuple[ColumnGuess | None, dict[str, str]]:
@@ -77,7 +79,7 @@ def _item_set(
     items = _at_visits(dict(given), opened, layout)
     visits = [visit for visit in items[1] if all(visit in at for at in items.values())]
     patterns = {visit: _item_pattern([at[visit] for at in items.values()]) for visit in visits}
-    fault = _unread_items([item for item, _ in given], patterns, key)
+    fault = _unread_items(given, patterns, key)
     if fault:
         return None, {column: fault for _, at in given for column in at.values()}
     lacking, unread = _lacking_items(key.id, items, visits, layout)
@@ -173,11 +175,11 @@ def _is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> 
     return texts.notna() & ~numbers_of(texts, opened.spec.decimal).isin(not_assessed)
 
 
-def _unread_items(items: list[int], patterns: Mapping[str, str], key: InstrumentKey) -> str:
+def _unread_items(given: _Given, patterns: Mapping[str, str], key: InstrumentKey) -> str:
     """Return why items cannot be declared, or nothing."""
     name = key.id
-    if sorted(items) != list(range(1, key.items + 1)):
-        return f"look like items of {name}, which has {key.items}; found {len(items)}"
+    if sorted(item for item, _ in given) != list(range(1, key.items + 1)):
+        return f"look like items of {name}, which has {key.items}; found {len(given)}"
     if key.scores_only is not None:
         return f"items of {name}, whose key scores none: {key.scores_only}"
     if not patterns:
@@ -326,11 +328,17 @@ def with_baseline(
             return replace(layout, visits=visits), outcome, ""
     if start is not None:
         return layout, outcome, ""
+    layout, doubt = _with_first_visit(layout, unnamed)
+    return layout, outcome, doubt
+
+
+def _with_first_visit(layout: Layout, unnamed: VisitGuess) -> tuple[Layout, str]:
+    """Return a layout whose first visit is baseline, and what is doubtful about that."""
     first, *later = layout.visits or (unnamed,)
     doubt = f"'{first.text}' is the first visit found; is it baseline?" if later else ""
     # A first visit of which nothing tells the day is day 0.
     first = replace(first, day=first.day or 0.0)
-    return replace(layout, visits=(first, *later)), outcome, doubt
+    return replace(layout, visits=(first, *later)), doubt
 
 
 def _baseline_stem(

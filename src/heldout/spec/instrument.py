@@ -261,17 +261,19 @@ class InstrumentKey(Part):
                 yield (*path, "domains"), "required: every item of the score in one domain."
             if set(chain(*score.recode.values())) - items:
                 yield (*path, "recode"), "names an item that the score does not have."
-            if score.size is not None:
-                yield from ((path, text) for text in self._size_faults(name, score))
+            yield from self._size_faults(name, score)
             if score.method == "max" and self.prorate:
                 yield path, "'method: max' needs 'prorate: false' in the key: a maximum of some."
 
-    def _size_faults(self, name: str, score: ScoreKey) -> Iterator[str]:
+    def _size_faults(self, name: str, score: ScoreKey) -> _Faults:
         """Yield the faults of a score of which only the number of items is known."""
+        path = ("scores", name)
+        if score.size is None:
+            return
         if score.items or score.recode or score.domains or score.method == "max":
-            yield "'size' stands alone: with it, no item of the score is known."
+            yield path, "'size' stands alone: with it, no item of the score is known."
         if self.why_scores_only(name) is None:
-            yield "'size' needs 'scores_only': why it is not known which items."
+            yield path, "'size' needs 'scores_only': why it is not known which items."
 
     def rule_faults(self) -> _Faults:
         """Yield the faults of skip rules and recodes that answers cannot meet."""
