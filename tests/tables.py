@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from heldout.models import MODELS, Model
 from heldout.nested import Patients, Procedure
 from heldout.spec import TuningSpec
-from heldout.study.notebook import Question, experiment_on
+from heldout.study.notebook import Question, Settings, experiment_on
 from heldout.study.plan import StudyPlan, plan_study
 
 FEATURES = ("a", "b", "c", "d")
@@ -47,13 +47,9 @@ def a_plan(
     trials: int = 2,
 ) -> StudyPlan:
     """Return the plan of a small study on a table, with severity and sites."""
-    settings = {
-        "models": list(models),
-        "validation": {"outer": outer, "inner": 5, "repeats": 1},
-        "tuning": {"trials": trials},
-        "inference": {"permutations": 0},
-        "seed": 11,
-    }
+    settings = Settings(
+        models=models, outer=outer, repeats=1, trials=trials, permutations=0, seed=11
+    )
     return plan_study(
         experiment_on(
             table,

@@ -69,8 +69,8 @@ def p_value(p: float | None) -> str:
 
     Examples
     --------
-    >>> p_value(0.043), p_value(0.00012), p_value(0.2), p_value(1.0), p_value(None)
-    ('.043', '.0001', '.20', '1.00', 'not tested')
+    >>> p_value(0.043), p_value(0.00012), p_value(0.1), p_value(1.0), p_value(None)
+    ('.043', '.0001', '.10', '1.00', 'not tested')
     """
     if p is None:
         return "not tested"

@@ -531,3 +531,15 @@ def test_the_numbers_of_a_tested_verdict_hold_its_p() -> None:
     verdict = derive_verdict([with_p(headline(0.7), 0.2, 0.4), DECLINED], None, TEST)
     assert (verdict.numbers["p"], verdict.numbers["p_adjusted"]) == (0.2, 0.4)
     assert verdict.sentences[-1] == DECLINED.reason
+
+
+@pytest.mark.parametrize("n_events", [1, 3, 17])
+def test_the_association_of_a_class_is_the_auc_of_scikit_learn(n_events: int) -> None:
+    guess = np.random.default_rng(n_events).integers(0, 6, 20).astype(float)
+    answers = (np.arange(20) < n_events).astype(float)
+    assert CLASS.association(guess, answers) == pytest.approx(roc_auc_score(answers, guess))
+
+
+def test_the_association_of_one_answer_alone_is_unknown() -> None:
+    assert CLASS.association(np.arange(4.0), np.ones(4)) is None
+    assert CLASS.association(np.arange(4.0), np.zeros(4)) is None

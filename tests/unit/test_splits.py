@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from heldout.kinds import CLASS
@@ -250,3 +252,13 @@ def test_a_fold_of_numbers_that_are_all_alike_is_no_fold() -> None:
     """No two patients of it could be ranked."""
     strata = ranked_groups(np.array([0.0] * 30 + [1.0, 2.0, 3.0]))[:, None]
     assert plan_folds(strata, n_folds=5, n_repeats=1, seed=1) is None
+
+
+@given(st.permutations(range(31)), st.integers(1, 31))
+def test_the_lowest_and_the_highest_third_are_of_one_size(order: list[int], n: int) -> None:
+    """Whatever the number of patients; what is left over is in the middle, or at both ends."""
+    numbers = np.array(order[:n], dtype=float)
+    groups = ranked_groups(numbers)
+    assert (ranked_groups(-numbers) == 2 - groups).all()
+    assert (np.diff(groups[np.argsort(numbers)]) >= 0).all()
+    assert np.ptp(np.bincount(groups.astype(int), minlength=3)) <= 1

@@ -241,6 +241,13 @@ def test_metrics_are_the_records_to_the_last_bit(
     }
 
 
+def test_digests_are_long_enough_to_tell_runs_apart(record: RunRecord) -> None:
+    tags = shown_of(record, record.headline[0], {}).tags
+    assert tags["config_sha"] == record.fingerprint[:12]
+    assert tags["data_digest"] == record.data_fingerprint[:12]
+    assert tags["folds_digest"] == record.folds_digest[:12]
+
+
 def test_folds_are_steps_of_one_metric(record: RunRecord, mlruns: Path, client: Any) -> None:
     log_record(record, FIGURES, mlruns)
     run_id = all_runs(client)["response d2 · ridge"].info.run_id

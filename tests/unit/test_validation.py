@@ -296,9 +296,10 @@ def test_a_held_out_patients_row_and_number_teach_nothing() -> None:
                 one,
                 {
                     "models": ["prevalence", "ridge", "random_forest"],
-                    "validation": {"outer": 5, "inner": 4, "repeats": 1},
-                    "tuning": {"trials": 2},
-                    "inference": {"permutations": 0},
+                    "inner": 4,
+                    "repeats": 1,
+                    "trials": 2,
+                    "permutations": 0,
                     "seed": 3,
                 },
                 Question(outcomes={"week4": "points"}, features=FEATURES, kind="number"),

@@ -311,6 +311,7 @@ def test_a_table_without_names_is_refused_without_repeating_it(
     new_patients(path, COLUMNS).to_csv(path, index=False, header=False)
     message = refusal(ridge_bundle, path, capsys)
     assert "The first row must hold the names" in message
+    message = message.replace(str(tmp_path), "")  # The path may hold any digits.
     assert not any(row["age"] in message for row in simulated_patients(12, seed=99))
 
 

@@ -97,6 +97,16 @@ def test_a_patient_who_stands_twice_is_named(
     assert "patient 003 stands more than once (rows 5, 42)" in message
 
 
+@pytest.mark.parametrize("workers", ["0", "-1", "1.5", "two"])
+def test_a_number_of_workers_is_above_0(
+    workers: str, small_study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["run", str(small_study), f"--workers={workers}"])
+    words = f"argument --workers: '{workers}' is not a whole number above 0"
+    assert words in capsys.readouterr().err
+
+
 def test_fewer_than_ten_patients_are_refused(
     small_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,28 +17,56 @@ import pandas as pd
 from heldout.cohort import declare_columns, places_in_memory
 from heldout.cohort.memory import INDEX, TABLE
 from heldout.engine import Engine
-from heldout.errors import CohortError, OutcomeError, SpecError, raise_faults
+from heldout.errors import CohortError, OutcomeError, SpecError, raise_faults, unknown_name
 from heldout.kinds import KINDS, KindName
 from heldout.nested import fit_models
 from heldout.record import RunRecord
 from heldout.spec import Experiment, experiment_from
+from heldout.spec.experiment import DEFAULT_MODELS
 from heldout.spec.places import Argument, KeyPath
 from heldout.study.experiment import evaluate_plan
 from heldout.study.plan import StudyPlan, plan_study
 
 _BASELINE = "baseline"
-# Where an experiment writes what the call takes as an argument.
-_ARGUMENTS: Mapping[KeyPath, str] = {
-    ("features", 0, "columns"): "features",
-    ("models",): "models",
-    ("validation", "outer"): "outer",
-    ("validation", "inner"): "inner",
-    ("validation", "repeats"): "repeats",
-    ("tuning", "trials"): "trials",
-    ("inference", "permutations"): "permutations",
-    ("inference", "repeats"): "test_repeats",
-    ("seed",): "seed",
+# Setting of a call -> where an experiment writes it. What is not given is as in an experiment.
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "models": ("models",),
+    "outer": ("validation", "outer"),
+    "inner": ("validation", "inner"),
+    "repeats": ("validation", "repeats"),
+    "trials": ("tuning", "trials"),
+    "permutations": ("inference", "permutations"),
+    "stop_early": ("inference", "stop_early"),
+    "test_repeats": ("inference", "repeats"),
+    "seed": ("seed",),
 }
+
+
+class Settings(TypedDict, total=False):
+    """How a question is answered; every part, and its default, as in `evaluate`."""
+
+    seed: int
+    models: Sequence[str]
+    outer: int
+    inner: int
+    repeats: int
+    trials: int
+    permutations: int
+    stop_early: bool
+    test_repeats: int
+    explain: bool
+    refit: bool
+    workers: int | None
+
+
+# Without `severity`, which needs to be told the column.
+DEFAULTS = Settings(
+    seed=0,
+    models=[name for name in DEFAULT_MODELS if name != "severity"],
+    explain=True,
+    refit=False,
+    workers=1,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,27 +87,16 @@ class Question:
         return tuple(dict.fromkeys([*self.features, *scored]))
 
 
-def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file says in keys
+def evaluate(
     table: pd.DataFrame,
     *,
     outcomes: Mapping[str, str],
     features: Sequence[str],
     kind: KindName = "class",
-    seed: int = 0,
     site: str | None = None,
     severity: str | None = None,
     reduction: float | None = None,
-    models: Sequence[str] = ("prevalence", "ridge", "elastic_net", "random_forest", "xgboost"),
-    outer: int = 5,
-    inner: int = 5,
-    repeats: int = 10,
-    trials: int = 30,
-    permutations: int = 999,
-    stop_early: bool = True,
-    test_repeats: int = 1,
-    explain: bool = True,
-    refit: bool = False,
-    workers: int | None = 1,
+    **settings: Unpack[Settings],
 ) -> RunRecord:
     """Return the record of a study on a table in memory; nothing is written.
 
@@ -95,8 +112,6 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
         categories become columns of 0 and 1. Missing values are imputed inside each fold.
     kind : str
         ``class`` if the outcomes are 0 and 1, ``number`` if they are numbers to predict.
-    seed : int
-        All chance comes from it.
     site : str, optional
         Column of the patients' site; folds are balanced over it.
     severity : str, optional
@@ -105,23 +120,28 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     reduction : float, optional
         The event is a score that fell by this share of the severity, 0.5 for the usual response.
         The permutation test then moves the scores and computes the event again.
-    models : sequence of str
-        Names of the catalogue.
-    outer, inner, repeats, trials : int
-        Outer and inner folds, repeats of the outer folds, and candidates per model.
-    permutations : int
-        Of the joint permutation test over all outcomes and models; 0 for none.
-    stop_early : bool
-        Whether the test stops once ten permutations have reached the best cell.
-    test_repeats : int
-        Repeats of the folds behind each statistic of the test.
-    explain : bool
-        Whether to explain held-out predictions.
-    refit : bool
-        Also fit every model on all observed patients: `RunRecord.pipelines`, by (follow-up,
-        model).
-    workers : int, optional
-        Processes; None for one a core.
+    **settings
+        How it is answered, with the defaults of an experiment:
+
+        seed : int, default 0
+            All chance comes from it.
+        models : sequence of str
+            Names of the catalogue; the usual ones without ``severity`` by default.
+        outer, inner, repeats, trials : int, default 5, 5, 10, 30
+            Outer and inner folds, repeats of the outer folds, and candidates per model.
+        permutations : int, default 999
+            Of the joint permutation test over all outcomes and models; 0 for none.
+        stop_early : bool, default True
+            Whether the test stops once ten permutations have reached the best cell.
+        test_repeats : int, default 1
+            Repeats of the folds behind each statistic of the test.
+        explain : bool, default True
+            Whether to explain held-out predictions.
+        refit : bool, default False
+            Also fit every model on all observed patients: `RunRecord.pipelines`, by (follow-up,
+            model).
+        workers : int or None, default 1
+            Processes; None for one a core.
 
     Returns
     -------
@@ -142,8 +162,9 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
     >>> [(cell.model, cell.n) for cell in record.cells]
     [('prevalence', 40), ('ridge', 40)]
     """
-    named = {"outcomes": outcomes, "features": features, "models": models}
-    _check_call(table, named | {"site": site, "severity": severity}, seed)
+    given = Settings(**{**DEFAULTS, **settings})
+    named = {"outcomes": outcomes, "features": features, "models": given["models"]}
+    _check_call(table, named | {"site": site, "severity": severity}, given)
     question = Question(
         outcomes=outcomes,
         features=features,
@@ -152,36 +173,21 @@ def evaluate(  # noqa: PLR0913 - the notebook door takes in words what a file sa
         severity=severity,
         reduction=reduction,
     )
-    _check_question(question, models)
-    settings = {
-        "models": list(models),
-        "validation": {"outer": outer, "inner": inner, "repeats": repeats},
-        "tuning": {"trials": trials},
-        "inference": {
-            "permutations": permutations,
-            "stop_early": stop_early,
-            "repeats": test_repeats,
-        },
-        "seed": int(seed),
-    }
-    plan = plan_study(experiment_on(table, settings, question))
-    plan = replace(plan, design=replace(plan.design, explain=explain))
-    record = evaluate_plan(plan, engine=Engine(workers=workers))
-    return replace(record, pipelines=_refitted(plan)) if refit else record
+    plan = plan_study(experiment_on(table, given, question))
+    plan = replace(plan, design=replace(plan.design, explain=given["explain"]))
+    record = evaluate_plan(plan, engine=Engine(workers=given["workers"]))
+    return replace(record, pipelines=_refitted(plan)) if given["refit"] else record
 
 
-def experiment_on(
-    table: pd.DataFrame, settings: Mapping[str, Any], question: Question
-) -> Experiment:
+def experiment_on(table: pd.DataFrame, settings: Settings, question: Question) -> Experiment:
     """Return the experiment on a table in memory that a call of `evaluate` asks for.
 
     Parameters
     ----------
     table : DataFrame of shape (n_patients, n_columns)
         One row a patient, whose index names the patients.
-    settings : mapping
-        ``models``, ``validation``, ``tuning``, ``inference`` and ``seed`` as an experiment file
-        writes them.
+    settings : Settings
+        How it is answered.
     question : Question
         What is asked of it.
 
@@ -195,6 +201,7 @@ def experiment_on(
     SpecError, CohortError, OutcomeError
         With every fault of a stage at once.
     """
+    _check_question(question, settings["models"])
     names = dict.fromkeys([*question.at_baseline, *question.outcomes.values()])
     keys = dict(zip(names, _keys_of(names), strict=True))
     visits = dict(zip(question.outcomes, _keys_of(question.outcomes), strict=True))
@@ -218,12 +225,27 @@ def experiment_on(
         "features": [{"build": "clinical", "columns": [keys[name] for name in question.features]}],
         "outcomes": _outcomes_of(question, keys, visits),
     }
+    places: dict[KeyPath, str] = {path: Argument(name) for name, path in _KEYS.items()}
+    places[("features", 0, "columns")] = Argument("features")
     return experiment_from(
-        {**data, **settings},
-        places={path: Argument(name) for path, name in _ARGUMENTS.items()}
-        | places_in_memory({key: name for name, key in keys.items()}),
+        data | _written(settings),
+        places=places | places_in_memory({key: name for name, key in keys.items()}),
         tables={TABLE: table},
     )
+
+
+def _written(settings: Settings) -> dict[str, Any]:
+    """Return settings as an experiment file writes them."""
+    written: dict[str, Any] = {}
+    for name, (*parts, key) in _KEYS.items():
+        if name in settings:
+            part = written
+            for parent in parts:
+                part = part.setdefault(parent, {})
+            value = settings[name]  # type: ignore[literal-required]  # a name of `_KEYS`
+            is_array = isinstance(value, np.generic | np.ndarray | pd.Index)
+            part[key] = value.tolist() if is_array else value
+    return written
 
 
 def _columns_of(
@@ -312,9 +334,10 @@ def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def _check_call(table: object, question: Mapping[str, object], seed: object) -> None:
-    """Raise all faults of what was passed for a table, for names and for the seed."""
-    faults = []
+def _check_call(table: object, question: Mapping[str, object], settings: Mapping[str, Any]) -> None:
+    """Raise all faults of what was passed for a table, for names and for settings."""
+    known = Settings.__annotations__
+    faults = [unknown_name(name, "setting", name, known) for name in settings if name not in known]
     if not isinstance(table, pd.DataFrame):
         faults.append(
             f"table: found {_called(table)}; required: a pandas DataFrame of a row a patient."
@@ -336,9 +359,6 @@ def _check_call(table: object, question: Mapping[str, object], seed: object) -> 
         question[name] for name in ("site", "severity") if question[name] is not None
     ):
         faults.append("site, severity: a column is named by a text. Put it in quotes.")
-    is_whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
-    if not is_whole or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
-        faults.append(f"seed: found {seed!r}; required: a whole number from 0 to {2**32 - 1}.")
     raise_faults(SpecError, faults)
 
 

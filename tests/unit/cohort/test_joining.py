@@ -231,7 +231,8 @@ def test_spellings_that_may_be_answers_are_counted_not_named(tmp_path: Path) -> 
         CohortError, match=r"1 pseudonym \(row 3\) is written in several"
     ) as refused:
         spelled(tmp_path, "37", "37.0")
-    assert "37" not in str(refused.value)
+    # The path may hold any digits.
+    assert "37" not in str(refused.value).replace(str(tmp_path), "")
 
 
 def test_other_capitals_in_a_further_table_are_named(tmp_path: Path) -> None:

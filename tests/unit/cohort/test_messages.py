@@ -59,7 +59,7 @@ def test_what_names_patients_and_sites_is_not_what_was_measured(
     column = next(iter(changes.values()))
     message = refusal(tmp_path, WIDE, wide_cohort(**changes))
     assert message.startswith(f"{place}: table column '{column}' is also read as '")
-    assert "41" not in message
+    assert "41" not in message.replace(str(tmp_path), "")
     assert "SECRETWORD" not in message
 
 

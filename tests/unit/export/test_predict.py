@@ -122,7 +122,9 @@ def test_a_patient_in_place_of_the_names_is_not_repeated(tmp_path: Path, first: 
     path = table(tmp_path, f"{first}\n{first}\n")
     with pytest.raises(Refused, match=r"must hold the names|commas do not separate") as refusal:
         read_patients(path, schema(AGE, BMI))
-    assert not [cell for cell in ("P77", "61", "SECRETWORD") if cell in str(refusal.value)]
+    # The path may hold any digits.
+    message = str(refusal.value).replace(str(path), "")
+    assert not [cell for cell in ("P77", "61", "SECRETWORD") if cell in message]
 
 
 def test_an_input_may_be_named_by_a_number(tmp_path: Path) -> None:

@@ -57,6 +57,18 @@ def test_every_set_is_prepared_as_by_scikit_learn(
         np.testing.assert_allclose(prepared[k, j], steps.transform(features), atol=1e-12)
 
 
+@pytest.mark.parametrize("spread", [1e-14, 1e-12, 1e-9])
+def test_a_column_that_varies_very_little_is_scaled_as_by_scikit_learn(spread: float) -> None:
+    features, sets = answers_of_patients(), sets_of()
+    features[:, 4] = spread * np.random.default_rng(1).normal(size=len(features))
+    prepared = prepare_features(features, sets, "impute_scale", ())  # type: ignore[arg-type]
+    roles = sets.roles  # type: ignore[attr-defined]
+    steps = build_preparation("impute_scale", ()).fit(features[roles[0, 0] == LEARN])
+    wanted = steps.transform(features)
+    assert np.ptp(wanted[:, 4]) > 1
+    np.testing.assert_allclose(prepared[0, 0], wanted, atol=1e-9)
+
+
 @pytest.mark.parametrize("composition", [(), PIECES])
 def test_patients_outside_a_training_set_teach_it_nothing(composition: tuple[Piece, ...]) -> None:
     features, sets = answers_of_patients(), sets_of()

@@ -1,5 +1,6 @@
 """Which models a study may name."""
 
+import numpy as np
 import pytest
 
 from heldout.errors import SpecError
@@ -11,6 +12,19 @@ from tests.unit.spec.studies import an_experiment
 def naming(*models: str) -> Experiment:
     """Return an experiment with these models."""
     return experiment_from(an_experiment() | {"models": list(models)})
+
+
+@pytest.mark.parametrize("strength", [0.01, 1.0, 100.0])
+def test_ridge_is_solved_to_the_end(strength: float) -> None:
+    """The slope of its own criterion is 0 where it stopped, written out by hand."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(36, 12))
+    answers = (features[:, 0] + rng.normal(size=36) > 0).astype(float)
+    model = MODELS["ridge"].estimator({"C": strength}, 0).fit(features, answers)
+    apart = model.predict_proba(features)[:, 1] - answers
+    slope = model.coef_[0] + strength * features.T @ apart
+    assert np.abs(slope).max() < 1e-8 * max(1.0, strength)
+    assert abs(apart.sum()) < 1e-8
 
 
 def test_models_keep_the_order_of_the_experiment() -> None:

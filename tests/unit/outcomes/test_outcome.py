@@ -18,6 +18,17 @@ def test_the_observed_are_counted_without_the_others() -> None:
     assert (int(outcome.observed.sum()), outcome.events, outcome.smaller_class) == (8, 4, 4)
 
 
+def test_the_rarer_answer_is_counted_whichever_it_is() -> None:
+    """Everybody but one has the event, then one alone."""
+    outcome = an_outcome("remission")
+    lowest, *_, highest = np.unique(outcome.score[outcome.observed])
+    for threshold in (lowest, highest - 1):
+        bent = replace(outcome, rule=rule_of(RuleSpec(at_most=threshold)))
+        observed = int(bent.observed.sum())
+        assert bent.events != observed - bent.events
+        assert bent.smaller_class == min(bent.events, observed - bent.events)
+
+
 def test_a_number_has_no_events_and_no_classes() -> None:
     outcome = an_outcome("change")
     assert (outcome.kind, int(outcome.observed.sum())) == ("number", 9)

@@ -74,6 +74,17 @@ def test_effects_that_would_explain_everything_are_refused() -> None:
         Simulation(effects={"psychache": 3.0, "depression": 3.0})
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.049, 0.951, 1.0, float("nan")])
+def test_a_response_rate_that_leaves_nobody_on_one_side_is_refused(rate: float) -> None:
+    with pytest.raises(SpecError, match=r"response_rate: found .* required: 0\.05 to 0\.95"):
+        Simulation(response_rate=rate)
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.95])
+def test_the_rarest_responses_can_be_simulated(rate: float) -> None:
+    assert Simulation(response_rate=rate).response_rate == rate
+
+
 def test_an_effect_that_is_no_number_is_refused() -> None:
     with pytest.raises(SpecError, match=r"effects: found .* required: finite numbers"):
         Simulation(effects={"psychache": float("nan")})

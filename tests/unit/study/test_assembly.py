@@ -9,7 +9,7 @@ import pytest
 from heldout.nested import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
-from heldout.study.notebook import Question, experiment_on
+from heldout.study.notebook import Question, Settings, experiment_on
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import evaluate_unit, units_of
 from tests.tables import FEATURES, OUTCOMES, a_table
@@ -20,13 +20,9 @@ REPEATS = 3
 @pytest.fixture(scope="module")
 def plan() -> StudyPlan:
     """Return a study of two outcomes whose folds are drawn three times."""
-    settings = {
-        "models": ["prevalence", "ridge"],
-        "validation": {"outer": 5, "inner": 5, "repeats": REPEATS},
-        "tuning": {"trials": 2},
-        "inference": {"permutations": 0},
-        "seed": 11,
-    }
+    settings = Settings(
+        models=["prevalence", "ridge"], repeats=REPEATS, trials=2, permutations=0, seed=11
+    )
     question = Question(outcomes=OUTCOMES, features=FEATURES, site="centre", severity="severity")
     return plan_study(experiment_on(a_table(), settings, question))
 

@@ -1,5 +1,6 @@
 """The door for notebooks: the same engine on a table in memory."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,9 @@ import pandas as pd
 import pytest
 
 import heldout
-from heldout.errors import StudyError
+from heldout.errors import SpecError, StudyError
+from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
+from heldout.study.notebook import DEFAULTS, Question, experiment_on
 
 SMALL: dict[str, Any] = {
     "outcomes": {"month1": "resp"},
@@ -133,10 +136,10 @@ FAULTS += [
     ({"features": [3]}, lambda t: None, "features: names are texts"),
     ({"models": "ridge"}, lambda t: None, r"models: found .*Write \['ridge'\]"),
     ({"site": 3}, lambda t: None, "site, severity: a column is named by a text"),
-    ({"seed": "x"}, lambda t: None, "seed: found 'x'; required: a whole number from 0"),
+    ({"seed": "x"}, lambda t: None, "seed: found 'x'; required: a whole number"),
     ({"seed": 1.5}, lambda t: None, r"seed: found 1\.5; required: a whole number"),
-    ({"seed": True}, lambda t: None, "seed: found True; required: a whole number"),
-    ({"seed": -1}, lambda t: None, "seed: found -1; required: a whole number"),
+    ({"seed": True}, lambda t: None, "seed: found true; required: a whole number"),
+    ({"seed": -1}, lambda t: None, "seed: found -1; required: at least 0"),
     (
         {},
         lambda t: t.insert(0, "age", 1.0, allow_duplicates=True),
@@ -193,6 +196,48 @@ def test_a_faulty_call_ends_with_a_sentence(
     change(table)
     with pytest.raises(StudyError, match=words):
         heldout.evaluate(table, **(SMALL | changed))
+
+
+def test_an_unknown_setting_is_told_with_the_one_that_was_meant() -> None:
+    with pytest.raises(SpecError, match=r"trails.* Did you mean 'trials'\?"):
+        heldout.evaluate(a_table(), **SMALL, trails=3)  # type: ignore[call-arg]
+
+
+def test_what_is_not_set_is_as_in_an_experiment() -> None:
+    """The words of the docstring, the call's own defaults and an experiment's say the same."""
+    experiment = experiment_on(
+        a_table(), DEFAULTS, Question(outcomes={"month1": "resp"}, features=["age"])
+    )
+    assert experiment.validation == ValidationSpec()
+    assert experiment.tuning == TuningSpec()
+    assert experiment.inference == InferenceSpec()
+    text = heldout.evaluate.__doc__ or ""
+    stated = re.findall(r"^ +(\w[\w, ]*) : .*?, default (.*)$", text, re.M)
+    by_name = {
+        name: value
+        for names, values in stated
+        for name, value in zip(names.split(", "), values.split(", "), strict=True)
+    }
+    validation, inference = experiment.validation, experiment.inference
+    assert by_name == {
+        "seed": str(experiment.seed),
+        "outer": str(validation.outer),
+        "inner": str(validation.inner),
+        "repeats": str(validation.repeats),
+        "trials": str(experiment.tuning.trials),
+        "permutations": str(inference.permutations),
+        "stop_early": str(inference.stop_early),
+        "test_repeats": str(inference.repeats),
+        "explain": str(DEFAULTS["explain"]),
+        "refit": str(DEFAULTS["refit"]),
+        "workers": str(DEFAULTS["workers"]),
+    }
+
+
+def test_settings_may_be_numpys() -> None:
+    names = np.array(SMALL["models"])
+    few = heldout.evaluate(a_table(), **(SMALL | {"models": names, "trials": np.int64(2)}))
+    assert few.cells == heldout.evaluate(a_table(), **(SMALL | {"trials": 2})).cells
 
 
 def test_fewer_than_ten_patients_are_refused() -> None:
@@ -270,8 +315,8 @@ def test_what_is_no_data_frame_is_refused(table: Any) -> None:
 
 
 def test_all_faults_of_a_call_come_out_at_once() -> None:
-    with pytest.raises(StudyError, match=r"^4 faults:\n  1\. table: (?s:.*)  4\. seed: "):
-        heldout.evaluate([], **(SMALL | {"outcomes": 1, "features": 2, "seed": -3}))  # type: ignore[arg-type]
+    with pytest.raises(StudyError, match=r"^4 faults:\n  1\. trails: (?s:.*)  4\. features: "):
+        heldout.evaluate([], **(SMALL | {"outcomes": 1, "features": 2, "trails": 3}))  # type: ignore[arg-type]
 
 
 def test_a_seed_of_numpy_is_the_same_seed() -> None:
