@@ -302,7 +302,9 @@ def _named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
 def _planned_texts(planned: Mapping[str, VisitSpec]) -> dict[str, list[VisitText]]:
     """Return the visits that a long table's dates propose."""
     return {
-        name: [VisitText(name, day=visit.day, rank=visit.day, called=name, window=visit.window)]
+        name: [
+            VisitText(text=name, day=visit.day, rank=visit.day, called=name, window=visit.window)
+        ]
         for name, visit in planned.items()
     }
 
