@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from heldout.cohort.messages import at_rows, how_many
+from heldout.cohort.conversion import Column
+from heldout.cohort.messages import at_rows
 from heldout.cohort.notation import numbers_of
-from heldout.cohort.sources import TOTAL, Source
+from heldout.cohort.sources import TOTAL
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec, InstrumentKey
+from heldout.wording import counted
 
 # What studies write for 'not observed' in a column of numbers.
 _NEGATIVE = (-1, -7, -8, -9, -66, -77, -88, -98, -99, -888, -998, -999, -9999)
@@ -31,90 +32,59 @@ _NO_ANSWER = re.compile(
 )
 
 
-def suspicious(
-    texts: pd.Series,
-    values: pd.Series,
-    labels: Mapping[str, str],
-    *,
-    source: Source,
-    declared: ColumnSpec,
-    key: InstrumentKey | None,
-    decimal: str,
-) -> Iterator[tuple[str, pd.Series]]:
+def suspicious(column: Column, values: pd.Series) -> Iterator[tuple[str, pd.Index]]:
     """Yield what is suspicious about the values of a table column, and in which rows.
 
     Parameters
     ----------
-    texts : Series of str
-        Its cells.
+    column : Column
+        Of a table, with what is declared of it.
     values : Series
-        What was read of them.
-    labels : mapping of str to str
-        SPSS: code -> value label.
-    source : Source
-        What it is read as.
-    declared : ColumnSpec
-        What it should hold.
-    key : InstrumentKey, optional
-        Of the column's instrument.
-    decimal : {'.', ','}
-        The table's decimal mark.
+        What was read of it.
 
     Yields
     ------
-    tuple of str and Series of bool
-        A text of column, count and rows, without a value; the rows.
+    tuple of str and Index
+        What the values are that they should not be, in words without a value; the rows.
     """
+    declared, name = column.declared, column.source.column
     if declared.kind == "text":
         return
     if declared.kind == "category":
-        wrong = _exchanged(declared.levels or {}, labels)
-        rows = texts.isin(wrong)
-        if rows.any():
+        exchanged = _exchanged(declared.levels or {}, column.labels)
+        at = values.index[column.texts.isin(exchanged)]
+        if len(at):
             yield (
-                f"'{source.column}': the file labels the codes {a_few(wrong)} as other levels than "
-                f"'{source.declared}' declares ({how_many(int(rows.sum()), 'value')}, "
-                f"{at_rows(rows.index[rows])})",
-                rows,
+                f"'{name}': the file labels the codes {a_few(exchanged)} as other levels than "
+                f"'{column.source.declared}' declares ({counted(len(at), 'value')}, {at_rows(at)})",
+                at,
             )
         return
-    meant = _set_apart(values, labels, source=source, key=key, decimal=decimal)
-    if meant.any():
-        yield _told(source, meant, "that the file's value labels set apart"), meant
-    if key is None and declared.range is None:
-        far = _far_apart(values, (*_NEGATIVE, *_POSITIVE))
-        rows = values.isin(far) & ~meant if far else meant & False
-        if rows.any():
-            yield _told(source, rows, "such as codes of missing values (-99, 999)"), rows
+    apart = _set_apart(column, values)
+    kinds = [(apart, "that the file's value labels set apart")]
+    if column.key is None and declared.range is None:
+        far = values.isin(_far_apart(values, (*_NEGATIVE, *_POSITIVE))) & ~apart
+        kinds.append((far, "such as codes of missing values (-99, 999)"))
+    for rows, what in kinds:
+        at = rows.index[rows]
+        if len(at):
+            yield f"'{name}': {counted(len(at), 'value')} {what} ({at_rows(at)})", at
 
 
-def _set_apart(
-    values: pd.Series,
-    labels: Mapping[str, str],
-    *,
-    source: Source,
-    key: InstrumentKey | None,
-    decimal: str,
-) -> pd.Series:
+def _set_apart(column: Column, values: pd.Series) -> pd.Series:
     """Return which numbers are codes that the file's value labels set apart from answers."""
+    labels = column.labels
     if not labels:
         return pd.Series(False, index=values.index)
     codes = pd.Series(list(labels), index=list(labels), dtype="str")
-    labelled = numbers_of(codes, decimal).dropna()
-    assessed = key.not_assessed.get(source.item, ()) if key is not None else ()
+    labelled = numbers_of(codes, column.decimal).dropna()
     none = [
         number
         for code, number in labelled.items()
-        if _NO_ANSWER.search(labels[str(code)]) and number not in assessed
+        if _NO_ANSWER.search(labels[str(code)]) and number not in column.not_assessed
     ]
-    far = _far_apart(values, tuple(labelled)) if source.item == TOTAL else []
+    far = _far_apart(values, tuple(labelled)) if column.source.item == TOTAL else []
     return values.isin([*none, *far])
-
-
-def _told(source: Source, rows: pd.Series, what: str) -> str:
-    """Return how many values of a column are what they should not be, and where."""
-    n = how_many(int(rows.sum()), "value")
-    return f"'{source.column}': {n} {what} ({at_rows(rows.index[rows])})"
 
 
 def _exchanged(levels: Mapping[str, str], labels: Mapping[str, str]) -> list[str]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from heldout.cohort.messages import names_answers, names_numbers
 from heldout.cohort.rows import Tables
-from heldout.cohort.sources import Source, patterns_of, table_of
+from heldout.cohort.sources import Source, patterns_of, table_of, table_path, visits_fitting
 from heldout.errors import a_few, did_you_mean
-from heldout.spec import CohortSpec, Experiment
+from heldout.spec import CohortSpec, Experiment, TableSpec
 from heldout.spec.instrument import TOTAL_SCORE
-from heldout.spec.places import KeyPath
+from heldout.spec.places import KeyPath, dotted
 
 
 def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[str]:
@@ -37,7 +39,7 @@ def declaration_faults(experiment: Experiment, sources: list[Source]) -> list[st
         missing = ("", *table_of(spec, declared.table).missing)
         unseen = [level for level in declared.levels or {} if level in missing]
         if unseen:
-            table = "table" if declared.table is None else f"tables.{declared.table}"
+            table = dotted(table_path(declared.table))
             faults.append(
                 f"{where}: level {a_few(map(repr, unseen))} also means 'not observed', so nobody "
                 f"would have it. Set '{table}.missing' to the texts that mean nothing else."
@@ -69,9 +71,8 @@ def _naming_columns(
     """Yield the columns that name patients, visits and sites: table, place of the key, column."""
     for name in (None, *spec.tables):
         table = table_of(spec, name)
-        path: KeyPath = ("cohort", "table") if name is None else ("cohort", "tables", name)
-        patient = (*path, "patient") if table.patient else ("cohort", "patient")
-        yield name, patient, table.patient or spec.patient
+        path = ("cohort", *table_path(name))
+        yield name, _patient_path(path, table), table.patient or spec.patient
         yield name, (*path, "visit"), table.visit
         if name is None and spec.site is not None:
             # A category may be the site as well.
@@ -82,23 +83,24 @@ def _naming_columns(
 
 def read_twice(spec: CohortSpec, sources: list[Source]) -> list[str]:
     """Return sentences about table columns that are read as two values of one visit."""
-    readers: dict[tuple[str | None, str, str], list[Source]] = {}
+    readers: defaultdict[tuple[str | None, str, str], list[str]] = defaultdict(list)
     for source in sources:
-        readers.setdefault((source.table, source.column, source.visit), []).append(source)
-    found: dict[tuple[str | None, str, str], dict[str, None]] = {}
-    for (table, column, visit), several in readers.items():
-        if len(several) > 1:
-            names = " and as ".join(dict.fromkeys(f"'{source.name}'" for source in several))
-            found.setdefault((table, names, visit), {})[column] = None
-    words = []
-    for (table, names, visit), columns in found.items():
-        many = len(columns) > 1
-        words.append(
-            f"{table_of(spec, table).file}: column{'s' * many} {a_few(map(repr, columns))} "
-            f"{'are' if many else 'is'} read as {names} at {visit}"
-            f"{' twice' if ' and ' not in names else ''}."
-        )
-    return words
+        readers[source.table, source.column, source.visit].append(f"'{source.name}'")
+    twice: defaultdict[tuple[str | None, str, str], list[str]] = defaultdict(list)
+    for (table, column, visit), names in readers.items():
+        if len(names) > 1:
+            twice[table, " and as ".join(dict.fromkeys(names)), visit].append(repr(column))
+    return [
+        f"{table_of(spec, table).file}: {'columns' if columns[1:] else 'column'} {a_few(columns)} "
+        f"{'are' if columns[1:] else 'is'} read as {names} at {visit}"
+        f"{'' if ' and ' in names else ' twice'}."
+        for (table, names, visit), columns in twice.items()
+    ]
+
+
+def _patient_path(path: KeyPath, table: TableSpec) -> KeyPath:
+    """Return where it is written what a table's column of patients is called."""
+    return (*path, "patient") if table.patient else ("cohort", "patient")
 
 
 def _undated(experiment: Experiment) -> list[str]:
@@ -143,12 +145,11 @@ def _two_visits(experiment: Experiment, sources: list[Source]) -> list[str]:
     A follow-up's column declared a second time without its visit would pass for baseline.
     """
     spec, faults = experiment.cohort, []
-    readers: dict[tuple[str | None, str], dict[str, str]] = {}
+    readers: defaultdict[tuple[str | None, str], dict[str, str]] = defaultdict(dict)
     for source in sources:
         layout = table_of(spec, source.table).layout
         if layout == "wide" or not spec.columns[source.declared].by_visit:
-            place = (source.table, source.column)
-            readers.setdefault(place, {}).setdefault(source.visit, source.declared)
+            readers[source.table, source.column].setdefault(source.visit, source.declared)
     for (table, column), by_visit in readers.items():
         if len(by_visit) > 1:
             where = experiment.where("cohort", "columns", list(by_visit.values())[-1])
@@ -186,41 +187,40 @@ def column_faults(experiment: Experiment, tables: Tables, sources: list[Source])
     ]
     wanted.append((None, spec.site, ("cohort", "site")))
     for name, rows in tables.items():
-        own = (*rows.path, "patient")
-        wanted.append((name, rows.patient, own if rows.spec.patient else ("cohort", "patient")))
-        wanted += [
-            (name, getattr(rows.spec, key), (*rows.path, key)) for key in ("visit", "day", "date")
-        ]
-        if rows.spec.start not in first:
-            wanted.append((name, rows.spec.start, (*rows.path, "start")))
+        wanted.append((name, rows.patient, _patient_path(rows.path, rows.spec)))
+        keys = ["visit", "day", "date", *(() if rows.spec.start in first else ["start"])]
+        wanted += [(name, getattr(rows.spec, key), (*rows.path, key)) for key in keys]
+    called = "the table" if len(tables) == 1 else "the table {}"
+
+    @cache
+    def unnamed(table: str | None) -> bool:
+        cells = tables[table].texts.fillna("")
+        return names_answers(list(cells.columns), cells.to_numpy().tolist())
+
     faults: dict[str, None] = {}
-    told: dict[str | None, bool] = {}
     for table, column, path in wanted:
         columns = list(tables[table].texts.columns)
-        if column is not None and column not in columns:
-            called = "the table" if len(tables) == 1 else f"the table {tables[table].file}"
-            if table not in told:
-                cells = tables[table].texts.fillna("").to_numpy().tolist()
-                told[table] = names_answers(columns, cells)
-            words = _missing_column(called, column, columns, told=told[table])
-            faults[f"{experiment.where(*path)}: {words}"] = None
+        if column not in (None, *columns):
+            words = _missing_column(column, columns, unnamed=unnamed(table))
+            where = experiment.where(*path)
+            faults[f"{where}: {called.format(tables[table].file)} has {words}"] = None
     return list(faults)
 
 
-def _missing_column(called: str, column: str, columns: list[str], *, told: bool) -> str:
+def _missing_column(column: str | None, columns: list[str], *, unnamed: bool) -> str:
     """Return the words for a column that a table does not have; a row of answers is not told."""
-    if told:
+    if unnamed:
         looks = (
             f"and some of its {len(columns)} columns are named by numbers"
             if names_numbers(columns)
             else f"and row 1 of its {len(columns)} columns reads like the rows below it"
         )
         return (
-            f"{called} has no column '{column}', {looks}. Row 1 must hold the names of the "
-            "columns; add or correct them."
+            f"no column '{column}', {looks}. Row 1 must hold the names of the columns; add or "
+            "correct them."
         )
-    listed = a_few(columns, limit=12)
-    return f"{called} has no column '{column}'. It has: {listed}.{did_you_mean(column, columns)}"
+    guess = did_you_mean(column or "", columns)
+    return f"no column '{column}'. It has: {a_few(columns, limit=12)}.{guess}"
 
 
 def undeclared_visits(
@@ -244,15 +244,11 @@ def undeclared_visits(
     spec, faults = experiment.cohort, []
     known = {visit.code or name for name, visit in spec.visits.items()} | set(spec.ignore_visits)
     for name, declared in spec.columns.items():
-        table = declared.table
-        columns = [one for one in tables[table].texts.columns if one not in read[table]]
+        columns = set(tables[declared.table].texts.columns) - read[declared.table]
         unknown: set[str] = set()
         for _, pattern, _ in patterns_of(name, declared):
-            if isinstance(pattern, str) and "{visit}" in pattern:
-                shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
-                shape = shape.replace(r"\{item\}", "[0-9]+")
-                found = [re.fullmatch(shape, column) for column in columns]
-                unknown |= {match[1] for match in found if match and match[1] not in known}
+            unknown |= visits_fitting(pattern, columns) if isinstance(pattern, str) else set()
+        unknown -= known
         if unknown:
             faults.append(
                 f"{experiment.where('cohort', 'columns', name)}: the table also has visit "

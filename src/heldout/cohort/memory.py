@@ -138,11 +138,8 @@ def texts_in_memory(
     raise_faults(CohortError, faults + _id_faults(ids, shown))
     numbers = pd.RangeIndex(1, len(frame) + 1)
     texts = {patient: ids} | {name: _texts_of(frame[name], decimal) for name in columns}
-    unseen = {"", *missing}
-    seen = {
-        name: [None if text in unseen else text for text in cells] for name, cells in texts.items()
-    }
-    table = pd.DataFrame(seen, index=numbers, dtype="str")
+    table = pd.DataFrame(texts, index=numbers, dtype="str")
+    table = table.mask(table.isin(["", *missing]))
     digest = hashlib.sha256(table.sort_values(patient).to_csv(index=False).encode()).hexdigest()
     blank = [name for name in dict.fromkeys(map(str, frame.columns)) if name not in table]
     return table.reindex(columns=[*table.columns, *blank]).astype("str"), digest
@@ -209,12 +206,13 @@ def _column_faults(
 def _strange_content(column: pd.Series, *, dated: bool) -> str:
     """Return what a column holds that is no number, level or text, and what to do; or nothing."""
     types = pd.api.types
-    if types.is_complex_dtype(column.dtype):
-        return "holds complex numbers. Make it plain numbers."
-    if types.is_timedelta64_dtype(column.dtype):
-        return "holds spans of time. Make it plain numbers."
-    if types.is_datetime64_any_dtype(column.dtype) and not dated:
-        return "holds dates. Make it plain numbers."
+    for is_of, content in (
+        (types.is_complex_dtype, "complex numbers"),
+        (types.is_timedelta64_dtype, "spans of time"),
+        (lambda dtype: types.is_datetime64_any_dtype(dtype) and not dated, "dates"),
+    ):
+        if is_of(column.dtype):
+            return f"holds {content}. Make it plain numbers."
     if types.is_float_dtype(column.dtype) and column.abs().eq(np.inf).any():
         return "holds infinite values. Mark them missing."
     if isinstance(column.dtype, pd.CategoricalDtype):

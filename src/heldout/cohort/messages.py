@@ -15,17 +15,6 @@ _USUAL_MARKS = {"n/a", "#n/a", "na", "nan", "n.a.", "n.a", "k.a.", "null", "miss
 _USUAL_MARKS |= {".", "..", "-", "--", "?", "#null!", "#div/0!", "#value!", "#ref!"}
 
 
-def how_many(n: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    Examples
-    --------
-    >>> how_many(1, "row"), how_many(3, "row"), how_many(2, "row is", "rows are")
-    ('1 row', '3 rows', '2 rows are')
-    """
-    return f"{n} {one if n == 1 else many or f'{one}s'}"
-
-
 def at_rows(rows: Iterable[object]) -> str:
     """Return the first few rows as text.
 
@@ -36,6 +25,11 @@ def at_rows(rows: Iterable[object]) -> str:
     """
     listed = list(rows)
     return f"row{'s' * (len(listed) != 1)} {a_few(listed)}"
+
+
+def rows_have(rows: pd.Index) -> str:
+    """Return some rows and the verb for what they have, or do not have."""
+    return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
 
 
 def shown_ids(column: pd.Series, ids: Collection[str], *, recurring: float = 0) -> str | None:
@@ -97,20 +91,14 @@ def names_answers(header: Sequence[str], body: Iterable[Sequence[str]]) -> bool:
     >>> names_answers(["P01", "low"], [["P02", "low"], ["P03", "fair"]])
     True
     """
-    if names_numbers(header):
-        return True
-    columns: list[list[str]] = [[] for _ in header]
-    for row in body:
-        for column, cell in zip(columns, row, strict=False):
-            if cell.strip():
-                column.append(cell.strip())
-    for name, cells in zip(header, columns, strict=True):
-        if name in cells:
+    rows = [[cell.strip() for cell in row] for row in body]
+    for place, name in enumerate(header):
+        cells = [row[place] for row in rows if len(row) > place and row[place]]
+        shape = _shape_of(name)
+        same = sum("9" in shape and _shape_of(cell) == shape for cell in cells)
+        if name in cells or 2 * same > len(cells):
             return True
-        same = sum(_shape_of(cell) == _shape_of(name) for cell in cells)
-        if "9" in _shape_of(name) and 2 * same > len(cells):
-            return True
-    return False
+    return names_numbers(header)
 
 
 def _shape_of(text: str) -> str:

@@ -59,11 +59,11 @@ def numbers_of(texts: pd.Series, decimal: str = ".") -> pd.Series:
     [3.0, 0.25, nan, nan]
     """
     shape = _NUMBERS[decimal]
-    found = [
+    numbers = [
         float(text.replace(decimal, ".")) if shape.fullmatch(text) else np.nan
         for text in texts.fillna("")
     ]
-    return pd.Series(found, index=texts.index, dtype="float64")
+    return pd.Series(numbers, index=texts.index, dtype="float64")
 
 
 def is_number(text: str) -> bool:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
@@ -14,8 +12,3 @@ class Notice:
     code: str
     text: str
     who: tuple[str, ...]
-
-
-def noticed_of(code: str, text: str, ids: pd.Series) -> Notice:
-    """Return a notice about the patients of some rows."""
-    return Notice(code=code, text=text, who=tuple(sorted(set(ids.dropna()))))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from heldout.cohort.coding import suspicious
-from heldout.cohort.conversion import read_values, unread
+from heldout.cohort.conversion import Column, read_values, unread
 from heldout.cohort.declarations import (
     column_faults,
     declaration_faults,
@@ -18,13 +19,14 @@ from heldout.cohort.declarations import (
     undeclared_visits,
 )
 from heldout.cohort.inclusion import FlowStep, include, inclusion_faults
-from heldout.cohort.messages import how_many, missing_hint
-from heldout.cohort.noticing import Notice, noticed_of
+from heldout.cohort.messages import missing_hint
+from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_tables, without_repeats
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
 from heldout.cohort.visits import Placement, changing, place_rows
 from heldout.errors import CohortError, raise_faults
 from heldout.spec import CohortSpec, Experiment, InstrumentKey
+from heldout.wording import counted
 
 # With fewer patients, nearly each may be alone at a site.
 _FEWEST_FOR_SITES = 10
@@ -87,13 +89,6 @@ class Cohort:
         """Return a column at a visit as numbers, NaN where not observed; a fresh copy."""
         return self.values[(column, visit, TOTAL)].to_numpy(dtype=np.float64, copy=True)
 
-    def source_column(self, column: str, visit: str) -> str:
-        """Return what a column at a visit is called in a table of a row a patient."""
-        for source in self.sources:
-            if (source.name, source.visit, source.item) == (column, visit, TOTAL):
-                return self.table_name(source)
-        return f"{column}_{visit}"
-
     def table_name(self, source: Source) -> str:
         """Return what a source is called in a table of a row a patient.
 
@@ -104,8 +99,9 @@ class Cohort:
         long = table_of(self.spec, source.table).layout == "long" and declared.by_visit
         name = f"{source.column}_{source.visit}" if long else source.column
         shared = any(
-            (one.column, one.visit) == (source.column, source.visit) and one.table != source.table
-            for one in self.sources
+            (other.column, other.visit) == (source.column, source.visit)
+            and other.table != source.table
+            for other in self.sources
         )
         return f"{source.table}.{name}" if shared and source.table else name
 
@@ -151,13 +147,14 @@ def read_cohort(experiment: Experiment, keys: Mapping[str, InstrumentKey]) -> Co
     values, faults = _by_patient(spec, sheet, sources, tables, placed)
     raise_faults(CohortError, faults)
     beside = reported_beside_items(spec, keys, sources)
+    kept = [source for source in sources if source not in beside]
     return Cohort(
         spec=spec,
-        values=values[[_place_of(source) for source in sources if source not in beside]],
-        reported=values[[_place_of(source) for source in beside]],
+        values=values[[source.cell for source in kept]],
+        reported=values[[source.cell for source in beside]],
         site=_sites_of(spec, tables[None], list(values.index)),
         flow=(FlowStep(label="In the table", n=len(values)),),
-        sources=tuple(source for source in sources if source not in beside),
+        sources=tuple(kept),
         declared=tuple(sources),
         noticed=(*noticed, *coded),
         unused=sum(len(set(tables[name].texts.columns) - read[name]) for name in tables),
@@ -187,11 +184,6 @@ def include_patients(experiment: Experiment, cohort: Cohort) -> Cohort:
     return replace(cohort, values=cohort.values.loc[kept], site=site, flow=flow)
 
 
-def _place_of(source: Source) -> tuple[str, str, int]:
-    """Return where a source stands in the values."""
-    return source.name, source.visit, source.item
-
-
 def _columns_read(
     spec: CohortSpec, tables: Tables, sources: list[Source]
 ) -> dict[str | None, set[str]]:
@@ -215,17 +207,17 @@ def _place_tables(
     faults: list[str] = []
     for name, rows in tables.items():
         own = [source for source in sources if source.table == name]
-        each = dict.fromkeys(
-            source.column for source in own if spec.columns[source.declared].by_visit
+        read = list(dict.fromkeys(source.column for source in own))
+        each = [source.column for source in own if spec.columns[source.declared].by_visit]
+        kept[name], repeat_faults = without_repeats(rows, read)
+        faults += repeat_faults + id_faults(kept[name])
+        placed[name] = place_rows(
+            experiment, kept[name], kept[None], read, list(dict.fromkeys(each))
         )
-        read = list(dict.fromkeys(one.column for one in own))
-        kept[name], found = without_repeats(rows, read)
-        faults += found + id_faults(kept[name])
-        placed[name] = place_rows(experiment, kept[name], kept[None], read, list(each))
         faults += placed[name].faults
-    noticed, found = join_tables(kept)
-    noticed += [one for placement in placed.values() for one in placement.noticed]
-    return kept, placed, noticed, faults + found
+    noticed, join_faults = join_tables(kept)
+    noticed += chain.from_iterable(placement.noticed for placement in placed.values())
+    return kept, placed, noticed, faults + join_faults
 
 
 def _values_of(
@@ -242,37 +234,26 @@ def _values_of(
         if (source.name, source.column) in sheet:
             continue
         rows, declared = tables[source.table], experiment.cohort.columns[source.declared]
-        key = None if declared.instrument is None else keys[declared.instrument]
-        values, found = read_values(
-            rows.texts, source, declared, key=key, decimal=rows.spec.decimal
-        )
-        sheet[source.name, source.column] = values
-        texts = rows.texts[source.column]
-        where = experiment.where("cohort", "columns", source.declared)
-        hint = ""
-        if found:
-            hint = missing_hint(unread(texts, values, declared), rows.spec.missing, rows.name)
-        declared_at = "" if rows.spec.file in experiment.tables else f", or what {where} declares"
-        remedy = f". Correct the table{declared_at}.{hint}"
-        faults += [
-            f"{rows.file}, column '{source.column}': {fault}"
-            + ("" if fault.endswith(".") else remedy)
-            for fault in found
-        ]
-        labels = rows.texts.attrs.get("levels", {}).get(source.column, {})
-        odd = suspicious(
-            texts,
-            values,
-            labels,
+        column = Column(
+            table=rows.texts,
+            decimal=rows.spec.decimal,
             source=source,
             declared=declared,
-            key=key,
-            decimal=rows.spec.decimal,
+            key=None if declared.instrument is None else keys[declared.instrument],
         )
-        noticed += [
-            noticed_of("HO023", f"{rows.file}, column {text}", rows.ids[which])
-            for text, which in odd
-        ]
+        values, misread = read_values(column)
+        sheet[source.name, source.column] = values
+        if misread:
+            where = experiment.where("cohort", "columns", source.declared)
+            declared_at = "" if rows.file in experiment.tables else f", or what {where} declares"
+            hint = missing_hint(unread(column, values), rows.spec.missing, rows.name)
+            remedy = f". Correct the table{declared_at}.{hint}"
+            faults += [
+                f"{rows.where(source.column)}: {fault}" + ("" if fault.endswith(".") else remedy)
+                for fault in misread
+            ]
+        for text, at in suspicious(column, values):
+            noticed += rows.notices("HO023", f"{rows.file}, column {text}", at)
     return sheet, noticed, faults
 
 
@@ -298,15 +279,14 @@ def _by_patient(
         rows, placement = tables[source.table], placed[source.table]
         if source.table in orders:
             # Grouping each column, or finding its rows again, would cost the most here.
-            taken = values.array.take(orders[source.table], allow_fill=True)
-            columns[_place_of(source)] = taken
+            columns[source.cell] = values.array.take(orders[source.table], allow_fill=True)
             continue
         if spec.columns[source.declared].by_visit:
             values = values[placement.visits == source.visit].groupby(rows.ids).first()
         else:
-            values, found = _of_patients(spec, source, values, rows, placement.days)
-            faults |= dict.fromkeys(found)
-        columns[_place_of(source)] = values.reindex(patients)
+            values, changes = _of_patients(spec, source, values, rows, placement.days)
+            faults |= dict.fromkeys(changes)
+        columns[source.cell] = values.reindex(patients)
     frame = pd.DataFrame(columns, index=pd.Index(patients, name="patient"))
     frame.columns = pd.MultiIndex.from_tuples(list(columns), names=["column", "visit", "item"])
     return frame, list(faults)
@@ -325,9 +305,9 @@ def _of_patients(
     faults = changing(rows, source.column, values)
     if late.any():
         faults.append(
-            f"{rows.file}, column '{source.column}': stands only in rows after "
-            f"'{source.visit}' for {how_many(int(late.sum()), 'patient')}. A value of the patient "
-            f"must be known at '{source.visit}'; write it in that row, or set 'by_visit: true'."
+            f"{rows.where(source.column)}: stands only in rows after '{source.visit}' for "
+            f"{counted(int(late.sum()), 'patient')}. A value of the patient must be known at "
+            f"'{source.visit}'; write it in that row, or set 'by_visit: true'."
         )
     return known, faults
 

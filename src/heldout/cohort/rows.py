@@ -5,18 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import pandas as pd
 
 from heldout.cohort.memory import texts_in_memory
-from heldout.cohort.messages import at_rows, how_many, shown_ids
+from heldout.cohort.messages import at_rows, rows_have, shown_ids
 from heldout.cohort.notation import plain_code
 from heldout.cohort.noticing import Notice
-from heldout.cohort.sources import Source
+from heldout.cohort.sources import Source, table_path
 from heldout.cohort.tables import file_in_study, read_table
 from heldout.errors import CohortError, a_few, raise_faults
 from heldout.spec import Experiment, TableSpec
 from heldout.spec.places import KeyPath
+from heldout.wording import counted
 
 REPEATED, EVENT = "redcap_repeat_instrument", "redcap_event_name"
 _INSTANCE = "redcap_repeat_instance"
@@ -51,12 +53,21 @@ class Rows:
     @property
     def path(self) -> KeyPath:
         """Where the experiment describes the table."""
-        return ("cohort", "table") if self.name is None else ("cohort", "tables", self.name)
+        return ("cohort", *table_path(self.name))
 
     @property
     def ids(self) -> pd.Series:
         """The patient of each row."""
         return self.texts[self.patient]
+
+    def where(self, column: str | None) -> str:
+        """Return how messages call one of its columns."""
+        return f"{self.file}, column '{column}'"
+
+    def notices(self, code: str, text: str, at: pd.Index) -> list[Notice]:
+        """Return what was noticed about the patients of some rows; nothing without rows."""
+        who = tuple(sorted(set(self.ids[at].dropna())))
+        return [Notice(code=code, text=text, who=who)] if len(at) else []
 
     @property
     def complementary(self) -> bool:
@@ -103,7 +114,10 @@ def read_tables(
             if table.file in experiment.tables:
                 texts, digest = _in_memory(experiment, blank, sources)
             else:
-                texts, digest = _in_file(experiment, blank)
+                path = file_in_study(
+                    experiment.folder, table.file, experiment.where(*blank.path, "file")
+                )
+                texts, digest = read_table(path, table.file, **table.form)
         except CohortError as error:
             faults += error.faults or [str(error)]
             continue
@@ -115,20 +129,6 @@ def read_tables(
     return tables, hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _in_file(experiment: Experiment, rows: Rows) -> tuple[pd.DataFrame, str]:
-    """Return the texts of a table that is a file, and its digest."""
-    table, where = rows.spec, experiment.where(*rows.path, "file")
-    return read_table(
-        file_in_study(experiment.folder, table.file, where),
-        table.file,
-        missing=table.missing,
-        separator=table.separator,
-        decimal=table.decimal,
-        encoding=table.encoding,
-        sheet=table.sheet,
-    )
-
-
 def _in_memory(
     experiment: Experiment, rows: Rows, sources: Sequence[Source]
 ) -> tuple[pd.DataFrame, str]:
@@ -136,7 +136,7 @@ def _in_memory(
     spec, table = experiment.cohort, rows.spec
     frame = experiment.tables[table.file]
     every = (spec.table, *spec.tables.values())
-    dates = {column for one in every for column in (one.date, one.start)}
+    dates = {column for described in every for column in (described.date, described.start)}
     # What is lacking of these, and where it may stand instead, is told with the other columns.
     keys = (spec.site, table.visit, table.day, *dates)
     used = {key for key in keys if key in frame.columns and key is not None}
@@ -157,11 +157,8 @@ def without_repeats(rows: Rows, read: list[str]) -> tuple[Rows, list[str]]:
     if REPEATED not in rows.texts.columns:
         return rows, []
     repeated = rows.texts[REPEATED].notna()
-    held = [column for column in read if rows.texts.loc[repeated, column].notna().any()]
-    faults = []
-    if held:
-        faults.append(_repeat_fault(rows, repeated, "instrument", held))
-    return replace(rows, texts=rows.texts[~repeated]), faults
+    kept = replace(rows, texts=rows.texts[~repeated])
+    return kept, _repeat_faults(rows, repeated, "instrument", read)
 
 
 def instance_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
@@ -184,40 +181,38 @@ def instance_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     if _INSTANCE not in rows.texts.columns:
         return []
     several = rows.texts[_INSTANCE].fillna("").groupby(who).transform("nunique") > 1
-    held = [column for column in read if rows.texts.loc[several, column].notna().any()]
-    return [_repeat_fault(rows, several, "event", held)] if held else []
+    return _repeat_faults(rows, several, "event", read)
 
 
-def _repeat_fault(rows: Rows, repeated: pd.Series, unit: str, held: list[str]) -> str:
-    """Return the fault of rows of which it is not declared which one counts."""
-    one = int(repeated.sum()) == 1
+def _repeat_faults(rows: Rows, repeated: pd.Series, unit: str, read: list[str]) -> list[str]:
+    """Return the fault of rows with values of which it is not declared which one counts."""
+    held = [column for column in read if rows.texts.loc[repeated, column].notna().any()]
+    if not held:
+        return []
+    n, at = int(repeated.sum()), at_rows(repeated.index[repeated])
+    be, hold = ("is", "holds") if n == 1 else ("are", "hold")
     remedy = "or remove these columns" if unit == "instrument" else "or keep the rows of one repeat"
-    return (
-        f"{rows.file}: {how_many(int(repeated.sum()), 'row')} ({at_rows(repeated.index[repeated])})"
-        f" {'is' if one else 'are'} of a repeating {unit} and {'holds' if one else 'hold'} "
+    return [
+        f"{rows.file}: {counted(n, 'row')} ({at}) {be} of a repeating {unit} and {hold} "
         f"{a_few(map(repr, held))}. Which repeat counts is not declared; export from REDCap "
         f"without repeating {unit}s, {remedy}."
-    )
+    ]
 
 
 def id_faults(rows: Rows) -> list[str]:
     """Return the faults of a table's pseudonyms."""
     ids, faults = rows.ids, []
-    lacking = ids.isna()
-    if lacking.any():
-        have, it = ("has", "it") if lacking.sum() == 1 else ("have", "them")
+    lacking = ids.index[ids.isna()]
+    if len(lacking):
+        it = "it" if len(lacking) == 1 else "them"
+        faults.append(f"{rows_have(lacking)} no patient in '{rows.patient}'. Add or drop {it}.")
+    odd = ids.index[ids.str.contains(r"[\x00-\x1f\x7f]", na=False)]
+    if len(odd):
         faults.append(
-            f"{rows.file}: {at_rows(ids.index[lacking])} {have} no patient in '{rows.patient}'. "
-            f"Add or drop {it}."
+            f"{rows_have(odd)} a control character, such as a line break, in '{rows.patient}'. "
+            "Remove it."
         )
-    odd = ids.str.contains(r"[\x00-\x1f\x7f]", na=False)
-    if odd.any():
-        have = "has" if odd.sum() == 1 else "have"
-        faults.append(
-            f"{rows.file}: {at_rows(ids.index[odd])} {have} a control character, such as a line "
-            f"break, in '{rows.patient}'. Remove it."
-        )
-    return faults + _spelling_faults(rows)
+    return [f"{rows.file}: {fault}" for fault in faults] + _spelling_faults(rows)
 
 
 def _spelling_faults(rows: Rows) -> list[str]:
@@ -229,22 +224,21 @@ def _spelling_faults(rows: Rows) -> list[str]:
     spelled: dict[str, list[str]] = {}
     for name in sorted(counts.index):
         spelled.setdefault(_plain_id(name), []).append(name)
-    groups = [sorted(names, key=lambda name: -counts[name]) for names in spelled.values()]
-    groups = [names for names in groups if len(names) > 1]
+    groups = [names for names in spelled.values() if len(names) > 1]
     if not groups:
         return []
-    rare = {name for names in groups for name in names[1:]}
+    # The commonest spelling is taken for the right one.
+    rare = set(chain(*groups)) - {max(names, key=counts.__getitem__) for names in groups}
     at = at_rows(rows.ids.index[rows.ids.isin(rare)])
-    shown = shown_ids(rows.ids, [" and ".join(sorted(names)) for names in groups])
-    each = " each" if len(groups) > 1 else ""
-    said = f"{shown} ({at}) are{each} one pseudonym"
+    shown, single = shown_ids(rows.ids, list(map(" and ".join, groups))), len(groups) == 1
     if shown is None:
-        be = "is" if len(groups) == 1 else "are"
-        said = f"{how_many(len(groups), 'pseudonym')} ({at}) {be}"
+        said = f"{counted(len(groups), 'pseudonym')} ({at}) {'is' if single else 'are'}"
+    else:
+        said = f"{shown} ({at}) are{'' if single else ' each'} one pseudonym"
     return [
-        f"{rows.file}, column '{rows.patient}': {said} written in several ways (zeros lost where "
-        "ids were read as numbers, '.0' added, or other capitals), and would be several patients. "
-        "Make the column text, and write each pseudonym in one way."
+        f"{rows.where(rows.patient)}: {said} written in several ways (zeros lost where ids were "
+        "read as numbers, '.0' added, or other capitals), and would be several patients. Make the "
+        "column text, and write each pseudonym in one way."
     ]
 
 
@@ -271,12 +265,12 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
     for rows in tables.values():
         there = set(rows.ids.dropna())
         strange = sorted(there - patients)
-        alike = {one: plain[_plain_id(one)] for one in strange if _plain_id(one) in plain}
+        alike = {name: plain[bare] for name in strange if (bare := _plain_id(name)) in plain}
         if alike:
             faults.append(_alike_fault(rows, first, alike))
         elif strange and len(strange) == len(there):
             faults.append(
-                f"{rows.file}, column '{rows.patient}': none of its {len(there)} patients is in "
+                f"{rows.where(rows.patient)}: none of its {len(there)} patients is in "
                 f"{first.file}. Check the columns of patients ('patient') of both tables."
             )
         elif strange:
@@ -291,15 +285,16 @@ def join_tables(tables: Tables) -> tuple[list[Notice], list[str]]:
 
 def _alike_fault(rows: Rows, first: Rows, alike: Mapping[str, str]) -> str:
     """Return the fault of pseudonyms of a further table that the first one spells otherwise."""
-    one = len(alike) == 1
-    cause = "ids with leading zeros read as numbers. Make the column text in both tables, and "
-    cause += "restore the zeros."
+    patient, be = ("patient", "is") if len(alike) == 1 else ("patients", "are")
+    cause = (
+        "ids with leading zeros read as numbers. Make the column text in both tables, and restore "
+        "the zeros."
+    )
     if all(name.casefold() == meant.casefold() for name, meant in alike.items()):
         cause = "the same ids with other capitals. Write each in one way in both tables."
     return (
-        f"{rows.file}, column '{rows.patient}': patient{'s' * (not one)} {a_few(alike)} "
-        f"{'is' if one else 'are'} not in {first.file}, but {a_few(alike.values())} "
-        f"{'is' if one else 'are'}: {cause}"
+        f"{rows.where(rows.patient)}: {patient} {a_few(alike)} {be} not in {first.file}, but "
+        f"{a_few(alike.values())} {be}: {cause}"
     )
 
 

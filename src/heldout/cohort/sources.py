@@ -6,11 +6,13 @@ visit, which item. Everything is looked up before anything is read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey, TableSpec
 from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.places import KeyPath
 
 TOTAL = 0
 _Pattern = str | dict[str, str]
@@ -42,6 +44,11 @@ class Source:
     table: str | None = None
 
     @property
+    def cell(self) -> tuple[str, str, int]:
+        """Where it stands in the values of a cohort."""
+        return self.name, self.visit, self.item
+
+    @property
     def declared(self) -> str:
         """The declared column it belongs to."""
         return self.name.partition(".")[0]
@@ -55,6 +62,11 @@ class Source:
 def table_of(spec: CohortSpec, name: str | None) -> TableSpec:
     """Return one of the tables; None is the first."""
     return spec.table if name is None else spec.tables[name]
+
+
+def table_path(name: str | None) -> KeyPath:
+    """Return where the cohort file describes one of the tables; None is the first."""
+    return ("table",) if name is None else ("tables", name)
 
 
 def sources_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey]) -> list[Source]:
@@ -117,6 +129,15 @@ def _visits_of(declared: ColumnSpec, pattern: str, spec: CohortSpec) -> tuple[st
     return tuple(spec.visits) if repeated else (spec.baseline,)
 
 
+def visits_fitting(pattern: str, columns: Iterable[str]) -> set[str]:
+    """Return what columns that fit a pattern of source columns have for its visit."""
+    if "{visit}" not in pattern:
+        return set()
+    shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
+    shape = shape.replace(r"\{item\}", "[0-9]+")
+    return {match[1] for column in columns if (match := re.fullmatch(shape, column))}
+
+
 def reported_beside_items(
     spec: CohortSpec, keys: Mapping[str, InstrumentKey], sources: list[Source]
 ) -> list[Source]:
@@ -135,15 +156,15 @@ def scores_at(
     spec: CohortSpec, keys: Mapping[str, InstrumentKey], sources: list[Source]
 ) -> dict[str, list[str]]:
     """Return the visits of every score name, and of every other declared column."""
-    found: dict[str, dict[str, None]] = {}
+    visits: dict[str, dict[str, None]] = {}
     for source in sources:
         names = [source.name]
         if source.item != TOTAL:
-            made = _key_of(spec, keys, source.name).scored
-            names = [_score_name(source.name, score) for score in made]
+            scored = _key_of(spec, keys, source.name).scored
+            names = [_score_name(source.name, score) for score in scored]
         for name in names:
-            found.setdefault(name, {})[source.visit] = None
-    return {name: list(visits) for name, visits in found.items()}
+            visits.setdefault(name, {})[source.visit] = None
+    return {name: list(at) for name, at in visits.items()}
 
 
 def _key_of(spec: CohortSpec, keys: Mapping[str, InstrumentKey], column: str) -> InstrumentKey:

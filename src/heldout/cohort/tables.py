@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -50,7 +51,7 @@ def file_in_study(folder: Path, file: str, where: str) -> Path:
     """
     try:
         path = (folder / file).resolve()
-        found = path.is_file()
+        is_there = path.is_file()
     except (OSError, RuntimeError, ValueError):
         # A name that is too long, a link to itself, a NUL, a folder that may not be read.
         raise CohortError(
@@ -61,7 +62,7 @@ def file_in_study(folder: Path, file: str, where: str) -> Path:
             f"{where}: '{file}' leads out of the study folder. Data are read from inside it only; "
             "copy the file into the study."
         )
-    if not found:
+    if not is_there:
         raise CohortError(
             f"{where}: there is no file '{file}' in the study folder. Check the path; it is "
             "relative to the folder that holds configs/ and experiments/."
@@ -140,11 +141,10 @@ def _ending_faults(ending: str, given: dict[str, str | None], shown: str) -> lis
     if ending not in _ENDINGS:
         also = " Save it as .xlsx." if ending == ".xls" else " Save it as one of these."
         return [f"{shown}: is not a file that can be read; readable: {', '.join(_ENDINGS)}.{also}"]
-    said = [name for name, value in given.items() if value not in (None, "utf-8")]
     return [
         f"{shown}: '{name}' says nothing about {ending} files. Remove it."
-        for name in said
-        if name not in _ENDINGS[ending]
+        for name, value in given.items()
+        if name not in _ENDINGS[ending] and value not in (None, "utf-8")
     ]
 
 
@@ -168,11 +168,11 @@ def _as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
 def _shape_faults(header: list[str], body: list[tuple[int, list[str]]]) -> list[str]:
     """Return what is wrong with the names and the lengths of the rows."""
     faults = []
-    twice = [name for name in dict.fromkeys(header) if name and header.count(name) > 1]
+    twice = [name for name, times in Counter(header).items() if name and times > 1]
     if twice:
         at = a_few(number for number, name in enumerate(header, start=1) if name in twice)
-        told = names_answers(header, [row for _, row in body])
-        names = "a name" if told else a_few(map(repr, twice))
+        unnamed = names_answers(header, dict(body).values())
+        names = "a name" if unnamed else a_few(map(repr, twice))
         faults.append(f"{names} stands twice in row 1 (columns {at}). Rename or remove one.")
     if "" in header:
         faults.append(f"column {header.index('') + 1} has no name. Name it or remove it.")

@@ -60,33 +60,37 @@ def read_text(raw: bytes, shown: str, *, separator: str, encoding: str) -> Grid:
 def _decoded(raw: bytes, shown: str, encoding: str) -> str:
     """Return a file's bytes as text."""
     raw = raw.removeprefix(BOM_UTF8)
-    called = "UTF-8" if encoding == "utf-8" else encoding
-    text, wrong = "", raw.find(b"\0")
-    if wrong >= 0 and raw.count(b"\0") < len(raw) / 10:
-        # UTF-16 has one beside nearly every letter; a few are a damage, or made by a program.
-        line = raw[:wrong].count(b"\n") + 1
-        raise CohortError(
-            f"{shown}: line {line} holds a NUL byte (a character with the code 0), which no text "
-            "has. Delete it there, and look whether the file is damaged."
+    fault = _coding_fault(raw, encoding)
+    if fault is not None:
+        at, words = fault
+        line = raw[:at].count(b"\n") + 1
+        raise CohortError(f"{shown}: line {line} {words}")
+    return raw.decode(encoding)
+
+
+def _coding_fault(raw: bytes, encoding: str) -> tuple[int, str] | None:
+    """Return the first byte that is no text of an encoding, and what is wrong with it."""
+    nul, is_default = raw.find(b"\0"), encoding == "utf-8"
+    # UTF-16 has one beside nearly every letter; a few are a damage, or made by a program.
+    if nul >= 0 and raw.count(b"\0") < len(raw) / 10:
+        return nul, (
+            "holds a NUL byte (a character with the code 0), which no text has. Delete it there, "
+            "and look whether the file is damaged."
         )
-    remedy = "Save the table as CSV (UTF-8)."
+    remedy = f"is not {'UTF-8' if is_default else encoding} text. Save the table as CSV (UTF-8)"
+    if nul >= 0:
+        return nul, f"{remedy}."
     try:
-        text = raw.decode(encoding)
+        raw.decode(encoding)
     except UnicodeDecodeError as error:
-        if wrong < 0:
-            wrong = error.start
-            remedy = "Save the table as CSV (UTF-8), or set 'encoding' beside 'file'"
-            remedy += " (cp1252 for most files from Excel)." if encoding == "utf-8" else "."
-    if wrong >= 0:
-        line = raw[:wrong].count(b"\n") + 1
-        raise CohortError(f"{shown}: line {line} is not {called} text. {remedy}")
-    if encoding != "utf-8" and not raw.isascii() and is_utf8(raw):
-        line = next(n for n, one in enumerate(raw.split(b"\n"), start=1) if not one.isascii())
-        raise CohortError(
-            f"{shown}: line {line} is UTF-8 text, which 'encoding: {encoding}' would garble. "
-            "Remove 'encoding', or set it to utf-8."
-        )
-    return text
+        excel = " (cp1252 for most files from Excel)" * is_default
+        return error.start, f"{remedy}, or set 'encoding' beside 'file'{excel}."
+    if is_default or raw.isascii() or not is_utf8(raw):
+        return None
+    return next(at for at, byte in enumerate(raw) if byte > 127), (
+        f"is UTF-8 text, which 'encoding: {encoding}' would garble. Remove 'encoding', or set it "
+        "to utf-8."
+    )
 
 
 def is_utf8(raw: bytes) -> bool:

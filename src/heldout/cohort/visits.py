@@ -7,18 +7,20 @@ what it decided is noticed, not hidden.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from heldout.cohort.conversion import counted
-from heldout.cohort.messages import at_rows, how_many, missing_hint, shown_ids
+from heldout.cohort.conversion import wrong_values
+from heldout.cohort.messages import at_rows, missing_hint, rows_have, shown_ids
 from heldout.cohort.notation import days_since_1, is_number, numbers_of, plain_code
-from heldout.cohort.noticing import Notice, noticed_of
+from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, instance_faults
 from heldout.errors import a_few
-from heldout.spec import CohortSpec, Experiment
+from heldout.spec import CohortSpec, Experiment, VisitSpec
+from heldout.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +74,8 @@ def place_rows(
         return Placement(faults=_twice_faults(rows, rows.ids, "a patient"))
     own, faults = _days_of_rows(rows, first)
     if table.visit is not None:
-        visits, found = _named_visits(spec, rows, table.visit)
-        faults += found
+        visits, visit_faults = _named_visits(spec, rows, table.visit)
+        faults += visit_faults
         who = (rows.ids + " at " + visits.astype("str")).where(visits.notna())
         if not rows.complementary:
             faults += _twice_faults(rows, who, "a patient and visit")
@@ -81,19 +83,17 @@ def place_rows(
             # Of repeats it is not known which counts, so they need not agree either.
             faults += instance_faults(rows, who, read) or _clash_faults(rows, who, each)
         holds = rows.texts[read].notna().any(axis=1)
-        noticed, found = _misdated(spec, rows, visits.where(holds), own)
-        return Placement(
-            visits=visits, days=_planned(spec, visits), faults=faults + found, noticed=noticed
-        )
+        noticed, day_faults = _misdated(spec, rows, visits.where(holds), own)
+        faults += day_faults
+        return Placement(visits=visits, days=_planned(spec, visits), faults=faults, noticed=noticed)
     faults += _window_faults(experiment)
     if faults:
         return Placement(visits=pd.Series(index=own.index, dtype="object"), days=own, faults=faults)
     holds = rows.texts[each].notna().any(axis=1)
     who = (rows.ids + " on day " + own.map("{:g}".format)).where(holds)
     faults += _twice_faults(rows, who, "a patient and day")
-    visits, noticed = _nearest_visits(spec, rows, own.where(holds))
-    early = holds & (own < 0) & _nearest(spec, own)["visit"].isna()
-    faults += _negative_faults(rows, early)
+    visits, noticed, early_faults = _nearest_visits(spec, rows, own.where(holds))
+    faults += early_faults
     days = _planned(spec, visits).fillna(own)
     return Placement(visits=visits, days=days, faults=faults, noticed=noticed)
 
@@ -114,8 +114,8 @@ def _twice_faults(rows: Rows, who: pd.Series, unit: str) -> list[str]:
     if shown is not None:
         return [f"{rows.file}: patient {shown} stands more than once ({at}). {remedy}"]
     return [
-        f"{rows.file}, column '{rows.patient}': {int(twice.sum())} rows ({at}) are of patients who "
-        f"stand more than once. {remedy[:-1]}, or write the column of pseudonyms under 'patient'."
+        f"{rows.where(rows.patient)}: {int(twice.sum())} rows ({at}) are of patients who stand "
+        f"more than once. {remedy[:-1]}, or write the column of pseudonyms under 'patient'."
     ]
 
 
@@ -128,9 +128,7 @@ def _clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
     names = list(several.index[several.any(axis=1)])
     shown = shown_ids(rows.ids, names)
     called = (
-        f"patient {shown} has"
-        if shown
-        else f"{how_many(len(names), 'patient has', 'patients have')}"
+        f"patient {shown} has" if shown else counted(len(names), "patient has", "patients have")
     )
     return [
         f"{rows.file}: {called} several rows ({at_rows(who.index[who.isin(names)])}) that hold "
@@ -141,7 +139,6 @@ def _clash_faults(rows: Rows, who: pd.Series, read: list[str]) -> list[str]:
 
 def _named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series, list[str]]:
     """Return the declared visit of each row, missing at ignored ones, and the faults found."""
-    place = f"{rows.file}, column '{column}'"
     names = {name: plain_code(visit.code or name) for name, visit in spec.visits.items()}
     codes = {code: name for name, code in names.items()}
     raw = rows.texts[column].map(plain_code, na_action="ignore")
@@ -149,18 +146,15 @@ def _named_visits(spec: CohortSpec, rows: Rows, column: str) -> tuple[pd.Series,
     faults = []
     if len(codes) < len(names):
         alike = [name for name, code in names.items() if list(names.values()).count(code) > 1]
-        faults.append(
-            f"{place}: visits {', '.join(alike)} are declared with one code. Give each its own."
-        )
+        faults.append(f"visits {', '.join(alike)} are declared with one code. Give each its own.")
     if raw.isna().any():
-        faults.append(f"{place}: {_lack(raw.index[raw.isna()])} no visit. Add it or drop the row.")
+        faults.append(f"{rows_have(raw.index[raw.isna()])} no visit. Add it or drop the row.")
     strange = raw[visits.isna()].dropna()
     strange = strange[~strange.isin(list(map(plain_code, spec.ignore_visits)))]
     if len(strange):
         known = f"Declared: {', '.join(codes)}."
-        words = _undeclared_words(strange, known, some_known=bool(visits.notna().any()))
-        faults.append(f"{place}: {words}")
-    return visits, faults
+        faults.append(_undeclared_words(strange, known, some_known=bool(visits.notna().any())))
+    return visits, [f"{rows.where(column)}: {fault}" for fault in faults]
 
 
 def _undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> str:
@@ -171,21 +165,16 @@ def _undeclared_words(strange: pd.Series, known: str, *, some_known: bool) -> st
     """
     names = sorted(set(strange))
     if not any(map(is_number, names)) and (some_known or len(strange) >= 2 * len(names)):
-        one, it = len(names) == 1, "it" if len(names) == 1 else "them"
+        called, it = ("visit", "it") if len(names) == 1 else ("visits", "them")
         return (
-            f"visit{'s' * (not one)} {a_few(map(repr, names))} {'is' if one else 'are'} not "
-            f"declared. {known} Declare {it} or list {it} under 'ignore_visits'."
+            f"{called} {a_few(map(repr, names))} {'is' if it == 'it' else 'are'} not declared. "
+            f"{known} Declare {it} or list {it} under 'ignore_visits'."
         )
     return (
-        f"{how_many(len(strange), 'row names', 'rows name')} {how_many(len(names), 'visit')} "
+        f"{counted(len(strange), 'row names', 'rows name')} {counted(len(names), 'visit')} "
         f"({at_rows(strange.index)}) not declared. {known} Declare the codes or list them under "
         "'ignore_visits', or write the column that names the visit under 'visit'."
     )
-
-
-def _lack(rows: pd.Index) -> str:
-    """Return some rows and the verb for what they do not have."""
-    return f"{at_rows(rows)} {'has' if len(rows) == 1 else 'have'}"
 
 
 def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
@@ -196,65 +185,56 @@ def _days_of_rows(rows: Rows, first: Rows) -> tuple[pd.Series, list[str]]:
         return pd.Series(np.nan, index=texts.index), []
     faults = []
     if table.visit is None and texts[column].isna().any():
-        words = _lack(texts.index[texts[column].isna()])
+        words = rows_have(texts.index[texts[column].isna()])
         day = "day" if table.day else "date"
-        faults.append(f"{rows.file}, column '{column}': {words} no {day}. Add it.")
-    days, wrong = (_days_of if table.day else _days_since_start)(rows, column, first)
-    return days, faults + wrong
+        faults.append(f"{rows.where(column)}: {words} no {day}. Add it.")
+    if table.date:
+        days, date_faults = _days_since_start(rows, column, first)
+        return days, faults + date_faults
+    days = numbers_of(texts[column], table.decimal)
+    verbs = ("is not a number", "are not numbers")
+    remedy = ". Write the days from baseline as numbers."
+    return days, faults + _unread_faults(rows, column, days, verbs, remedy)
 
 
-def _days_of(rows: Rows, column: str, _: Rows) -> tuple[pd.Series, list[str]]:
-    """Return the days that a column holds, and the fault of texts that are none."""
+def _unread_faults(
+    rows: Rows, column: str, values: pd.Series, verbs: tuple[str, str], remedy: str
+) -> list[str]:
+    """Return the fault of texts of a column that could not be read as days or dates."""
     texts = rows.texts[column]
-    days = numbers_of(texts, rows.spec.decimal)
-    wrong = texts.notna() & days.isna()
+    wrong = texts.notna() & values.isna()
     if not wrong.any():
-        return days, []
-    words = counted(wrong, texts, "is not a number", "are not numbers")
+        return []
     hint = missing_hint(texts[wrong], rows.spec.missing, rows.name)
-    return days, [
-        f"{rows.file}, column '{column}': {words}. Write the days from baseline as numbers.{hint}"
-    ]
+    return [f"{rows.where(column)}: {wrong_values(wrong, texts, *verbs)}{remedy}{hint}"]
 
 
 def _days_since_start(rows: Rows, column: str, first: Rows) -> tuple[pd.Series, list[str]]:
     """Return the days from each patient's start to the dates of a column, and the faults."""
-    table, texts = rows.spec, rows.texts
-    dates, faults = _dates_of(rows, column, table.date_format)
-    holder = rows if table.start in texts.columns else first
-    starts, more = _starts_of(holder, table.start or "", table.date_format)
-    begun = rows.ids.map(starts)
+    start = rows.spec.start or ""
+    dates, faults = _dates_of(rows, column, rows.spec.date_format)
+    holder = rows if start in rows.texts.columns else first
+    starts, start_faults = _dates_of(holder, start, rows.spec.date_format)
+    start_faults += changing(holder, start, starts)
+    begun = rows.ids.map(starts.groupby(holder.ids).first())
     lacking = sorted(set(rows.ids[dates.notna() & begun.isna() & rows.ids.notna()]))
-    if lacking and not more:
+    if lacking and not start_faults:
         shown = shown_ids(rows.ids, lacking)
-        more = [
-            f"{holder.file}, column '{table.start}': "
-            f"{how_many(len(lacking), 'patient has', 'patients have')} no start date"
-            f"{f' ({shown})' if shown else ''}. Days are counted from it; add it."
-        ]
-    return dates - begun, faults + more
+        start_faults.append(
+            f"{holder.where(start)}: {counted(len(lacking), 'patient has', 'patients have')} no "
+            f"start date{f' ({shown})' if shown else ''}. Days are counted from it; add it."
+        )
+    return dates - begun, faults + start_faults
 
 
 def _dates_of(rows: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
     """Return the dates of a column as days since year 1, and the fault of texts that are none."""
-    texts = rows.texts[column]
-    dates = days_since_1(texts, date_format)
-    wrong = texts.notna() & dates.isna()
-    if not wrong.any():
-        return dates, []
-    found = counted(wrong, texts, "is not a date", "are not dates")
-    hint = missing_hint(texts[wrong], rows.spec.missing, rows.name)
-    return dates, [
-        f"{rows.file}, column '{column}': {found} written as {date_format}. Correct them, or set "
-        "'date_format' beside 'file' (dates of workbooks and SPSS are read as %Y-%m-%d)."
-        f"{hint}"
-    ]
-
-
-def _starts_of(holder: Rows, column: str, date_format: str) -> tuple[pd.Series, list[str]]:
-    """Return the start of every patient, and the faults found."""
-    dates, faults = _dates_of(holder, column, date_format)
-    return dates.groupby(holder.ids).first(), faults + changing(holder, column, dates)
+    dates = days_since_1(rows.texts[column], date_format)
+    remedy = (
+        f" written as {date_format}. Correct them, or set 'date_format' beside 'file' (dates of "
+        "workbooks and SPSS are read as %Y-%m-%d)."
+    )
+    return dates, _unread_faults(rows, column, dates, ("is not a date", "are not dates"), remedy)
 
 
 def changing(rows: Rows, column: str, values: pd.Series) -> list[str]:
@@ -263,9 +243,9 @@ def changing(rows: Rows, column: str, values: pd.Series) -> list[str]:
     if not n_patients:
         return []
     return [
-        f"{rows.file}, column '{column}': changes within {how_many(n_patients, 'patient')}. A "
-        "value of the patient must be the same in all rows; correct the table, or declare a "
-        "column of the visits with 'by_visit: true'."
+        f"{rows.where(column)}: changes within {counted(n_patients, 'patient')}. A value of the "
+        "patient must be the same in all rows; correct the table, or declare a column of the "
+        "visits with 'by_visit: true'."
     ]
 
 
@@ -275,65 +255,77 @@ def _window_faults(experiment: Experiment) -> list[str]:
     without = [name for name, visit in visits.items() if visit.window is None]
     if not without:
         return []
-    have = "visit{} {} {} no".format(
-        *(("", a_few(without), "has") if len(without) == 1 else ("s", a_few(without), "have"))
-    )
+    visit, has = ("visit", "has") if len(without) == 1 else ("visits", "have")
     return [
-        f"{experiment.where('cohort', 'visits', without[0])}: {have} "
+        f"{experiment.where('cohort', 'visits', without[0])}: {visit} {a_few(without)} {has} no "
         "'window', and rows are put to visits by their day. Give each visit the days before and "
         "after that still count, such as 'window: 3'."
     ]
 
 
-def _nearest(spec: CohortSpec, days: pd.Series) -> pd.DataFrame:
-    """Return of each row the nearest visit whose window it lies in, the gap, and ties."""
-    # Sorted by day: of two visits equally near, the first found is the earlier one.
-    visits = sorted(spec.visits.items(), key=lambda item: item[1].day)
-    gaps = pd.DataFrame({name: (days - visit.day).abs() for name, visit in visits})
-    windows = [np.inf if visit.window is None else visit.window for _, visit in visits]
-    gaps = gaps.where(gaps.le(windows, axis=1), np.inf)
-    least = gaps.min(axis=1)
-    return pd.DataFrame(
-        {
-            "visit": gaps.idxmin(axis=1).where(np.isfinite(least)).astype("object"),
-            "gap": least,
-            "tied": np.isfinite(least) & (gaps.eq(least, axis=0).sum(axis=1) > 1),
-        }
-    )
+def _gaps(visits: Mapping[str, VisitSpec], days: pd.Series) -> pd.DataFrame:
+    """Return how far each row's day is from every visit; the visits in order of their days."""
+    in_time = sorted(visits, key=lambda name: visits[name].day)
+    return pd.DataFrame({name: (days - visits[name].day).abs() for name in in_time})
+
+
+def nearest(visits: Mapping[str, VisitSpec], days: pd.Series) -> pd.DataFrame:
+    """Return of each row the nearest visit whose window it lies in, the gap, and ties.
+
+    Parameters
+    ----------
+    visits : mapping of str to VisitSpec
+        Their days, and windows; without one, any day may count for the visit.
+    days : Series
+        The day of each row; NaN where unknown.
+
+    Returns
+    -------
+    DataFrame
+        ``visit``, missing where there is none; of two equally near it is the earlier one.
+        ``gap`` in days; ``tied`` where two are equally near.
+    """
+    gaps = _gaps(visits, days)
+    windows = [visits[name].window for name in map(str, gaps)]
+    gaps = gaps.where(gaps.le([np.inf if w is None else w for w in windows], axis=1), np.inf)
+    gap = gaps.min(axis=1)
+    visit = gaps.idxmin(axis=1).where(np.isfinite(gap)).astype("object")
+    tied = np.isfinite(gap) & (gaps.eq(gap, axis=0).sum(axis=1) > 1)
+    return pd.DataFrame({"visit": visit, "gap": gap, "tied": tied})
 
 
 def _nearest_visits(
     spec: CohortSpec, rows: Rows, days: pd.Series
-) -> tuple[pd.Series, list[Notice]]:
-    """Return the visit of each row, one row a patient and visit, and what was noticed."""
-    found = _nearest(spec, days).assign(patient=rows.ids, day=days)
+) -> tuple[pd.Series, list[Notice], list[str]]:
+    """Return the visit of each row, a row a patient and visit, what was noticed, and faults."""
+    near = nearest(spec.visits, days).assign(patient=rows.ids, day=days)
     # What was measured after the baseline day stands for baseline only where nothing else does.
-    found["late"] = _after_baseline(spec, found["visit"], days)
-    inside = found[found["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
+    near["late"] = _after_baseline(spec, near["visit"], days)
+    inside = near[near["visit"].notna()].sort_values(["late", "gap", "day"], kind="stable")
     aside = inside.duplicated(["patient", "visit"])
-    noticed, texts = [], []
-    both = sorted(found.index[found["tied"]])
+    texts, both = [], sorted(near.index[near["tied"]])
     if both:
         lie, count = ("lies", "counts") if len(both) == 1 else ("lie", "count")
         texts.append(
-            f"{how_many(len(both), 'row')} {lie} equally near to two visits and {count} for the "
+            f"{counted(len(both), 'row')} {lie} equally near to two visits and {count} for the "
             f"earlier one ({at_rows(both)})"
         )
     if aside.any():
         texts.append(_aside_words(inside, aside))
-    if texts:
-        meant = [*both, *inside.index[aside]]
-        noticed.append(noticed_of("HO012", f"{rows.file}: {'; '.join(texts)}.", rows.ids[meant]))
-    outside = found.index[days.notna() & found["visit"].isna()]
-    if len(outside):
-        lie, be = ("lies", "is") if len(outside) == 1 else ("lie", "are")
-        text = (
-            f"{rows.file}: {len(outside)} of {int(days.notna().sum())} rows {lie} in no visit's "
-            f"window and {be} not used ({at_rows(outside)})."
-        )
-        noticed.append(noticed_of("HO013", text, rows.ids[outside]))
-    visits = found["visit"].where(found.index.isin(inside.index[~aside]))
-    return visits, noticed + _late_baselines(spec, rows, visits, days)
+    text = f"{rows.file}: {'; '.join(texts)}."
+    noticed = rows.notices("HO012", text, pd.Index([*both, *inside.index[aside]]))
+    unplaced = days.notna() & near["visit"].isna()
+    outside = near.index[unplaced]
+    lie, be = ("lies", "is") if len(outside) == 1 else ("lie", "are")
+    noticed += rows.notices(
+        "HO013",
+        f"{rows.file}: {len(outside)} of {int(days.notna().sum())} rows {lie} in no visit's window "
+        f"and {be} not used ({at_rows(outside)}).",
+        outside,
+    )
+    visits = near["visit"].where(near.index.isin(inside.index[~aside]))
+    noticed += _late_baselines(spec, rows, visits, days)
+    return visits, noticed, _negative_faults(rows, unplaced & (days < 0))
 
 
 def _aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
@@ -343,18 +335,18 @@ def _aside_words(inside: pd.DataFrame, aside: pd.Series) -> str:
     ties = aside & (inside["gap"] == first["gap"]) & (inside["late"] == first["late"])
     late = aside & inside["late"] & ~first["late"].astype(bool)
     words = (
-        f"{how_many(len(at), 'row is', 'rows are')} set aside, because another row of the patient "
-        f"is nearer to the visit, or as near and earlier ({how_many(int(ties.sum()), 'time')})"
+        f"{counted(len(at), 'row is', 'rows are')} set aside, because another row of the patient "
+        f"is nearer to the visit, or as near and earlier ({counted(int(ties.sum()), 'time')})"
     )
     if late.any():
-        n = how_many(int(late.sum()), "time")
+        n = counted(int(late.sum()), "time")
         words += f", or not after the baseline day, which counts first ({n})"
     return f"{words} ({at_rows(at)})"
 
 
 def _after_baseline(spec: CohortSpec, visits: pd.Series, days: pd.Series) -> pd.Series:
-    """Return which rows count as baseline and lie after the baseline day."""
-    late: pd.Series = (visits == spec.baseline) & (days > spec.visits[spec.baseline].day)
+    """Return which rows count as baseline and lie after the baseline day, which is day 0."""
+    late: pd.Series = (visits == spec.baseline) & (days > 0)
     return late
 
 
@@ -363,15 +355,14 @@ def _late_baselines(
 ) -> list[Notice]:
     """Return what is noticed of rows that count as baseline after the baseline day."""
     late = _after_baseline(spec, visits, days)
-    if not late.any():
-        return []
-    n, at = int(late.sum()), late.index[late]
+    at = late.index[late]
+    lie, hold = ("lies", "it holds") if len(at) == 1 else ("lie", "they hold")
     text = (
-        f"{rows.file}: {how_many(n, 'row counts', 'rows count')} as baseline '{spec.baseline}' and "
-        f"{'lies' if n == 1 else 'lie'} after the baseline day ({at_rows(at)}), so what "
-        f"{'it holds' if n == 1 else 'they hold'} was not measured before treatment."
+        f"{rows.file}: {counted(len(at), 'row counts', 'rows count')} as baseline "
+        f"'{spec.baseline}' and {lie} after the baseline day ({at_rows(at)}), so what {hold} was "
+        "not measured before treatment."
     )
-    return [noticed_of("HO025", text, rows.ids[at])]
+    return rows.notices("HO025", text, at)
 
 
 def _misdated(
@@ -381,25 +372,21 @@ def _misdated(
     windows = {name: visit.window for name, visit in spec.visits.items()}
     due, window = _planned(spec, visits), visits.map(windows).astype("float64")
     gap, alone = (days - due).abs(), window.isna()
-    gaps = pd.DataFrame({name: (days - one.day).abs() for name, one in spec.visits.items()})
-    least = gaps.min(axis=1)
-    beyond, nearer = gap > window, alone & (gap > least)
+    beyond, nearer = gap > window, alone & (gap > _gaps(spec.visits, days).min(axis=1))
     early = (days < 0) & (due > 0) & (beyond | alone)
     faults = _negative_faults(rows, early) + _future_faults(spec, rows, due, days)
-    noticed = _late_baselines(spec, rows, visits, days)
     dated = int((days.notna() & visits.notna()).sum())
     texts, odd = [], (beyond | nearer) & ~early
     for which, where in (
-        (beyond & ~early, "lies outside the window of the visit the row names"),
-        (nearer & ~early, "lies nearer to another visit than to the one the row names"),
+        (beyond & odd, "lies outside the window of the visit the row names"),
+        (nearer & odd, "lies nearer to another visit than to the one the row names"),
     ):
         if which.any():
             at = at_rows(which.index[which])
             texts.append(f"in {int(which.sum())} of {dated} rows the day {where} ({at})")
-    if texts:
-        text = f"{rows.file}: {'; '.join(texts)}. The name of the visit decides."
-        noticed.append(noticed_of("HO014", text, rows.ids[odd]))
-    return noticed, faults
+    text = f"{rows.file}: {'; '.join(texts)}. The name of the visit decides."
+    noticed = _late_baselines(spec, rows, visits, days)
+    return noticed + rows.notices("HO014", text, odd.index[odd]), faults
 
 
 def _future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series) -> list[str]:
@@ -407,20 +394,17 @@ def _future_faults(spec: CohortSpec, rows: Rows, due: pd.Series, days: pd.Series
 
     Their values would be features, and the outcome may have been known by then.
     """
-    begin = spec.visits[spec.baseline].day
-    later = {visit.day: name for name, visit in spec.visits.items() if visit.day > begin}
-    if not later:
-        return []
-    first = min(later)
-    future = (due <= begin) & (days > first)
+    later = {visit.day: name for name, visit in spec.visits.items() if visit.day > 0}
+    first = min(later, default=np.inf)
+    future = (due <= 0) & (days > first)
     if not future.any():
         return []
     name, lie = ("names", "lies") if future.sum() == 1 else ("name", "lie")
     return [
-        f"{rows.file}, column '{rows.spec.day or rows.spec.date}': "
-        f"{how_many(int(future.sum()), 'row')} ({at_rows(future.index[future])}) {name} baseline, "
-        f"or a visit before it, and {lie} after the day of '{later[first]}'. What is known at "
-        "baseline is no later than the first follow-up; correct the day, the visit or the start."
+        f"{rows.where(rows.spec.day or rows.spec.date)}: {counted(int(future.sum()), 'row')} "
+        f"({at_rows(future.index[future])}) {name} baseline, or a visit before it, and {lie} after "
+        f"the day of '{later[first]}'. What is known at baseline is no later than the first "
+        "follow-up; correct the day, the visit or the start."
     ]
 
 
@@ -428,12 +412,11 @@ def _negative_faults(rows: Rows, early: pd.Series) -> list[str]:
     """Return the fault of rows before the patient's start that belong to no visit there."""
     if not early.any():
         return []
-    n, column = int(early.sum()), rows.spec.day or rows.spec.date
-    have, fit, days = (
-        ("has", "fits", "a negative day") if n == 1 else ("have", "fit", "negative days")
-    )
+    n = int(early.sum())
+    have, fit = ("has a negative day", "fits") if n == 1 else ("have negative days", "fit")
     return [
-        f"{rows.file}, column '{column}': {how_many(n, 'row')} ({at_rows(early.index[early])}) "
-        f"{have} {days}, before the patient's start, and {fit} no visit there. Correct dates whose "
-        "day and month were exchanged, or the start; or declare a visit with that day."
+        f"{rows.where(rows.spec.day or rows.spec.date)}: {counted(n, 'row')} "
+        f"({at_rows(early.index[early])}) {have}, before the patient's start, and {fit} no visit "
+        "there. Correct dates whose day and month were exchanged, or the start; or declare a visit "
+        "with that day."
     ]

@@ -8,9 +8,9 @@ import warnings
 import zipfile
 from typing import Any
 
-from heldout.cohort.messages import how_many
 from heldout.cohort.notation import Grid, cell_text
 from heldout.errors import CohortError, a_few, raise_faults, unknown_name
+from heldout.wording import counted
 
 
 def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) -> Grid:
@@ -50,16 +50,13 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
             # openpyxl warns of styles and validations that it leaves out; they are no data.
             warnings.simplefilter("ignore")
             values = load_workbook(io.BytesIO(raw), read_only=True, data_only=True)
-            title = _chosen([one.title for one in values.worksheets], sheet, shown)
-            marks = _element_names(raw)
-            made: set[tuple[int, int]] = set()
+            title = _chosen([worksheet.title for worksheet in values.worksheets], sheet, shown)
+            marks, formulas, merged = _element_names(raw), set(), []
             if b"f" in marks:
-                made = _formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
-            rows, unsaved = _cells_of(values[title], made, decimal)
-            merged: list[str] = []
+                formulas = _formulas_of(load_workbook(io.BytesIO(raw), read_only=True)[title])
+            rows, unsaved = _cells_of(values[title], formulas, decimal)
             if b"mergeCell" in marks:
-                areas = load_workbook(io.BytesIO(raw))[title].merged_cells.ranges
-                merged = sorted(str(area) for area in areas)
+                merged = sorted(map(str, load_workbook(io.BytesIO(raw))[title].merged_cells.ranges))
     except CohortError:
         raise
     except Exception as error:
@@ -73,7 +70,7 @@ def read_workbook(raw: bytes, shown: str, *, sheet: str | None, decimal: str) ->
         faults.append(f"{place}: cells {a_few(merged)} are merged. Unmerge them and fill each.")
     if unsaved:
         faults.append(
-            f"{place}: {how_many(len(unsaved), 'cell')} ({a_few(unsaved)}) "
+            f"{place}: {counted(len(unsaved), 'cell')} ({a_few(unsaved)}) "
             f"hold{'s' * (len(unsaved) == 1)} a formula without its value. Open the workbook in a "
             "spreadsheet program and save it, or paste the values."
         )
@@ -88,8 +85,8 @@ def _element_names(raw: bytes) -> set[bytes]:
     """
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         sheets = [name for name in archive.namelist() if name.startswith("xl/worksheets/")]
-        found = [re.findall(rb"<(?:\w+:)?(f|mergeCell)\b", archive.read(name)) for name in sheets]
-    return set().union(*found)
+        elements = rb"<(?:\w+:)?(f|mergeCell)\b"
+        return {mark for name in sheets for mark in re.findall(elements, archive.read(name))}
 
 
 def _chosen(sheets: list[str], sheet: str | None, shown: str) -> str:

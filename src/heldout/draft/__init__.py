@@ -6,6 +6,7 @@ numbers of rows and pseudonyms, and, in a table of its own beside the copied one
 dates of patients.
 """
 
-from heldout.draft.study import Decision, Draft, draft_study, summary
+from heldout.draft.configs import Decision
+from heldout.draft.study import Draft, draft_study, summary
 
 __all__ = ["Decision", "Draft", "draft_study", "summary"]

@@ -13,9 +13,8 @@ from heldout.draft.layout import Layout
 from heldout.draft.names import CONTROLS, LATE_WORDS, name_of, words_of
 from heldout.draft.opened import Opened
 from heldout.draft.plan_stops import plan_stops
-from heldout.draft.scales import Keys
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec
+from heldout.spec import ColumnSpec, InstrumentKey
 from heldout.spec.instrument import TOTAL_SCORE
 
 MOST_LEVELS, LONGEST_CODE = 8, 20
@@ -45,8 +44,8 @@ class ColumnGuess:
         Visit -> pattern of the item columns.
     scores : dict
         Score of the key -> visit -> source column.
-    instrument : str or None
-        The key.
+    key : InstrumentKey or None
+        Of the instrument.
     levels : dict
         Code of a category -> label.
     controls : tuple of str
@@ -67,7 +66,7 @@ class ColumnGuess:
     at: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    instrument: str | None = None
+    key: InstrumentKey | None = None
     levels: Mapping[str, str] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
     partly: int = 0
@@ -85,18 +84,24 @@ class ColumnGuess:
         """When its total was measured, or the items that make it."""
         return {*self.at, *self.items}
 
-    def is_undirected(self, keys: Keys) -> bool:
-        """Return whether nobody but the author can say which way a score goes."""
-        scores = keys[self.instrument or ""].scores
+    @property
+    def instrument(self) -> str | None:
+        """The name of the key."""
+        return self.key.id if self.key else None
+
+    @property
+    def is_undirected(self) -> bool:
+        """Whether nobody but the author can say which way a score goes."""
+        scores = self.key.scores if self.key else {}
         given = {*self.scores, *([TOTAL_SCORE] if self.at else [])}
         return any(scores[name].higher_is == "declared" for name in given or scores)
 
-    def feature_names(self, keys: Keys) -> list[str]:
-        """Return what experiments call its values: one name, or one for each of its scores."""
-        key = keys[self.instrument] if self.instrument else None
-        if key is None or (key.has_total and self.total_visits):
+    @property
+    def feature_names(self) -> list[str]:
+        """What experiments call its values: one name, or one for each of its scores."""
+        if self.key is None or (self.key.has_total and self.total_visits):
             return [self.name]
-        return [f"{self.name}.{score}" for score in self.scores or key.scores]
+        return [f"{self.name}.{score}" for score in self.scores or self.key.scores]
 
 
 def plain_column(

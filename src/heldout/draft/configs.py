@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from heldout.cohort.sources import visits_fitting
 from heldout.draft.columns import ColumnGuess
 from heldout.draft.names import name_of
 from heldout.draft.recognition import Recognised
-from heldout.draft.scales import Keys
 from heldout.errors import a_few
 from heldout.wording import counted
 
@@ -39,11 +39,23 @@ def _entry(key: str, value: object, *doubts: str | None) -> Line:
     return Line(f"{key}: {quoted(value)}", tuple(filter(None, doubts)))
 
 
-def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int, str]]]:
-    """Return the text of a file, and its decisions: number of the line, and what to decide.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What only a person can decide, and where it stands."""
+
+    number: int
+    file: str
+    line: int
+    text: str
+
+
+def rendered(file: str, lines: Iterable[Line], first: int) -> tuple[str, list[Decision]]:
+    """Return the text of a file, and its decisions.
 
     Parameters
     ----------
+    file : str
+        Its path in the study.
     lines : iterable of Line
         In order.
     first : int
@@ -53,20 +65,23 @@ def rendered(lines: Iterable[Line], first: int = 1) -> tuple[str, list[tuple[int
     -------
     text : str
         Each decision stands as a comment above its line.
-    decisions : list of (int, str)
+    decisions : list of Decision
     """
     written: list[str] = []
-    decisions: list[tuple[int, str]] = []
+    decisions: list[Decision] = []
     for line in lines:
         indent = " " * (len(line.text) - len(line.text.lstrip(" ")))
-        questions = [
-            doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
-            for doubt in line.doubts
-        ]
-        for number, question in enumerate(questions, start=first + len(decisions)):
+        questions = {
+            number: doubt[0].upper() + doubt[1:] + ("" if doubt[-1] in ".?" else ".")
+            for number, doubt in enumerate(line.doubts, start=first + len(decisions))
+        }
+        for number, question in questions.items():
             written += _comment(f"DECIDE {number}: {question}", f"{indent}# ")
         written.append(line.text)
-        decisions += [(len(written), question) for question in questions]
+        decisions += [
+            Decision(number=number, file=file, line=len(written), text=question)
+            for number, question in questions.items()
+        ]
     return "\n".join(written) + "\n", decisions
 
 
@@ -115,7 +130,7 @@ def _quoted_text(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterator[Line]:
+def cohort_lines(facts: Recognised, title: str, file: str) -> Iterator[Line]:
     """Yield the cohort file.
 
     Parameters
@@ -126,8 +141,6 @@ def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterat
         Of the study.
     file : str
         The table's path in the study.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -151,7 +164,7 @@ def cohort_lines(facts: Recognised, title: str, file: str, keys: Keys) -> Iterat
     yield from _visit_lines(facts)
     yield Line("columns:")
     for column in facts.columns:
-        yield from _column_lines(column, facts, keys)
+        yield from _column_lines(column, facts)
     yield from _include_lines(facts)
     if facts.left_out:
         yield Line("# Left out:")
@@ -168,11 +181,9 @@ def _table_lines(facts: Recognised, file: str) -> Iterator[Line]:
         table |= {"date_format": dated.date_format}
     elif facts.layout.visit:
         table |= {"layout": "long", "visit": facts.layout.visit}
-    usual = type(spec)(file=spec.file)
     # What is as usual need not be read by whoever corrects the file.
-    for key in ("separator", "decimal", "encoding", "sheet", "missing"):
-        if getattr(spec, key) != getattr(usual, key):
-            table[key] = getattr(spec, key)
+    usual = type(spec)(file=spec.file).form
+    table |= {key: value for key, value in spec.form.items() if value != usual[key]}
     doubts = (*(dated.doubts if dated else ()), *facts.opened.doubts)
     if not dated or dated.start:
         yield _entry("table", table, *doubts)
@@ -272,9 +283,9 @@ def _visit_lines(facts: Recognised) -> Iterator[Line]:
         )
 
 
-def _column_lines(column: ColumnGuess, facts: Recognised, keys: Keys) -> Iterator[Line]:
+def _column_lines(column: ColumnGuess, facts: Recognised) -> Iterator[Line]:
     """Yield one declared column."""
-    declared = _declaration(column, facts, keys)
+    declared = _declaration(column, facts)
     yield from map(Line, _comment(f"{column.why[:1].upper()}{column.why[1:]}.", "  # "))
     yield _entry(f"  {quoted(column.name)}", declared, *_column_doubts(column, declared))
     if column.partly:
@@ -287,14 +298,14 @@ def _column_lines(column: ColumnGuess, facts: Recognised, keys: Keys) -> Iterato
         yield Line(f"  # {quoted(column.name)}: {filled}", (question,))
 
 
-def _declaration(column: ColumnGuess, facts: Recognised, keys: Keys) -> dict[str, Any]:
+def _declaration(column: ColumnGuess, facts: Recognised) -> dict[str, Any]:
     """Return what the cohort file declares of a column."""
     dated = facts.layout.dated
     declared: dict[str, Any] = {"table": _DATED_TABLE} if dated and not dated.start else {}
     declared |= _sources(column, facts)
     if column.instrument:
         declared["instrument"] = column.instrument
-        declared |= {"higher_is": None} if column.is_undirected(keys) else {}
+        declared |= {"higher_is": None} if column.is_undirected else {}
     else:
         declared["kind"] = column.kind
         declared |= {"levels": column.levels} if column.levels else {}
@@ -324,7 +335,8 @@ def _sources(column: ColumnGuess, facts: Recognised) -> dict[str, Any]:
     if column.at:
         shared = _pattern_of(column.at, facts)
         # A pattern that fits columns of something else would claim visits that are none.
-        source = shared if shared and not _stray(shared, facts) else dict(column.at)
+        stray = visits_fitting(shared or "", facts.left_out) - set(facts.layout.ignored)
+        source = dict(column.at) if stray or shared is None else shared
         sources |= {"column": source} if column.instrument or source != column.name else {}
     if column.items:
         sources["items"] = _pattern_of(column.items, facts)
@@ -361,22 +373,13 @@ def _pattern_of(at: Mapping[str, str], facts: Recognised) -> str | None:
     return None
 
 
-def _stray(pattern: str, facts: Recognised) -> bool:
-    """Return whether a pattern also fits a column that is left out, such as madrs_date."""
-    shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
-    fits = [re.fullmatch(shape, column) for column in facts.left_out]
-    return any(fit and fit.groups() and fit[1] not in facts.layout.ignored for fit in fits)
-
-
-def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
+def feature_lines(facts: Recognised) -> Iterator[Line]:
     """Yield the features file.
 
     Parameters
     ----------
     facts : Recognised
         Of the table.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -385,7 +388,7 @@ def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
     yield Line("# Known at baseline. The site is a stratum of the folds, not a feature.")
     builds: dict[str, list[str]] = {"clinical": [], "totals": [], "subscales": []}
     for column in facts.features:
-        for name in column.feature_names(keys):
+        for name in column.feature_names:
             of_scores = "subscales" if "." in name else "totals"
             builds[of_scores if column.instrument else "clinical"].append(name)
     builds = {build: names for build, names in builds.items() if names}
@@ -407,7 +410,7 @@ def feature_lines(facts: Recognised, keys: Keys) -> Iterator[Line]:
         known = None
 
 
-def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]:
+def experiment_lines(facts: Recognised, name: str) -> Iterator[Line]:
     """Yield the experiment.
 
     Parameters
@@ -416,8 +419,6 @@ def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]
         Of the table.
     name : str
         Of the pieces it uses.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Yields
     ------
@@ -437,7 +438,7 @@ def experiment_lines(facts: Recognised, name: str, keys: Keys) -> Iterator[Line]
     yield _entry("    at", at or None, None if at else no_visit)
     if at:
         yield _primary_line(at, facts)
-        threshold = keys[scale.instrument or ""].remission_at_most if scale else None
+        threshold = scale.key.remission_at_most if scale and scale.key else None
         if threshold is not None:
             remission = {"name": "remission", "column": outcome, "rule": {"at_most": threshold}}
             yield Line(f"  # - {quoted(remission | {'at': at[-1:]})}")

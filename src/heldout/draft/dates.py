@@ -15,8 +15,10 @@ from statistics import median
 import pandas as pd
 
 from heldout.cohort.notation import days_since_1
+from heldout.cohort.visits import nearest
 from heldout.draft.names import DATE_NAMES, START_NAMES, squeezed
 from heldout.errors import a_few
+from heldout.spec import VisitSpec
 from heldout.wording import counted
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}")
@@ -50,7 +52,7 @@ class Dated:
     visits : Series
         The visit of each row, such as ``d7``; missing in rows of none.
     planned : dict
-        Visit -> day and window.
+        The proposed visits, each with its day and window.
     doubts : tuple of str
         What a person must decide about the dates; `proposed` about the visits.
     """
@@ -60,7 +62,7 @@ class Dated:
     start: str | None
     starts: pd.Series = field(repr=False, compare=False)
     visits: pd.Series = field(repr=False, compare=False)
-    planned: dict[str, tuple[float, float]]
+    planned: dict[str, VisitSpec]
     doubts: tuple[str, ...] = ()
     proposed: str = ""
 
@@ -102,7 +104,8 @@ def find_dates(cells: pd.DataFrame, patient: str) -> tuple[Dated | None, str]:
     planned = _clustered(days, ids)
     if not planned:
         return None, f" The days between the dates in '{column}' lie in no clear groups."
-    visits = _nearest(days, planned)
+    # As the cohort reader will.
+    visits = nearest(planned, days)["visit"]
     first_rows = dates.sort_values(kind="stable").groupby(ids).head(1).index
     return Dated(
         column=column,
@@ -149,7 +152,7 @@ def _start_column(
     return name, starts
 
 
-def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]]:
+def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, VisitSpec]:
     """Return visits of groups of days with clear gaps between them; none if there are not.
 
     A group in which many patients have two rows holds several visits, and is parted at its
@@ -170,7 +173,8 @@ def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]
     Examples
     --------
     >>> days = pd.Series([0.0, 7, 29, 0, 8, 31, 0, 6, 30])
-    >>> _clustered(days, pd.Series(list("aaabbbccc")))
+    >>> visits = _clustered(days, pd.Series(list("aaabbbccc")))
+    >>> {name: (visit.day, visit.window) for name, visit in visits.items()}
     {'d0': (0.0, 1.0), 'd7': (7.0, 1.0), 'd30': (30.0, 1.0)}
     """
     known = days.dropna().sort_values()
@@ -193,22 +197,12 @@ def _clustered(days: pd.Series, ids: pd.Series) -> dict[str, tuple[float, float]
     return dict(_planned(group, is_start=group is start) for group in groups)
 
 
-def _planned(group: pd.Series, *, is_start: bool) -> tuple[str, tuple[float, float]]:
+def _planned(group: pd.Series, *, is_start: bool) -> tuple[str, VisitSpec]:
     """Return the name of the visit that a group of days is, its day and its window."""
     day = 0.0 if is_start else float(round(median(group)))
     window = float(ceil(max(day - group.iloc[0], group.iloc[-1] - day, 1)))
-    return f"d{day:g}" if day >= 0 else f"before{-day:g}", (day, window)
-
-
-def _nearest(days: pd.Series, planned: dict[str, tuple[float, float]]) -> pd.Series:
-    """Return the visit of each row as the cohort reader will: the nearest one in its window."""
-    gaps = pd.DataFrame(
-        {
-            name: (days - day).abs().where(lambda gap, w=window: gap <= w)
-            for name, (day, window) in planned.items()
-        }
-    ).fillna(float("inf"))
-    return gaps.idxmin(axis=1).where(gaps.min(axis=1) < float("inf")).astype("object")
+    name = f"d{day:g}" if day >= 0 else f"before{-day:g}"
+    return name, VisitSpec(day=day, window=window)
 
 
 def _parted(groups: list[pd.Series]) -> bool:

@@ -22,6 +22,7 @@ from heldout.draft.names import (
     visit_text,
 )
 from heldout.errors import CohortError, a_few
+from heldout.spec import VisitSpec
 
 # Column -> its name as a pattern -> the visits' names and the columns that hold them; ""
 # where a name tells no visit.
@@ -124,9 +125,9 @@ def find_layout(cells: pd.DataFrame, counted: Mapping[str, _Parsed] | None = Non
         rows, (texts, series) = None, _wide_series(rest, counted)
     else:
         rows = dated.visits if dated else cells[visit]
-        texts = _planned_texts(dated) if dated else _named_texts(rows)
+        texts = _planned_texts(dated.planned) if dated else _named_texts(rows)
         series = _long_series(rest, cells[patient], rows)
-    visits, ignored = _in_time(texts, dated.planned if dated else {})
+    visits, ignored = _in_time(texts)
     kept = _by_visit(series, visits)
     unused = {column for stem in series.keys() - kept for column in series[stem].values()}
     return Layout(
@@ -298,11 +299,13 @@ def _named_texts(rows: pd.Series) -> dict[str, list[VisitText]]:
     return texts
 
 
-def _planned_texts(dated: Dated) -> dict[str, list[VisitText]]:
+def _planned_texts(planned: Mapping[str, VisitSpec]) -> dict[str, list[VisitText]]:
     """Return the visits that a long table's dates propose."""
     return {
-        name: [VisitText(text=name, day=day, rank=day, called=name)]
-        for name, (day, _) in dated.planned.items()
+        name: [
+            VisitText(text=name, day=visit.day, rank=visit.day, called=name, window=visit.window)
+        ]
+        for name, visit in planned.items()
     }
 
 
@@ -317,7 +320,7 @@ def _long_series(cells: pd.DataFrame, patients: pd.Series, rows: pd.Series) -> S
 
 
 def _in_time(
-    texts: Mapping[str, list[VisitText]], planned: Mapping[str, tuple[float, float]]
+    texts: Mapping[str, list[VisitText]],
 ) -> tuple[dict[str, VisitGuess], list[str]]:
     """Return the visits in order of time, and the texts of those of which nothing tells when.
 
@@ -333,8 +336,7 @@ def _in_time(
             continue
         written = Counter(visit.text for visit in texts[key])
         text = min(written, key=lambda text: (-written[text], text))
-        called = next(visit.called for visit in texts[key] if visit.text == text)
-        name = name_of(called, {visit.name for visit in visits.values()})
-        _, window = planned.get(text, (None, None))
-        visits[key] = VisitGuess(name=name, text=text, day=first.day, window=window)
+        visit = next(visit for visit in texts[key] if visit.text == text)
+        name = name_of(visit.called, {visit.name for visit in visits.values()})
+        visits[key] = VisitGuess(name=name, text=text, day=first.day, window=visit.window)
     return visits, sorted(ignored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 import pandas as pd
 
@@ -27,6 +28,8 @@ from heldout.spec.instrument import TOTAL_SCORE
 
 # Item of the form -> visit -> column.
 _Items = Mapping[int, Mapping[str, str]]
+# Item -> its columns by visit, as they stand in the table: 1 and 01 are two.
+_Given = Sequence[tuple[int, Mapping[str, str]]]
 # Clinician scales before self-report; then anything that measures depression.
 _RANK = ("madrs", "hamd", "qids", "bdi", "phq")
 
@@ -56,54 +59,51 @@ def items_of(
     # The longest sets first: ten items of a form are not one item of ten others.
     bases = item_bases(series).items()
     for base, stems in sorted(bases, key=lambda entry: (-len(entry[1]), entry[0])):
-        name = _form_of(base, stems, keys)
-        if name is None or not set(stems.values()) <= set(series):
+        key = _form_of(base, stems, keys)
+        if key is None or not set(stems.values()) <= set(series):
             continue
         given = [(int(text), series.pop(stem)) for text, stem in stems.items()]
-        guess = _item_set(name, given, opened, layout, keys[name], left_out=left_out)
-        if isinstance(guess, str):
-            left_out |= {column: guess for _, at in given for column in at.values()}
-        else:
+        guess, unread = _item_set(key, given, opened, layout)
+        left_out |= unread
+        if guess is not None:
             yield guess
 
 
 def _item_set(
-    name: str,
-    given: Sequence[tuple[int, Mapping[str, str]]],
+    key: InstrumentKey,
+    given: _Given,
     opened: Opened,
     layout: Layout,
-    key: InstrumentKey,
-    *,
-    left_out: dict[str, str],
-) -> ColumnGuess | str:
-    """Return the questionnaire that items make, or why they cannot be declared."""
+) -> tuple[ColumnGuess | None, dict[str, str]]:
+    """Return the questionnaire that items make, if they make one, and why columns are not read."""
     items = _at_visits(dict(given), opened, layout)
     visits = [visit for visit in items[1] if all(visit in at for at in items.values())]
     patterns = {visit: _item_pattern([at[visit] for at in items.values()]) for visit in visits}
-    fault = _unread_items(name, [item for item, _ in given], patterns, key)
+    fault = _unread_items(given, patterns, key)
     if fault:
-        return fault
-    lacking, unread = _lacking_items(name, items, visits, layout)
-    left_out |= unread
+        return None, {column: fault for _, at in given for column in at.values()}
+    lacking, unread = _lacking_items(key.id, items, visits, layout)
     read = [(item, items[item][visit]) for item in sorted(items) for visit in sorted(visits)]
-    return ColumnGuess(
-        name=name_of(name),
+    guess = ColumnGuess(
+        name=name_of(key.id),
         kind="instrument",
-        instrument=name,
+        key=key,
         items=patterns,
         why=f"called like {key.name}, and all {len(items)} items are there",
         partly=_partly_answered(items, visits, opened, layout, key),
         doubts=(*lacking, *item_stops(opened, read, key)),
     )
+    return guess, unread
 
 
-def _form_of(base: str, stems: Mapping[str, str], keys: Keys) -> str | None:
+def _form_of(base: str, stems: Mapping[str, str], keys: Keys) -> InstrumentKey | None:
     """Return the key that columns look like the items of: most of them, from the first on."""
     names, rest = named_keys(base, keys)
     if rest or not names or min(map(int, stems)) != 1:
         return None
-    name = next((name for name in names if keys[name].items == len(stems)), names[0])
-    return name if len(stems) * 2 > keys[name].items else None
+    forms = [keys[name] for name in names]
+    key = next((form for form in forms if form.items == len(stems)), forms[0])
+    return key if len(stems) * 2 > key.items else None
 
 
 def _at_visits(given: _Items, opened: Opened, layout: Layout) -> _Items:
@@ -172,17 +172,14 @@ def _partly_answered(
 def _is_answered(opened: Opened, column: str, not_assessed: tuple[int, ...]) -> pd.Series:
     """Return which cells of an item hold an answer."""
     texts = opened.cells[column]
-    if not not_assessed:
-        return texts.notna()
     return texts.notna() & ~numbers_of(texts, opened.spec.decimal).isin(not_assessed)
 
 
-def _unread_items(
-    name: str, items: list[int], patterns: Mapping[str, str], key: InstrumentKey
-) -> str:
+def _unread_items(given: _Given, patterns: Mapping[str, str], key: InstrumentKey) -> str:
     """Return why items cannot be declared, or nothing."""
-    if sorted(items) != list(range(1, key.items + 1)):
-        return f"look like items of {name}, which has {key.items}; found {len(items)}"
+    name = key.id
+    if sorted(item for item, _ in given) != list(range(1, key.items + 1)):
+        return f"look like items of {name}, which has {key.items}; found {len(given)}"
     if key.scores_only is not None:
         return f"items of {name}, whose key scores none: {key.scores_only}"
     if not patterns:
@@ -225,28 +222,23 @@ def scores_of(series: Series, opened: Opened, keys: Keys) -> Iterator[ColumnGues
         if not fit:
             continue
         (name, score), *others = fit
+        key, called = keys[name], stem.replace("{visit}", "")
         del series[stem]
-        called = stem.replace("{visit}", "")
         also = f"'{called}' is taken as {name}; name and values also fit "
         also += a_few(other for other, _ in others)
-        stops = plan_stops(opened, at.values(), ColumnSpec(instrument="x"), keys[name], score)
+        stops = plan_stops(opened, at.values(), ColumnSpec(instrument="x"), key, score)
+        low, high = key.scores[score].range
+        wrong = int((~values.between(low, high)).sum())
+        share = f"all but {wrong} of {len(values)} values" if wrong else "all values"
         yield ColumnGuess(
             name=name_of(called),
             kind="instrument",
-            instrument=name,
+            key=key,
             at=at if score == TOTAL_SCORE else {},
             scores={} if score == TOTAL_SCORE else {score: at},
-            why=_called_like(name, score, values, keys),
+            why=f"called like {key.name}, and {share} lie in {low:g}..{high:g}",
             doubts=(also, *stops) if others else stops,
         )
-
-
-def _called_like(name: str, score: str, values: pd.Series, keys: Keys) -> str:
-    """Return the evidence for a score: its name and its range."""
-    low, high = keys[name].scores[score].range
-    wrong = int((~values.between(low, high)).sum())
-    share = f"all but {wrong} of {len(values)} values" if wrong else "all values"
-    return f"called like {keys[name].name}, and {share} lie in {low:g}..{high:g}"
 
 
 def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
@@ -282,36 +274,31 @@ def merged(guesses: list[ColumnGuess]) -> list[ColumnGuess]:
     return list(columns.values())
 
 
-def most_likely(instruments: list[ColumnGuess], keys: Keys) -> ColumnGuess | None:
+def most_likely(instruments: list[ColumnGuess]) -> ColumnGuess | None:
     """Return the severity scale that was measured again, the clinician's first.
 
     Parameters
     ----------
     instruments : list of ColumnGuess
         All of them.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Returns
     -------
     ColumnGuess or None
     """
-
-    def order(column: ColumnGuess) -> tuple[int, int, int, str]:
-        key, family = keys[column.instrument or ""], family_of(column.instrument or "")
-        rank = _RANK.index(family) if family in _RANK else 10 + ("depress" not in key.construct_)
-        return rank, -len(column.visits), -key.items, column.name
-
-    fit = [
-        column
-        for column in instruments
-        if len(column.total_visits - {""}) > 1 and keys[column.instrument or ""].has_total
-    ]
-    return min(fit, key=order, default=None)
+    ranked: list[tuple[tuple[int, int, int, str], ColumnGuess]] = []
+    for column in instruments:
+        key = column.key
+        if key is not None and key.has_total and len(column.total_visits - {""}) > 1:
+            family = family_of(key.id)
+            other = 10 + ("depress" not in key.construct_)
+            rank = _RANK.index(family) if family in _RANK else other
+            ranked.append(((rank, -len(column.visits), -key.items, column.name), column))
+    return min(ranked, key=itemgetter(0))[1] if ranked else None
 
 
 def with_baseline(
-    layout: Layout, outcome: ColumnGuess | None, series: Series, opened: Opened, keys: Keys
+    layout: Layout, outcome: ColumnGuess | None, series: Series, opened: Opened
 ) -> tuple[Layout, ColumnGuess | None, str]:
     """Return layout and outcome with a first visit that is baseline, and what is doubtful.
 
@@ -325,8 +312,6 @@ def with_baseline(
         Columns by pattern and visit; what is taken goes.
     opened : Opened
         The table.
-    keys : mapping of str to InstrumentKey
-        All known questionnaires.
 
     Returns
     -------
@@ -334,12 +319,12 @@ def with_baseline(
     """
     unnamed = VisitGuess(name="baseline", text="baseline", day=0.0)
     start = next((visit for visit in layout.visits if visit.day == 0), None)
-    if outcome and (start is None or start.name not in outcome.visits):
-        key = keys[outcome.instrument or ""]
-        stem = _baseline_stem(outcome, series, opened, key)
+    if outcome and outcome.key and (start is None or start.name not in outcome.visits):
+        stem = _baseline_stem(outcome, series, opened, outcome.key)
         if stem is not None:
             first, visits = start or unnamed, layout.visits if start else (unnamed, *layout.visits)
-            outcome = _with_first(outcome, first.name, series.pop(stem)[""], opened, key)
+            column = series.pop(stem)[""]
+            outcome = _with_first(outcome, first.name, column, opened, outcome.key)
             return replace(layout, visits=visits), outcome, ""
     if start is not None:
         return layout, outcome, ""

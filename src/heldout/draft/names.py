@@ -98,12 +98,15 @@ class VisitText:
         Where it stands among visits without a day.
     called : str
         What to call it: the text, with what a bare number counts.
+    window : float or None
+        Days before and after `day` that count too, where dates propose them.
     """
 
     text: str
     day: float | None
     rank: float
     called: str
+    window: float | None = None
 
     @property
     def key(self) -> str:

@@ -77,7 +77,7 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
     """
     form = dict(_text_form(path)) if path.suffix.lower() in (".csv", ".tsv") else {}
     spec = TableSpec.model_validate({"file": path.name, "sheet": sheet, **form})
-    cells = _read(path, spec)
+    cells, _ = read_table(path, path.name, **spec.form)
     # A few columns may well be named by years or items; most of them are not.
     if sum(map(is_number, cells.columns)) * 2 > cells.shape[1]:
         raise CohortError(
@@ -89,22 +89,8 @@ def open_table(path: Path, sheet: str | None = None) -> Opened:
     codes = [code for code, apart in candidates.items() if all(apart.values())]
     if codes:
         spec = spec.model_copy(update={"missing": tuple(dict.fromkeys((*MISSING, *codes)))})
-        cells = _read(path, spec)
+        cells, _ = read_table(path, path.name, **spec.form)
     return Opened(cells=cells, spec=spec, doubts=doubts)
-
-
-def _read(path: Path, spec: TableSpec) -> pd.DataFrame:
-    """Return the cells of a table, read as its declaration says."""
-    cells, _ = read_table(
-        path,
-        path.name,
-        missing=spec.missing,
-        separator=spec.separator,
-        decimal=spec.decimal,
-        encoding=spec.encoding,
-        sheet=spec.sheet,
-    )
-    return cells
 
 
 def _text_form(path: Path) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from heldout.cohort.conversion import read_values
+from heldout.cohort.conversion import Column, read_values
 from heldout.cohort.sources import TOTAL, Source
 from heldout.draft.dates import FEW
 from heldout.draft.opened import Opened
@@ -92,6 +92,13 @@ def _faults_of(
     """Yield the faults that reading a column finds."""
     name = "x" if score == TOTAL_SCORE else f"x.{score}"
     source = Source(name=name, visit="", item=item, column=column)
-    decimal = opened.spec.decimal
-    _, faults = read_values(opened.cells, source, declared, key=key, decimal=decimal)
+    _, faults = read_values(
+        Column(
+            table=opened.cells,
+            decimal=opened.spec.decimal,
+            source=source,
+            declared=declared,
+            key=key,
+        )
+    )
     yield from (fault.rstrip(".") for fault in faults)

@@ -91,8 +91,8 @@ def recognise(opened: Opened, keys: Keys) -> Recognised:
     # Items before scores: each takes what it reads out of the series, and the rest is plain.
     instruments = list(items_of(series, opened, layout, keys, left_out))
     instruments = merged([*instruments, *scores_of(series, opened, keys)])
-    likely = most_likely(instruments, keys)
-    layout, outcome, doubt = with_baseline(layout, likely, series, opened, keys)
+    likely = most_likely(instruments)
+    layout, outcome, doubt = with_baseline(layout, likely, series, opened)
     instruments.sort(key=lambda column: (column is not likely, column.name))
     if outcome is not None:
         instruments[0] = outcome

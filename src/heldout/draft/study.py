@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from heldout.draft.configs import (
+    Decision,
     Line,
     cohort_lines,
     experiment_lines,
@@ -23,16 +24,6 @@ from heldout.draft.recognition import Recognised, recognise
 from heldout.errors import StudyError
 from heldout.files import whole_folder, write_files
 from heldout.instruments.keys import instrument_names, load_key
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What only a person can decide, and where it stands."""
-
-    number: int
-    file: str
-    line: int
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,18 +82,15 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     facts = recognise(open_table(data, sheet), keys)
     name, table = name_of(folder.name), f"data/{data.name}"
     drafted: dict[str, Iterable[Line]] = {
-        f"configs/cohort/{name}.yaml": cohort_lines(facts, folder.name, table, keys),
-        f"configs/features/{name}.yaml": feature_lines(facts, keys),
-        f"experiments/{name}.yaml": experiment_lines(facts, name, keys),
+        f"configs/cohort/{name}.yaml": cohort_lines(facts, folder.name, table),
+        f"configs/features/{name}.yaml": feature_lines(facts),
+        f"experiments/{name}.yaml": experiment_lines(facts, name),
     }
     contents: dict[str, str | bytes] = {}
     decisions: list[Decision] = []
     for file, lines in drafted.items():
-        contents[file], questions = rendered(lines, len(decisions) + 1)
-        decisions += [
-            Decision(number=number, file=file, line=line, text=text)
-            for number, (line, text) in enumerate(questions, len(decisions) + 1)
-        ]
+        contents[file], more = rendered(file, lines, len(decisions) + 1)
+        decisions += more
     contents[table] = data.read_bytes()
     if facts.layout.dated and not facts.layout.dated.start:
         contents[starts_file(table)] = _starts_text(facts)

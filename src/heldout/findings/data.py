@@ -9,9 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort import Cohort
-from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen, StudyData, listed
-from heldout.wording import percent
+from heldout.wording import counted, percent
 
 LEAST_COMPARED, ALIKE, FEWEST_EQUAL = 8, 0.95, 3
 # Where nearly all answer the same, agreeing says nothing.
@@ -91,7 +90,7 @@ def _equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Seen:
     return Seen(
         "tip",
         f"Patients with the same values in all {n_columns} columns that tell apart: "
-        f"{how_many(len(equal), 'pair or group', 'pairs or groups')}. {_TWICE}",
+        f"{counted(len(equal), 'pair or group', 'pairs or groups')}. {_TWICE}",
         equal,
     )
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen
 from heldout.inference import LEVEL, Cell
 from heldout.kinds import KINDS, Kind
 from heldout.models import models_of
 from heldout.record import OutcomeFacts, RunRecord
-from heldout.wording import decimal, p_value, percent
+from heldout.wording import counted, decimal, p_value, percent
 
 ENOUGH_EVENTS_PER_FEATURE = 10
 ATTRITION_WORTH_SAYING = 0.10
@@ -279,9 +278,9 @@ def permutation_test(record: RunRecord) -> Seen:
         how = f"of {test.asked} asked for; the best cell had been reached ten times by then"
     else:
         how = "as many as asked for"
-    text = f"{how_many(test.permutations, 'permutation was', 'permutations were')} made, {how}."
+    text = f"{counted(test.permutations, 'permutation was', 'permutations were')} made, {how}."
     if test.redrawn:
-        text += f" {how_many(test.redrawn, 'draw')} could not be evaluated and were replaced."
+        text += f" {counted(test.redrawn, 'draw')} could not be evaluated and were replaced."
     # A test that ended early could have gone on; one that did not can reach no smaller p.
     smallest = 1 / (test.permutations + 1)
     if smallest > LEVEL and not test.stopped:

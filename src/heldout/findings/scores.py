@@ -11,11 +11,11 @@ import pandas as pd
 
 from heldout.arrays import Floats
 from heldout.cohort import Cohort
-from heldout.cohort.messages import how_many
 from heldout.findings.check import Seen, StudyData, listed, sentences
 from heldout.instruments.audit import audit_scores, contradictions
 from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.instruments.scoring import itemised
+from heldout.wording import counted
 
 # A reported score may be rounded to one decimal; sums differ by whole points.
 _ROUNDING = 0.051
@@ -47,11 +47,11 @@ def disagreeing_scores(data: StudyData) -> Seen:
         for name in differ.columns[differ.any()]
     ]
     unused = [
-        f"{name[0]} at {name[1]} for {how_many(int(lone[name].sum()), 'patient')}"
+        f"{name[0]} at {name[1]} for {counted(int(lone[name].sum()), 'patient')}"
         for name in lone.columns[lone.any()]
     ]
     if not apart and not unused:
-        n = how_many(len(compared), "reported score agrees", "reported scores agree")
+        n = counted(len(compared), "reported score agrees", "reported scores agree")
         return Seen("passed", f"{n} with the items.")
     text = sentences(
         (
@@ -101,7 +101,7 @@ def directions(data: StudyData) -> Seen:
     if not agreements:
         text = "No scale can be compared with the outcome's in enough patients."
         return Seen("not_applicable", text)
-    agreeing = how_many(len(agreements), "scale does", "scales do")
+    agreeing = counted(len(agreements), "scale does", "scales do")
     return Seen("passed", f"The direction of {agreeing} not contradict {reference.name}.")
 
 
@@ -193,7 +193,7 @@ def suspicious_codes(data: StudyData) -> Seen:
         ),
         (
             [
-                f"{column} at {visit} contradicts its skip rule in {how_many(len(who), 'patient')}"
+                f"{column} at {visit} contradicts its skip rule in {counted(len(who), 'patient')}"
                 for column, visit, who in unasked
             ],
             "Check the forms: {}. Items that by the rule were not asked were answered above 0; the "

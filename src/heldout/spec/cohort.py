@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import date, datetime
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from heldout.spec.faults import refuse_misfits
-from heldout.spec.parts import Code, Name, Part, Score, undeclared
+from heldout.spec.faults import refuse_broken, refuse_misfits
+from heldout.spec.parts import Code, Name, Part, Score, optional, undeclared
 from heldout.spec.places import KeyPath
 
 # What tables usually write where nothing was observed.
@@ -21,13 +21,9 @@ class VisitSpec(Part):
     """One visit: when it was planned, and how the table calls it."""
 
     day: float = Field(description="Planned days from baseline; baseline itself is day 0.")
-    label: str | None = Field(default=None, description="For tables and figures.")
-    code: Code | None = Field(
-        default=None, description="The visit's value in a long table; the visit's name if absent."
-    )
-    window: float | None = Field(
-        default=None, ge=0, description="Days before and after `day` that still count."
-    )
+    label: str | None = optional("For tables and figures.")
+    code: Code | None = optional("The visit's value in a long table; the visit's name if absent.")
+    window: float | None = optional("Days before and after `day` that still count.", ge=0)
 
 
 class TableSpec(Part):
@@ -38,30 +34,28 @@ class TableSpec(Part):
     """
 
     file: str = Field(description="CSV, TSV, XLSX or SAV file, relative to the study folder.")
-    layout: Literal["wide", "long"] = Field(
-        default="wide", description="wide: a row a patient. long: a row a patient and visit."
+    layout: Literal["wide", "long"] = optional(
+        "wide: a row a patient. long: a row a patient and visit.", default="wide"
     )
-    patient: str | None = Field(
-        default=None, description="This table's column of patients; the cohort's if absent."
+    patient: str | None = optional("This table's column of patients; the cohort's if absent.")
+    visit: str | None = optional("The long table's column of visits.")
+    day: str | None = optional("The long table's column of days from baseline.")
+    date: str | None = optional("The long table's column of dates.")
+    start: str | None = optional("Column with the date of the patient's baseline (day 0).")
+    date_format: str = optional("As strptime reads it: %d/%m/%Y.", default="%Y-%m-%d")
+    missing: tuple[Code, ...] = optional("Texts that mean: not observed.", default=NOT_OBSERVED)
+    separator: Literal[",", ";", "tab"] | None = optional(
+        "Between cells; by the file's ending if absent."
     )
-    visit: str | None = Field(default=None, description="The long table's column of visits.")
-    day: str | None = Field(
-        default=None, description="The long table's column of days from baseline."
-    )
-    date: str | None = Field(default=None, description="The long table's column of dates.")
-    start: str | None = Field(
-        default=None, description="Column with the date of the patient's baseline (day 0)."
-    )
-    date_format: str = Field(default="%Y-%m-%d", description="As strptime reads it: %d/%m/%Y.")
-    missing: tuple[Code, ...] = Field(
-        default=NOT_OBSERVED, description="Texts that mean: not observed."
-    )
-    separator: Literal[",", ";", "tab"] | None = Field(
-        default=None, description="Between cells; by the file's ending if absent."
-    )
-    decimal: Literal[".", ","] = Field(default=".", description="The decimal mark of numbers.")
+    decimal: Literal[".", ","] = optional("The decimal mark of numbers.", default=".")
     encoding: Literal["utf-8", "latin-1", "cp1252"] = Field(default="utf-8")
-    sheet: str | None = Field(default=None, description="Of a workbook; the only one if absent.")
+    sheet: str | None = optional("Of a workbook; the only one if absent.")
+
+    @property
+    def form(self) -> dict[str, Any]:
+        """How the cells of the file are written, as `heldout.cohort.read_table` takes it."""
+        keys = ("separator", "decimal", "encoding", "sheet", "missing")
+        return {key: getattr(self, key) for key in keys}
 
     @model_validator(mode="after")
     def check_visit(self) -> Self:
@@ -91,7 +85,7 @@ class TableSpec(Part):
                 "'date_format' does not tell a day, month and year; write it as %d/%m/%Y",
             ),
         )
-        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+        refuse_broken(rules)
         return self
 
 
@@ -111,7 +105,7 @@ class InclusionSpec(Part):
 
     label: str = Field(description="For the flow of patients, such as 'MADRS 20 or more'.")
     column: Score
-    visit: Name | None = Field(default=None, description="Baseline if absent.")
+    visit: Name | None = optional("Baseline if absent.")
     among: tuple[Code, ...] | None = None
     at_least: float | None = None
     at_most: float | None = None
@@ -140,53 +134,42 @@ class ColumnSpec(Part):
     computed from items is, and the rest is compared with it.
     """
 
-    table: Name | None = Field(
-        default=None, description="One of the further tables; the first one if absent."
+    table: Name | None = optional("One of the further tables; the first one if absent.")
+    column: str | dict[Name, str] | None = optional(
+        "Source column, or visit -> source column; the name if absent. Of an instrument: its total."
     )
-    column: str | dict[Name, str] | None = Field(
-        default=None,
-        description="Source column, or visit -> source column; the name if absent. Of an "
-        "instrument: its total.",
+    items: str | None = optional("Source columns of the items, as a pattern with {item}, {visit}.")
+    scores: dict[Name, str] | None = optional(
+        "Score of the instrument's key -> source column, a pattern with {visit}."
     )
-    items: str | None = Field(
-        default=None, description="Source columns of the items, as a pattern with {item}, {visit}."
-    )
-    scores: dict[Name, str] | None = Field(
-        default=None,
-        description="Score of the instrument's key -> source column, a pattern with {visit}.",
-    )
-    kind: Literal["number", "category", "text"] | None = Field(
-        default=None, description="number if an instrument is given; text is never a feature."
+    kind: Literal["number", "category", "text"] | None = optional(
+        "number if an instrument is given; text is never a feature."
     )
     unit: str | None = None
-    range: tuple[float, float] | None = Field(default=None, description="Lowest and highest value.")
-    levels: dict[Code, str] | None = Field(default=None, description="code -> label, in order.")
-    instrument: Name | None = Field(default=None, description="Scored by this instrument's key.")
-    language: str | None = Field(
-        default=None, description="Language version used; required where keys differ by version."
-    )
-    prorate: Literal["none", "80%", "half"] = Field(
-        default="none",
-        description="Missing items: none (the score is missing), or the person's mean of the "
+    range: tuple[float, float] | None = optional("Lowest and highest value.")
+    levels: dict[Code, str] | None = optional("code -> label, in order.")
+    instrument: Name | None = optional("Scored by this instrument's key.")
+    language: str | None = optional("Language version used; required where keys differ by version.")
+    prorate: Literal["none", "80%", "half"] = optional(
+        "Missing items: none (the score is missing), or the person's mean of the "
         "others if at least 80 %, or half, of the score's items are there.",
+        default="none",
     )
-    higher_is: Literal["worse", "better"] | None = Field(
-        default=None,
-        description="Of a number without an instrument, or of an instrument whose direction "
-        "depends on the version.",
+    higher_is: Literal["worse", "better"] | None = optional(
+        "Of a number without an instrument, or of an instrument whose direction "
+        "depends on the version."
     )
     construct_: str | None = Field(default=None, alias="construct", description="What it measures.")
-    visits: tuple[Name, ...] | None = Field(
-        default=None, description="Visits at which it was measured; all declared ones if absent."
+    visits: tuple[Name, ...] | None = optional(
+        "Visits at which it was measured; all declared ones if absent."
     )
-    by_visit: bool = Field(default=False, description="Long tables: one value a visit.")
+    by_visit: bool = optional("Long tables: one value a visit.", default=False)
     label: str | None = None
 
     @model_validator(mode="after")
     def check_kind(self) -> Self:
         """Require what each kind needs."""
-        rules = (*self._scoring_rules(), *self._value_rules())
-        refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+        refuse_broken((*self._scoring_rules(), *self._value_rules()))
         return self
 
     def _scoring_rules(self) -> tuple[tuple[bool, str], ...]:
@@ -227,20 +210,18 @@ class CohortSpec(Part):
     """The people, their visits and their table."""
 
     title: str
-    source: str | None = Field(default=None, description="Where the data come from; licence.")
+    source: str | None = optional("Where the data come from; licence.")
     simulated: bool = False
     table: TableSpec
-    tables: dict[Name, TableSpec] = Field(
-        default={}, description="Further tables, joined by patient."
-    )
+    tables: dict[Name, TableSpec] = optional("Further tables, joined by patient.", default={})
     patient: str = Field(description="Source column of the patient identifier.")
-    site: str | None = Field(default=None, description="Source column of the site, if several.")
+    site: str | None = optional("Source column of the site, if several.")
     visits: dict[Name, VisitSpec] = Field(min_length=1)
     baseline: Name
     columns: dict[Name, ColumnSpec] = Field(min_length=1)
     include: tuple[InclusionSpec, ...] = ()
-    ignore_visits: tuple[Code, ...] = Field(
-        default=(), description="Visits of the table that this study leaves out on purpose."
+    ignore_visits: tuple[Code, ...] = optional(
+        "Visits of the table that this study leaves out on purpose.", default=()
     )
 
     @model_validator(mode="after")

@@ -156,19 +156,17 @@ def _read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str]
     files = {file.stem: file for file in (folder / "configs" / "models").glob("*.yaml")}
     faults: list[str] = []
     entries: dict[str, Any] = {}
-    for name in named:
-        if not isinstance(name, str) or name not in files or name in entries:
-            continue
+    for name in dict.fromkeys(name for name in named if isinstance(name, str) and name in files):
         entry = read_yaml(files[name], str(files[name].relative_to(folder)))
         faults += entry.faults
         # A list of models is a piece, and no entry of one.
         if entry.faults or isinstance(entry.content, list):
             continue
         key: KeyPath = ("own_models", name)
-        found = {(*key, *path): place for path, place in entry.places.items()}
-        entries[name] = laid_over(entry.content, written.get(name, {}), key, found, places)
+        own = {(*key, *path): place for path, place in entry.places.items()}
+        entries[name] = laid_over(entry.content, written.get(name, {}), key, own, places)
         _forget_places(places, key)
-        places |= found
+        places |= own
     if entries:
         data["own_models"] = {**written, **entries}
     return faults

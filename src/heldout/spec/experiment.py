@@ -20,7 +20,7 @@ from heldout.spec.faults import refuse_misfits, validated
 from heldout.spec.features import FeatureSpec
 from heldout.spec.models import ModelSpec
 from heldout.spec.outcomes import OutcomeSpec
-from heldout.spec.parts import Name, Part, repeated, undeclared
+from heldout.spec.parts import Name, Part, optional, repeated, undeclared
 from heldout.spec.places import Places, place_of
 
 if TYPE_CHECKING:
@@ -32,22 +32,21 @@ DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_fore
 class ValidationSpec(Part):
     """Nested cross-validation."""
 
-    outer: int = Field(default=5, ge=2, le=20, description="Outer folds.")
-    inner: int = Field(default=5, ge=2, le=20, description="Inner folds, for tuning.")
+    outer: int = optional("Outer folds.", default=5, ge=2, le=20)
+    inner: int = optional("Inner folds, for tuning.", default=5, ge=2, le=20)
     repeats: int = Field(default=10, ge=1, le=200)
 
 
 class TuningSpec(Part):
     """The search inside each outer training set."""
 
-    trials: int = Field(default=30, ge=1, le=10_000, description="Candidates per model.")
+    trials: int = optional("Candidates per model.", default=30, ge=1, le=10_000)
     sampler: Literal["qmc", "tpe", "random"] = "qmc"
-    criterion: Literal["brier", "log_loss", "auc"] = Field(
-        default="brier",
-        description="What candidates are judged by; of numbers it is the mean squared error.",
+    criterion: Literal["brier", "log_loss", "auc"] = optional(
+        "What candidates are judged by; of numbers it is the mean squared error.", default="brier"
     )
-    prune: bool = Field(
-        default=False, description="Give up candidates that are behind after some inner folds."
+    prune: bool = optional(
+        "Give up candidates that are behind after some inner folds.", default=False
     )
 
     @model_validator(mode="after")
@@ -65,12 +64,12 @@ class TuningSpec(Part):
 class InferenceSpec(Part):
     """The joint permutation test over all outcomes, follow-ups and models."""
 
-    permutations: int = Field(default=999, ge=0, le=100_000, description="0 for no test.")
-    stop_early: bool = Field(
-        default=True, description="Stop once ten permutations have reached the best cell."
+    permutations: int = optional("0 for no test.", default=999, ge=0, le=100_000)
+    stop_early: bool = optional(
+        "Stop once ten permutations have reached the best cell.", default=True
     )
-    repeats: int = Field(
-        default=1, ge=1, le=200, description="Of the folds, for each permutation and the observed."
+    repeats: int = optional(
+        "Of the folds, for each permutation and the observed.", default=1, ge=1, le=200
     )
 
 
@@ -90,9 +89,8 @@ class Experiment(Part):
     validation: ValidationSpec = ValidationSpec()
     tuning: TuningSpec = TuningSpec()
     inference: InferenceSpec = InferenceSpec()
-    known_at: Name | None = Field(
-        default=None,
-        description="The visit at which the prediction is made (a landmark); baseline if absent.",
+    known_at: Name | None = optional(
+        "The visit at which the prediction is made (a landmark); baseline if absent."
     )
     seed: int = Field(ge=0, le=2**32 - 1)
 

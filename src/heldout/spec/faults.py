@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import types
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -52,6 +52,22 @@ class _Misfit(ValueError):
         self.faults = faults
 
 
+def refuse_broken(rules: Iterable[tuple[bool, str]]) -> None:
+    """Raise all rules of a part that are broken together, or return if none is.
+
+    Parameters
+    ----------
+    rules : iterable of (bool, str)
+        Whether it is broken, and the words for it, without a full stop.
+
+    Raises
+    ------
+    Misfit
+        If any is broken.
+    """
+    refuse_misfits([((), f"{text}.") for broken, text in rules if broken])
+
+
 def refuse_misfits(faults: Sequence[tuple[KeyPath, str]]) -> None:
     """Raise all misfits of a part together, or return if there are none.
 
@@ -75,7 +91,7 @@ class _Fault:
 
     path: KeyPath
     kind: str
-    found: Any = None
+    value: Any = None
     context: dict[str, Any] = field(default_factory=dict)
     holder: Any = None
 
@@ -131,7 +147,7 @@ def _written_faults(details: ErrorDetails, model: type[BaseModel]) -> Iterator[_
         for inner, text in misfit.faults:
             yield _Fault(path=path + inner, kind="misfit", context={"text": text})
         return
-    yield _Fault(path=path, kind=kind, found=details["input"], context=context, holder=holder)
+    yield _Fault(path=path, kind=kind, value=details["input"], context=context, holder=holder)
 
 
 def _is_echo(fault: _Fault, faults: list[_Fault]) -> bool:
@@ -186,25 +202,17 @@ def _container_name(annotation: Any) -> str:
 
 def _type_inside(annotation: Any, step: str | int) -> Any:
     """Return the type of a key or an entry of a type, or None if it has none."""
-    if _is_model(annotation):
-        info = _fields(annotation).get(str(step))
-        return info.annotation if info else None
-    arguments = get_args(annotation)
-    if not arguments:
-        return None
+    info = _fields(annotation).get(str(step))
+    if info is not None:
+        return info.annotation
+    arguments = get_args(annotation) or (None,)
     return arguments[1] if get_origin(annotation) is dict else arguments[0]
-
-
-def _is_model(annotation: Any) -> bool:
-    """Return whether a type is one of our models."""
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _fields(model: Any) -> dict[str, FieldInfo]:
     """Return the fields of a model under the keys an author writes; none for another type."""
-    if not _is_model(model):
-        return {}
-    return {info.alias or name: info for name, info in model.model_fields.items()}
+    fields = getattr(model, "model_fields", {})
+    return {info.alias or name: info for name, info in fields.items()}
 
 
 def _words(fault: _Fault, faults: list[_Fault]) -> str:
@@ -212,24 +220,24 @@ def _words(fault: _Fault, faults: list[_Fault]) -> str:
     if fault.kind in _EXPECTED:
         here = [o.kind for o in faults if o.path == fault.path and o.kind in _EXPECTED]
         required = " or ".join(dict.fromkeys(_EXPECTED[kind] for kind in here))
-        return f"found {short(fault.found)}; required: {required}.{_type_remedy(fault.found, here)}"
+        return f"found {short(fault.value)}; required: {required}.{_type_remedy(fault.value, here)}"
     special = _SPECIAL.get(fault.kind)
     if special is not None:
         return special(fault)
     for bound, phrase in _BOUNDS.items():
         if bound in fault.context:
-            return f"found {short(fault.found)}; required: {phrase} {fault.context[bound]}."
-    return f"found {short(fault.found)}; this is not allowed here ({fault.kind}). Correct it."
+            return f"found {short(fault.value)}; required: {phrase} {fault.context[bound]}."
+    return f"found {short(fault.value)}; this is not allowed here ({fault.kind}). Correct it."
 
 
-def _type_remedy(found: object, kinds: list[str]) -> str:
+def _type_remedy(value: object, kinds: list[str]) -> str:
     """Return what to do about a value that is of none of the types it may have."""
-    if found is None:
+    if value is None:
         return " Fill it in, or remove the key."
-    if "string_type" in kinds and isinstance(found, bool | int | float):
+    if "string_type" in kinds and isinstance(value, bool | int | float):
         return " Put it in quotes."
-    if "tuple_type" in kinds and not isinstance(found, dict):
-        return f" Write [{found}]."
+    if "tuple_type" in kinds and not isinstance(value, dict):
+        return f" Write [{value}]."
     return " Change it."
 
 
@@ -244,7 +252,7 @@ def _missing_words(fault: _Fault) -> str:
     """Return the words for a key, or an entry of a pair, that is not there."""
     step = fault.path[-1]
     if isinstance(step, int):
-        return f"found {short(fault.found)}; required: one entry more. Add it."
+        return f"found {short(fault.value)}; required: one entry more. Add it."
     info = _fields(fault.holder).get(step)
     meaning = f": {info.description.rstrip('.')}" if info and info.description else ""
     return f"found no key '{step}', which is required{meaning}. Add it."
@@ -253,16 +261,16 @@ def _missing_words(fault: _Fault) -> str:
 def _choice_words(fault: _Fault) -> str:
     """Return the words for a value that is not one of a few."""
     expected = fault.context["expected"]
-    guess = did_you_mean(str(fault.found), re.findall(r"'([^']*)'", expected))
-    return f"found {short(fault.found)}; required: {expected}.{guess}"
+    guess = did_you_mean(str(fault.value), re.findall(r"'([^']*)'", expected))
+    return f"found {short(fault.value)}; required: {expected}.{guess}"
 
 
 def _name_words(fault: _Fault) -> str:
     """Return the words for a text that is not a name."""
-    better = re.sub(r"[^A-Za-z0-9_]+", "_", str(fault.found)).strip("_")
+    better = re.sub(r"[^A-Za-z0-9_]+", "_", str(fault.value)).strip("_")
     guess = f" Write {better}." if better[:1].isalpha() else ""
     return (
-        f"found {short(fault.found)}; required: "
+        f"found {short(fault.value)}; required: "
         f"a name of letters, digits and _ that begins with a letter.{guess}"
     )
 
@@ -272,7 +280,7 @@ def _length_words(fault: _Fault) -> str:
     unit = "characters" if fault.kind.startswith("string") else "entries"
     least, most = fault.context.get("min_length"), fault.context.get("max_length")
     required = f"at most {most} {unit}" if least is None else f"{least} or more {unit}"
-    return f"found {short(fault.found)}; required: {required}."
+    return f"found {short(fault.value)}; required: {required}."
 
 
 _SPECIAL: dict[str, Callable[[_Fault], str]] = {

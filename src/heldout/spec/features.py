@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from heldout.spec.parts import Name, Part
+from heldout.spec.parts import Name, Part, optional
 
 
 class FeatureSpec(Part):
@@ -14,15 +14,15 @@ class FeatureSpec(Part):
 
     build: str = Field(description="The builder, such as clinical, totals, constructs.")
     columns: tuple[str, ...] = ()
-    constructs: dict[Name, tuple[str, ...]] | None = Field(
-        default=None, description="constructs: name -> the scores it is the mean z-score of."
+    constructs: dict[Name, tuple[str, ...]] | None = optional(
+        "constructs: name -> the scores it is the mean z-score of."
     )
-    pairs: tuple[tuple[str, str], ...] | None = Field(
-        default=None, description="interactions, ratios, discrepancy: two columns each."
+    pairs: tuple[tuple[str, str], ...] | None = optional(
+        "interactions, ratios, discrepancy: two columns each."
     )
-    n: int | None = Field(default=None, ge=1, description="components: how many.")
-    method: Literal["principal", "factor"] | None = Field(
-        default=None, description="components: principal components, or factor scores."
+    n: int | None = optional("components: how many.", ge=1)
+    method: Literal["principal", "factor"] | None = optional(
+        "components: principal components, or factor scores."
     )
-    name: Name | None = Field(default=None, description="components: what they are called.")
-    visit: Name | None = Field(default=None, description="Baseline if absent.")
+    name: Name | None = optional("components: what they are called.")
+    visit: Name | None = optional("Baseline if absent.")

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 
 from heldout.errors import InstrumentError, a_few, raise_faults
 from heldout.spec.faults import refuse_misfits, validated
-from heldout.spec.parts import Name, Part
+from heldout.spec.parts import Name, Part, optional
 from heldout.spec.places import KeyPath, place_of
 from heldout.spec.yaml_file import read_yaml
 
@@ -36,8 +36,8 @@ class SkipRule(Part):
     items: tuple[int, ...] = Field(min_length=1, description="If all of these ...")
     equal: int = Field(description="... were answered with this raw value ...")
     zero: tuple[int, ...] = Field(min_length=1, description="... these count as 0 in every score.")
-    also_answered: bool = Field(
-        default=True, description="Whether an answer given nevertheless counts as 0 too."
+    also_answered: bool = optional(
+        "Whether an answer given nevertheless counts as 0 too.", default=True
     )
 
 
@@ -45,19 +45,16 @@ class ScoreKey(Part):
     """One score of an instrument: a total or a subscale."""
 
     label: str | None = None
-    items: tuple[int, ...] | None = Field(default=None, description="All of them if absent.")
-    size: int | None = Field(
-        default=None,
-        ge=1,
-        le=MOST_ITEMS,
-        description="How many items it has, if it is not verified which.",
+    items: tuple[int, ...] | None = optional("All of them if absent.")
+    size: int | None = optional(
+        "How many items it has, if it is not verified which.", ge=1, le=MOST_ITEMS
     )
     method: Literal["sum", "mean", "max", "sum_of_maxima"] = "sum"
-    domains: tuple[tuple[int, ...], ...] | None = Field(
-        default=None, description="sum_of_maxima: the items of each domain, of which one counts."
+    domains: tuple[tuple[int, ...], ...] | None = optional(
+        "sum_of_maxima: the items of each domain, of which one counts."
     )
-    recode: dict[Name, tuple[int, ...]] = Field(
-        default={}, description="One of the key's recodes -> the items it is applied to."
+    recode: dict[Name, tuple[int, ...]] = optional(
+        "One of the key's recodes -> the items it is applied to.", default={}
     )
     range: tuple[float, float]
     higher_is: Literal["worse", "better", "declared"] = Field(
@@ -66,15 +63,9 @@ class ScoreKey(Part):
     construct_: str | None = Field(
         default=None, alias="construct", description="The instrument's if absent."
     )
-    alpha: float | None = Field(
-        default=None, gt=0, lt=1, description="Published Cronbach alpha; the lowest of several."
-    )
-    retest: float | None = Field(
-        default=None, gt=0, lt=1, description="Published retest r or ICC; the lowest of several."
-    )
-    scores_only: str | None = Field(
-        default=None, description="Why it is not made of items: what could not be verified."
-    )
+    alpha: float | None = optional("Published Cronbach alpha; the lowest of several.", gt=0, lt=1)
+    retest: float | None = optional("Published retest r or ICC; the lowest of several.", gt=0, lt=1)
+    scores_only: str | None = optional("Why it is not made of items: what could not be verified.")
 
 
 class InstrumentKey(Part):
@@ -84,36 +75,34 @@ class InstrumentKey(Part):
     name: str
     construct_: str = Field(alias="construct")
     rater: Literal["clinician", "self", "test"]
-    window: str | None = Field(default=None, description="The time the answers are about.")
-    language: str = Field(default="en", description="Language version the key was published for.")
-    differs_in: dict[str, str] = Field(
-        default={}, description="Language whose version is scored in another way -> how."
+    window: str | None = optional("The time the answers are about.")
+    language: str = optional("Language version the key was published for.", default="en")
+    differs_in: dict[str, str] = optional(
+        "Language whose version is scored in another way -> how.", default={}
     )
     items: int = Field(ge=1, le=MOST_ITEMS)
     item_min: int = Field(ge=-MOST_POINTS)
     item_max: int | tuple[int, ...] = Field(description="Of all items, or one an item.")
-    allowed: dict[int, tuple[int, ...]] = Field(
-        default={}, description="Item -> its answers, where not every whole number is one."
+    allowed: dict[int, tuple[int, ...]] = optional(
+        "Item -> its answers, where not every whole number is one.", default={}
     )
-    not_assessed: dict[int, tuple[int, ...]] = Field(
-        default={}, description="Item -> answers that mean: not assessed. They become missing."
+    not_assessed: dict[int, tuple[int, ...]] = optional(
+        "Item -> answers that mean: not assessed. They become missing.", default={}
     )
     reverse: tuple[int, ...] = ()
     skip: tuple[SkipRule, ...] = ()
-    recodes: dict[Name, dict[int, float]] = Field(
-        default={}, description="Name -> answer, after reversal -> what it counts as."
+    recodes: dict[Name, dict[int, float]] = optional(
+        "Name -> answer, after reversal -> what it counts as.", default={}
     )
     scores: dict[Name, ScoreKey] = Field(min_length=1)
-    scores_only: str | None = Field(
-        default=None, description="Why items are not scored: what could not be verified."
+    scores_only: str | None = optional("Why items are not scored: what could not be verified.")
+    suicidality: tuple[int, ...] = optional(
+        "Items that are never filled in: without them no score.", default=()
     )
-    suicidality: tuple[int, ...] = Field(
-        default=(), description="Items that are never filled in: without them no score."
-    )
-    prorate: bool = Field(default=True, description="False: no missing item is ever filled in.")
+    prorate: bool = optional("False: no missing item is ever filled in.", default=True)
     remission_at_most: float | None = None
-    cutoffs: dict[str, tuple[float, float]] = Field(
-        default={}, description="Band of the total -> lowest and highest score."
+    cutoffs: dict[str, tuple[float, float]] = optional(
+        "Band of the total -> lowest and highest score.", default={}
     )
     caveats: tuple[str, ...] = ()
     confidence: Literal["high", "medium", "low"]
@@ -204,8 +193,7 @@ class InstrumentKey(Part):
             return
         flat = [number for number, (low, high) in enumerate(self.bounds, start=1) if low >= high]
         if flat:
-            text = f"of item {a_few(flat)} is not above item_min, {self.item_min}."
-            yield ("item_max",), text
+            yield ("item_max",), f"of item {a_few(flat)} is not above item_min, {self.item_min}."
         for path, items in self.named_items():
             wrong = [item for item in items if not 1 <= item <= self.items]
             if wrong:
@@ -254,8 +242,8 @@ class InstrumentKey(Part):
             yield ("skip", number), (*rule.items, *rule.zero)
         for name, score in self.scores.items():
             yield ("scores", name, "items"), score.items or ()
-            yield ("scores", name, "domains"), tuple(chain.from_iterable(score.domains or ()))
-            yield ("scores", name, "recode"), tuple(chain.from_iterable(score.recode.values()))
+            yield ("scores", name, "domains"), tuple(chain(*score.domains or ()))
+            yield ("scores", name, "recode"), tuple(chain(*score.recode.values()))
 
     def score_faults(self) -> _Faults:
         """Yield the faults of scores that do not fit the items, recodes and rules."""
@@ -263,28 +251,29 @@ class InstrumentKey(Part):
             path, items = ("scores", name), set(self.items_of(name))
             unknown = [recode for recode in score.recode if recode not in self.recodes]
             if unknown:
-                text = f"found '{unknown[0]}'; required: one of the key's recodes."
-                yield (*path, "recode"), text
+                yield (
+                    (*path, "recode"),
+                    f"found '{unknown[0]}'; required: one of the key's recodes.",
+                )
             if (score.method == "sum_of_maxima") != (score.domains is not None):
                 yield path, "'domains' go with 'method: sum_of_maxima' only."
-            elif score.domains is not None and set(chain.from_iterable(score.domains)) != items:
+            elif score.domains is not None and set(chain(*score.domains)) != items:
                 yield (*path, "domains"), "required: every item of the score in one domain."
-            if set(chain.from_iterable(score.recode.values())) - items:
+            if set(chain(*score.recode.values())) - items:
                 yield (*path, "recode"), "names an item that the score does not have."
-            for text in self._size_faults(name):
-                yield path, text
+            yield from self._size_faults(name, score)
             if score.method == "max" and self.prorate:
                 yield path, "'method: max' needs 'prorate: false' in the key: a maximum of some."
 
-    def _size_faults(self, name: str) -> Iterator[str]:
+    def _size_faults(self, name: str, score: ScoreKey) -> _Faults:
         """Yield the faults of a score of which only the number of items is known."""
-        score = self.scores[name]
+        path = ("scores", name)
         if score.size is None:
             return
         if score.items or score.recode or score.domains or score.method == "max":
-            yield "'size' stands alone: with it, no item of the score is known."
+            yield path, "'size' stands alone: with it, no item of the score is known."
         if self.why_scores_only(name) is None:
-            yield "'size' needs 'scores_only': why it is not known which items."
+            yield path, "'size' needs 'scores_only': why it is not known which items."
 
     def rule_faults(self) -> _Faults:
         """Yield the faults of skip rules and recodes that answers cannot meet."""

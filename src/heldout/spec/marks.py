@@ -30,9 +30,9 @@ def standing_marks(path: Path | str, experiment: Experiment) -> list[str]:
     """
     files = {str(path): Path(path)}
     for kind in Experiment.model_fields:
-        found = re.match(r"(.+):\d+(, |$)", experiment.where(kind))
-        if found:
-            files.setdefault(found[1], experiment.folder / found[1])
+        written = re.match(r"(.+):\d+(, |$)", experiment.where(kind))
+        if written:
+            files.setdefault(written[1], experiment.folder / written[1])
     return [message for shown, file in files.items() if (message := _marks_in(file, shown))]
 
 

@@ -10,8 +10,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from heldout.spec.faults import refuse_misfits
-from heldout.spec.parts import Name, Part
+from heldout.spec.faults import refuse_broken, refuse_misfits
+from heldout.spec.parts import Name, Part, optional
 from heldout.spec.places import KeyPath
 
 _Value = bool | int | float | str
@@ -20,23 +20,18 @@ _Value = bool | int | float | str
 class SpaceSpec(Part):
     """What may be tried of one hyper-parameter: one of ``real``, ``whole`` and ``choice``."""
 
-    real: tuple[float, float] | None = Field(
-        default=None, description="A real number between two bounds."
-    )
-    whole: tuple[int, int] | None = Field(
-        default=None, description="A whole number between two bounds, both included."
-    )
-    choice: tuple[_Value, ...] | None = Field(default=None, description="One of several values.")
-    log: bool = Field(default=False, description="Whether the scale is logarithmic.")
+    real: tuple[float, float] | None = optional("A real number between two bounds.")
+    whole: tuple[int, int] | None = optional("A whole number between two bounds, both included.")
+    choice: tuple[_Value, ...] | None = optional("One of several values.")
+    log: bool = optional("Whether the scale is logarithmic.", default=False)
 
     @model_validator(mode="after")
     def check_space(self) -> Self:
         """Require one kind of space, in which there is something to try."""
         given = [kind for kind in ("real", "whole", "choice") if getattr(self, kind) is not None]
-        if len(given) != 1:
-            found = " and ".join(given) or "none of them"
-            text = f"found {found}; required: one of real, whole and choice. Keep one."
-            refuse_misfits([((), text)])
+        kinds = " and ".join(given) or "none of them"
+        text = f"found {kinds}; required: one of real, whole and choice. Keep one"
+        refuse_broken([(len(given) != 1, text)])
         refuse_misfits(self.bound_faults() if self.choice is None else self.choice_faults())
         return self
 
@@ -100,12 +95,10 @@ class RegressorSpec(Part):
 class ModelSpec(RegressorSpec):
     """One entry of ``configs/models/``: a user's own estimator."""
 
-    label: str | None = Field(
-        default=None, min_length=1, max_length=60, description="For people; the name if absent."
+    label: str | None = optional("For people; the name if absent.", min_length=1, max_length=60)
+    preparation: Literal["impute_scale", "impute"] = optional(
+        "Fitted inside each training set.", default="impute_scale"
     )
-    preparation: Literal["impute_scale", "impute"] = Field(
-        default="impute_scale", description="Fitted inside each training set."
-    )
-    regressor: RegressorSpec | None = Field(
-        default=None, description="The same model for numbers; without it there is none."
+    regressor: RegressorSpec | None = optional(
+        "The same model for numbers; without it there is none."
     )

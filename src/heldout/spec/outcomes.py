@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from heldout.spec.faults import refuse_misfits
-from heldout.spec.parts import Name, Part, Score, repeated
+from heldout.spec.parts import Name, Part, Score, optional, repeated
 from heldout.spec.places import KeyPath
 
 
@@ -38,13 +38,9 @@ class EarlierRule(_Conditional):
     conditions = ("reduction", "at_most", "at_least")
 
     visit: Name = Field(description="After baseline, and before the follow-up.")
-    reduction: float | None = Field(
-        default=None, gt=0, lt=1, description="Response: had fallen by at least this share."
-    )
-    at_most: float | None = Field(default=None, description="Remission: this score or lower.")
-    at_least: float | None = Field(
-        default=None, description="The same for a scale that rises as patients improve."
-    )
+    reduction: float | None = optional("Response: had fallen by at least this share.", gt=0, lt=1)
+    at_most: float | None = optional("Remission: this score or lower.")
+    at_least: float | None = optional("The same for a scale that rises as patients improve.")
 
 
 class ReliableSpec(Part):
@@ -52,12 +48,10 @@ class ReliableSpec(Part):
 
     reliability: float = Field(gt=0, lt=1, description="Of the scale; test-retest where known.")
     sd: float = Field(gt=0, description="Standard deviation of the scale before treatment, points.")
-    and_at_most: float | None = Field(
-        default=None, description="Clinically significant: and this score or lower (or better)."
+    and_at_most: float | None = optional(
+        "Clinically significant: and this score or lower (or better)."
     )
-    and_at_least: float | None = Field(
-        default=None, description="The same for a scale that rises as patients improve."
-    )
+    and_at_least: float | None = optional("The same for a scale that rises as patients improve.")
 
     @model_validator(mode="after")
     def check_bound(self) -> Self:
@@ -78,25 +72,23 @@ class RuleSpec(_Conditional):
 
     conditions = ("reduction", "at_most", "at_least", "reliable_change", "value")
 
-    reduction: float | None = Field(
-        default=None, gt=0, lt=1, description="Response: fell by at least this share of baseline."
+    reduction: float | None = optional(
+        "Response: fell by at least this share of baseline.", gt=0, lt=1
     )
-    and_less_than: float | None = Field(
-        default=None, gt=0, lt=1, description="Partial response: and by less than this share."
+    and_less_than: float | None = optional(
+        "Partial response: and by less than this share.", gt=0, lt=1
     )
-    at_most: float | None = Field(default=None, description="Remission: this score or lower.")
-    at_least: float | None = Field(default=None, description="This score or higher.")
-    reliable_change: ReliableSpec | None = Field(
-        default=None, description="Improved beyond measurement error."
+    at_most: float | None = optional("Remission: this score or lower.")
+    at_least: float | None = optional("This score or higher.")
+    reliable_change: ReliableSpec | None = optional("Improved beyond measurement error.")
+    value: Literal["score", "change", "percent_change"] | None = optional(
+        "A number to predict, instead of yes or no."
     )
-    value: Literal["score", "change", "percent_change"] | None = Field(
-        default=None, description="A number to predict, instead of yes or no."
+    throughout: tuple[Name, ...] = optional(
+        "Sustained: met at these visits too, each before the follow-up.", default=()
     )
-    throughout: tuple[Name, ...] = Field(
-        default=(), description="Sustained: met at these visits too, each before the follow-up."
-    )
-    after: EarlierRule | None = Field(
-        default=None, description="Relapse: among patients who met this at an earlier visit."
+    after: EarlierRule | None = optional(
+        "Relapse: among patients who met this at an earlier visit."
     )
 
     @model_validator(mode="after")
@@ -125,17 +117,16 @@ class OutcomeSpec(Part):
     name: Name
     label: str | None = None
     column: Score = Field(description="The declared column whose score decides.")
-    severity: Score | None = Field(
-        default=None,
-        description="The score at baseline for the model severity; that of `column` if absent.",
+    severity: Score | None = optional(
+        "The score at baseline for the model severity; that of `column` if absent."
     )
     rule: RuleSpec
     at: tuple[Name, ...] = Field(min_length=1, description="Follow-up visits.")
-    primary: Name | None = Field(default=None, description="The follow-up decided on beforehand.")
-    missing_visit: Literal["observed", "non_responder", "last_observation"] = Field(
-        default="observed",
-        description="observed: who missed the visit is left out. non_responder: counts as not "
+    primary: Name | None = optional("The follow-up decided on beforehand.")
+    missing_visit: Literal["observed", "non_responder", "last_observation"] = optional(
+        "observed: who missed the visit is left out. non_responder: counts as not "
         "having done well. last_observation: the last score since the prediction counts.",
+        default="observed",
     )
 
     @model_validator(mode="after")

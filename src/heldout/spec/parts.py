@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -26,6 +26,11 @@ def _as_text(value: object) -> object:
 
 
 Code = Annotated[str, BeforeValidator(_as_text)]
+
+
+def optional(description: str, default: Any = None, **limits: Any) -> Any:
+    """Return the field of a key that may be left out."""
+    return Field(default=default, description=description, **limits)
 
 
 class Part(BaseModel):

@@ -25,6 +25,15 @@ _NO_TEXT = r"found a character that is no text, such as half of one (\ud800). Wr
 _FLOAT = r"(?:(?:0|[1-9][0-9]*)\.[0-9]*|\.[0-9]+|(?:0|[1-9][0-9]*)(?=[eE]))(?:[eE][-+]?[0-9]+)?"
 
 
+# Tag of a scalar -> what makes its value of the text; every other one is a text.
+_SCALARS: dict[str, Callable[[str], str | int | float | bool | None]] = {
+    "null": lambda _: None,
+    "bool": lambda text: text == "true",
+    "int": int,
+    "float": float,
+}
+
+
 class _PlainLoader(yaml.SafeLoader):
     """A safe loader with the YAML 1.2 reading of plain words."""
 
@@ -154,15 +163,15 @@ def _oddities(event: yaml.Event) -> list[str]:
     anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
     if isinstance(event, yaml.AliasEvent):
         return [f"found the alias '*{anchor}'; aliases are not read. Write the value out."]
-    found = []
+    oddities = []
     if anchor:
-        found.append(
+        oddities.append(
             f"found the anchor '&{anchor}'; anchors are not read. "
             "Remove it; what several experiments share belongs in configs/."
         )
     if tag:
-        found.append(f"found the tag '{tag}'; tags are not read. Remove it, or use quotes.")
-    return found
+        oddities.append(f"found the tag '{tag}'; tags are not read. Remove it, or use quotes.")
+    return oddities
 
 
 def _yaml_fault(error: yaml.YAMLError, text: str, at: Callable[[int], str]) -> str:
@@ -197,16 +206,9 @@ def _build(
         for key_node, value_node in node.value:
             place = at(key_node.start_mark.line + 1)
             key = _key_text(key_node)
-            if key is None:
-                faults.append(f"{place}: found a key that is not a text. Put it in quotes.")
-                continue
-            if _is_broken(key):
-                faults.append(f"{place}: {_NO_TEXT}")
-                continue
-            if key in mapping:
-                first = places[(*path, key)]
-                also = "" if first == place else f", first at {first}"
-                faults.append(f"{place}: found key '{key}' twice{also}. Keep one.")
+            fault = _key_fault(key, place, places.get((*path, key)))
+            if fault:
+                faults.append(f"{place}: {fault}")
                 continue
             places[(*path, key)] = place
             mapping[key] = _build(value_node, (*path, key), at, places, faults)
@@ -219,11 +221,23 @@ def _build(
     return value
 
 
-def _key_text(node: yaml.Node) -> str | None:
-    """Return a key as written (a code such as 006 stays one), or None if it is no text."""
+def _key_text(node: yaml.Node) -> str:
+    """Return a key as written (a code such as 006 stays one); empty if it is no text."""
     if not isinstance(node, yaml.ScalarNode) or node.tag.endswith(":null"):
-        return None
-    return _whole(str(node.value).strip()) or None
+        return ""
+    return _whole(str(node.value).strip())
+
+
+def _key_fault(key: str, place: str, first: str | None) -> str:
+    """Return what is wrong with a key, or nothing; `first` is where it stood before."""
+    if not key:
+        return "found a key that is not a text. Put it in quotes."
+    if _is_broken(key):
+        return _NO_TEXT
+    if first is None:
+        return ""
+    also = "" if first == place else f", first at {first}"
+    return f"found key '{key}' twice{also}. Keep one."
 
 
 def _whole(text: str) -> str:
@@ -249,14 +263,4 @@ def _line_beyond(text: str) -> int:
 
 def _scalar(node: yaml.Node) -> str | int | float | bool | None:
     """Return a scalar's value by its resolved tag."""
-    kind = node.tag.rsplit(":", 1)[-1]
-    text = _whole(str(node.value))
-    if kind == "null":
-        return None
-    if kind == "bool":
-        return text == "true"
-    if kind == "int":
-        return int(text)
-    if kind == "float":
-        return float(text)
-    return text
+    return _SCALARS.get(node.tag.rsplit(":", 1)[-1], str)(_whole(str(node.value)))

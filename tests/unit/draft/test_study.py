@@ -54,10 +54,10 @@ def test_every_text_comes_back_from_the_yaml_it_is_quoted_in(text: str) -> None:
 def test_no_doubt_can_break_out_of_its_comment(doubt: str, other: str) -> None:
     """Names of columns stand in comments, and may hold line breaks."""
     asked = [Line("a: 1", (doubt,)), Line("b: 2", (other, doubt))]
-    text, decisions = rendered(asked)
+    text, decisions = rendered("study.yaml", asked, 1)
     lines = text.splitlines()
     assert [line for line in lines if not line.startswith("#")] == ["a: 1", "b: 2"]
-    assert [lines[number - 1] for number, _ in decisions] == ["a: 1", "b: 2", "b: 2"]
+    assert [lines[decision.line - 1] for decision in decisions] == ["a: 1", "b: 2", "b: 2"]
 
 
 def test_odd_names_and_codes_are_read_as_they_stand_in_the_table(tmp_path: Path) -> None:
