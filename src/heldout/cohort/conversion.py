@@ -101,6 +101,7 @@ def unread(column: Column, values: pd.Series) -> pd.Series:
 
 def _no_number_fault(texts: pd.Series, no_number: pd.Series, decimal: str) -> str:
     """Return the fault of texts that are no numbers, or have another mark than the declared one."""
+    # 3,5 with a declared point would be 35 to a reader that drops marks: it is refused instead.
     other = "," if decimal == "." else "."
     other_way = no_number & texts.str.contains(other, regex=False, na=False)
     other_way &= numbers_of(texts, other).notna()

@@ -55,6 +55,7 @@ def _key_columns(experiment: Experiment, sources: list[Source]) -> list[str]:
 
     What stands in them is named in messages, so it may be no answer.
     """
+    # Reversed, so that of a column read twice the first declaration is named.
     read = {(source.table, source.column): source.declared for source in reversed(sources)}
     return [
         f"{experiment.where(*path)}: table column '{column}' is also read as "
@@ -135,6 +136,7 @@ def _later_words(spec: CohortSpec, layout: str) -> dict[str, str]:
         for name, visit in spec.visits.items()
         if visit.day > spec.visits[spec.baseline].day
         for word in (name, visit.code or name)
+        # A long table has no visits in its names: there a bare number counts items.
         if layout == "wide" or not word.isdigit()
     }
 
@@ -188,6 +190,7 @@ def column_faults(experiment: Experiment, tables: Tables, sources: list[Source])
     wanted.append((None, spec.site, ("cohort", "site")))
     for name, rows in tables.items():
         wanted.append((name, rows.patient, _patient_path(rows.path, rows.spec)))
+        # A patient's start may stand in the first table alone, for all tables.
         keys = ["visit", "day", "date", *(() if rows.spec.start in first else ["start"])]
         wanted += [(name, getattr(rows.spec, key), (*rows.path, key)) for key in keys]
     called = "the table" if len(tables) == 1 else "the table {}"

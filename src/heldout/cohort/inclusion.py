@@ -79,6 +79,7 @@ def include(spec: CohortSpec, values: pd.DataFrame) -> tuple[np.ndarray, tuple[F
     flow = [FlowStep(label="In the table", n=len(values))]
     for rule in spec.include:
         known = values[(rule.column, rule.visit or spec.baseline, TOTAL)]
+        # Who was not observed is left out with those who fail, and counted: it may be many.
         unknown = int((kept & known.isna()).sum())
         label = f"{rule.label} ({unknown} not observed)" if unknown else rule.label
         kept &= _meets(rule, known)

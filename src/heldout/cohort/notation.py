@@ -82,8 +82,10 @@ def cell_text(value: Any, decimal: str) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
+        # As spreadsheets show it, so that levels can be declared as they are seen.
         return str(value).upper()
     if isinstance(value, float):
+        # Spreadsheets keep whole numbers as floats: 3 is not "3.0" there. Above, digits are lost.
         whole = value.is_integer() and abs(value) < 1e15
         return str(int(value)) if whole else repr(value).replace(".", decimal)
     if isinstance(value, datetime):

@@ -133,6 +133,7 @@ def visits_fitting(pattern: str, columns: Iterable[str]) -> set[str]:
     """Return what columns that fit a pattern of source columns have for its visit."""
     if "{visit}" not in pattern:
         return set()
+    # No underscore, or madrs_{visit} would fit madrs_total_w4 as a visit called total_w4.
     shape = re.escape(pattern).replace(r"\{visit\}", "([A-Za-z0-9]+)")
     shape = shape.replace(r"\{item\}", "[0-9]+")
     return {match[1] for column in columns if (match := re.fullmatch(shape, column))}
@@ -158,6 +159,7 @@ def scores_at(
     """Return the visits of every score name, and of every other declared column."""
     visits: dict[str, dict[str, None]] = {}
     for source in sources:
+        # Items are no score: what is made of them is.
         names = [source.name]
         if source.item != TOTAL:
             scored = _key_of(spec, keys, source.name).scored

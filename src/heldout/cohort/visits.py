@@ -72,6 +72,7 @@ def place_rows(
     spec, table = experiment.cohort, rows.spec
     if table.layout == "wide":
         return Placement(faults=_twice_faults(rows, rows.ids, "a patient"))
+    # The row's own day, if the table has days; where it names a visit, that decides.
     own, faults = _days_of_rows(rows, first)
     if table.visit is not None:
         visits, visit_faults = _named_visits(spec, rows, table.visit)
@@ -89,6 +90,7 @@ def place_rows(
     faults += _window_faults(experiment)
     if faults:
         return Placement(visits=pd.Series(index=own.index, dtype="object"), days=own, faults=faults)
+    # A form without an answer is no visit: it must not push a filled one aside.
     holds = rows.texts[each].notna().any(axis=1)
     who = (rows.ids + " on day " + own.map("{:g}".format)).where(holds)
     faults += _twice_faults(rows, who, "a patient and day")
@@ -216,6 +218,7 @@ def _days_since_start(rows: Rows, column: str, first: Rows) -> tuple[pd.Series, 
     holder = rows if start in rows.texts.columns else first
     starts, start_faults = _dates_of(holder, start, rows.spec.date_format)
     start_faults += changing(holder, start, starts)
+    # The first that is there: a start often stands in one row of a patient only.
     begun = rows.ids.map(starts.groupby(holder.ids).first())
     lacking = sorted(set(rows.ids[dates.notna() & begun.isna() & rows.ids.notna()]))
     if lacking and not start_faults:
@@ -323,6 +326,7 @@ def _nearest_visits(
         f"and {be} not used ({at_rows(outside)}).",
         outside,
     )
+    # Rows that are set aside belong to no visit; nothing of them is read.
     visits = near["visit"].where(near.index.isin(inside.index[~aside]))
     noticed += _late_baselines(spec, rows, visits, days)
     return visits, noticed, _negative_faults(rows, unplaced & (days < 0))
@@ -371,8 +375,10 @@ def _misdated(
     """Return what was noticed of days that do not fit the visit they are named for, and faults."""
     windows = {name: visit.window for name, visit in spec.visits.items()}
     due, window = _planned(spec, visits), visits.map(windows).astype("float64")
+    # A visit without a window has no days of its own: it is asked whether another lies nearer.
     gap, alone = (days - due).abs(), window.isna()
     beyond, nearer = gap > window, alone & (gap > _gaps(spec.visits, days).min(axis=1))
+    # Days before treatment at a visit after it: day and month were exchanged, most often.
     early = (days < 0) & (due > 0) & (beyond | alone)
     faults = _negative_faults(rows, early) + _future_faults(spec, rows, due, days)
     dated = int((days.notna() & visits.notna()).sum())

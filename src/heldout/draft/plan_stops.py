@@ -76,6 +76,7 @@ def item_stops(
         listed += [f"'{column}': {fault}" for fault in faults]
     if not listed:
         return ()
+    # A few wrong answers are slips; many are a form that counts from 1 and not from 0.
     other = " Or is it another coding? Then recode them." if outside > FEW * answers else ""
     return (f"{a_few(listed, limit=3)}; plan will stop there. Correct the table.{other}",)
 

@@ -100,6 +100,7 @@ def fitting_scores(
         for name in names
         if (score := _meant_score(name, rest, keys))
     }
+    # A scale that holds every value is likelier than one that holds nearly all.
     return [fit for fit in inside if inside[fit].all()] or [
         fit for fit in inside if nearly_all(inside[fit])
     ]
@@ -168,6 +169,7 @@ def _are_totals(columns: Mapping[str, str], keys: list[InstrumentKey], opened: O
     numbers = sorted(map(int, columns))
     if len(numbers) < 2 or any(numbers == list(range(1, key.items + 1)) for key in keys):
         return False
+    # madrs_1 to madrs_10 may be ten items; ten that each exceed 6 points are totals.
     highest = max(high for _, high in keys[0].bounds)
     return bool(min(opened.numbers([column]).max() for column in columns.values()) > highest)
 

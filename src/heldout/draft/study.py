@@ -91,6 +91,7 @@ def draft_study(folder: Path, data: Path, *, sheet: str | None = None) -> Draft:
     for file, lines in drafted.items():
         contents[file], more = rendered(file, lines, len(decisions) + 1)
         decisions += more
+    # The study has its own copy: what was analysed stays, whatever becomes of the file.
     contents[table] = data.read_bytes()
     if facts.layout.dated and not facts.layout.dated.start:
         contents[starts_file(table)] = _starts_text(facts)

@@ -144,6 +144,7 @@ class Reduction(Condition):
 
     def range_faults(self, low: float, high: float, span: str) -> Iterator[Fault]:
         """Yield the fault of a share that nobody can lose."""
+        # The largest share that can be lost: from the highest score to the lowest.
         if high - low < self.share * high:
             yield (
                 ("reduction",),
@@ -223,6 +224,7 @@ class ReliableChange(Condition):
         fall = baseline - score
         met = (-fall if higher_is == "better" else fall) > self.points + _HAIR
         if self.bound is not None:
+            # Clinically significant is to cross the bound: who was there already did not.
             met &= self.bound.holds(score) & ~self.bound.holds(baseline)
         return met
 

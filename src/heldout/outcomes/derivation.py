@@ -70,6 +70,7 @@ def _derive_outcome(
     scale = scale_of(cohort.spec, keys, spec.column)
     assert scale is not None
     baseline, n_patients = cohort.spec.baseline, len(cohort.patients)
+    # A bound on the score asks nothing of baseline, so the score may have begun later.
     known = cohort.has(spec.column, baseline)
     visits = _visits_up_to(experiment, cohort, spec, follow_up)
     rule = rule_of(spec.rule)
@@ -121,4 +122,5 @@ def _label_of(
 
 def _within_sentence(label: str) -> str:
     """Return a visit's label as it stands within a sentence."""
+    # An abbreviation keeps its capitals: at EOT, not at eOT.
     return label[:1].lower() + label[1:] if label[1:2].islower() else label

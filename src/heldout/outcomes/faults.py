@@ -58,6 +58,7 @@ def outcome_faults(
     """
     spec = experiment.outcomes[number]
     scale = scale_of(cohort.spec, keys, spec.column)
+    # Without a score there is nothing that the other checks could look at.
     if scale is None:
         where = experiment.where("outcomes", number, "column")
         return [_no_score(where, cohort, keys, spec.column)]
@@ -146,6 +147,7 @@ def _earlier_visit_faults(target: _Target) -> Iterator[str]:
         fault = _between_fault(target, where, rule.after.visit, baseline)
         if fault:
             yield fault
+        # Sustained since the earlier rule was met: before that nobody was at risk.
         elif target.day(rule.after.visit) > target.day(begin):
             begin = rule.after.visit
     for number, visit in enumerate(rule.throughout):
@@ -164,6 +166,7 @@ def _between_fault(target: _Target, where: str, visit: str, begin: str) -> str:
             f"{where}: visit {target.placed(visit)} is not after {target.placed(begin)}. Name a "
             "visit between that and the follow-up."
         )
+    # A follow-up that is no declared visit has a fault of its own.
     early = [at for at in target.spec.at if at in visits and target.day(at) <= target.day(visit)]
     if early:
         return (

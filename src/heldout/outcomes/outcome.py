@@ -101,6 +101,7 @@ class Outcome:
         """How many patients the rarer of the two answers has; 0 for a number."""
         if self.kind == "number":
             return 0
+        # Folds and metrics are bounded by the rarer answer, whichever of the two it is.
         return min(self.events, int(self.observed.sum()) - self.events)
 
     @property
@@ -185,11 +186,13 @@ def unobserved_counts(outcome: Outcome) -> dict[str, int]:
     left, missing = ~outcome.observed, np.isnan(outcome.scores)
     risk = outcome.rule.at_risk(outcome.baseline, outcome.scores, outcome.visits)
     serves = outcome.rule.serves(outcome.baseline)
+    # In order of time: what comes first decides why nothing later could be known.
     reasons = {
         "did not meet the earlier rule": risk == 0,
         "no usable baseline": ~serves,
         "missed the earlier visit": np.isnan(risk),
         "missed the follow-up": missing[:, -1],
+        # What is left: a sustained outcome with a gap between.
         "missed a visit before the follow-up": np.ones_like(left),
     }
     counts = {}

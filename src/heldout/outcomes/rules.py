@@ -156,6 +156,7 @@ class Rule:
         if self.after is None:
             return np.ones(len(baseline))
         score = scores[:, list(visits).index(self.after.visit)]
+        # A share of reduction or a cut-off is met or not, whichever end of the scale is good.
         return self.after.condition.answers(baseline, score, None)
 
     def serves(self, baseline: Floats) -> Flags:
@@ -223,6 +224,7 @@ class Rule:
         """
         parts = set(name.lower().split("_"))
         known = [words for word, words in _EVENT_WORDS.items() if word in parts]
+        # Who has the event no_response is a non-responder: no word is better than its opposite.
         if len(known) != 1 or parts & {"no", "non", "not"}:
             return ("events", "non-events")
         event, other = known[0]
@@ -248,6 +250,7 @@ class Rule:
         if self.after is not None:
             parts.append((("rule", "after"), self.after.condition))
         unfitting = [fault for _, part in parts for fault in part.direction_faults(scale)]
+        # Both rules are about one score, whose direction is told once.
         yield from dict.fromkeys(unfitting)
         if missing_visit == "non_responder" and self.failure(scale.higher_is) is None:
             yield unknown_direction("'missing_visit: non_responder'", scale)

@@ -95,6 +95,7 @@ def _tells_dates(date_format: str) -> bool:
     try:
         # Python warns of a format without a year, from 3.13 on; here it is refused.
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+            # A day above 12 and no default month: what is not told comes back changed.
             return datetime.strptime(day.strftime(date_format), date_format).date() == day
     except (ValueError, re.error):
         return False
@@ -227,6 +228,7 @@ class CohortSpec(Part):
     @model_validator(mode="after")
     def check_names(self) -> Self:
         """Require the baseline to be day 0, and what columns name to be declared."""
+        # Days can be counted from a baseline only that is there.
         faults = undeclared(("baseline",), self.baseline, self.visits) or self.day_faults()
         for name, column in self.columns.items():
             if column.table is not None:

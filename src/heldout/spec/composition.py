@@ -82,6 +82,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     data, places = own.content, own.places
     if not isinstance(data, dict):
         raise SpecError(f"{path}: found {short(data)}; required: 'key: value' lines. Write keys.")
+    # Which pieces are taken must be known before keys of theirs can be set.
     faults += _apply_overrides(data, (c for c in changes if c.steps[0] == "use"), places)
     use = data.pop("use", None)
     pieces, piece_places = _read_pieces(use, folder, places, faults)
@@ -92,6 +93,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     faults += _apply_overrides(data, (c for c in changes if c.steps[0] != "use"), piece_places)
     faults += _read_entries(data, folder, piece_places)
     wanted = use if isinstance(use, dict) else Experiment.model_fields if use else ()
+    # What a piece that cannot be read would have said is not missing as well.
     unread = set(wanted) - set(pieces)
     return experiment_from(data, places=piece_places, folder=folder, found=faults, unread=unread)
 
@@ -151,6 +153,7 @@ def _read_entries(data: dict[str, Any], folder: Path, places: dict[KeyPath, str]
     folder's listing, as those of pieces.
     """
     named, written = data.get("models", DEFAULT_MODELS), data.get("own_models", {})
+    # What is wrong with them is said where they are validated.
     if not isinstance(named, list | tuple) or not isinstance(written, dict):
         return []
     files = {file.stem: file for file in (folder / "configs" / "models").glob("*.yaml")}
@@ -228,6 +231,7 @@ def _apply_override(data: dict[str, Any], change: _Override, places: dict[KeyPat
     for step in change.steps:
         if isinstance(target, dict):
             slot: str | int = step
+        # An entry may be changed and none added: a typing error would make an outcome of its own.
         elif isinstance(target, list) and re.fullmatch("[0-9]+", step) and int(step) < len(target):
             slot = int(step)
         else:
@@ -240,6 +244,7 @@ def _apply_override(data: dict[str, Any], change: _Override, places: dict[KeyPat
             target[slot] = change.value
             _forget_places(places, path)
             places[path] = _COMMAND_LINE
+        # A part that nobody wrote has its defaults, and may be set: inference.permutations=0.
         elif isinstance(target, dict) and target.get(step) is None:
             target[step] = {}
             places[path] = _COMMAND_LINE

@@ -26,6 +26,7 @@ from heldout.spec.places import Places, place_of
 if TYPE_CHECKING:
     import pandas as pd
 
+# What everybody's rate or severity alone gives comes first: the others are compared with it.
 DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost")
 
 
@@ -94,6 +95,7 @@ class Experiment(Part):
     )
     seed: int = Field(ge=0, le=2**32 - 1)
 
+    # Where it is written and where data lie are not what it says: no part of its fingerprint.
     _places: Places = PrivateAttr(default_factory=dict)
     _folder: Path = PrivateAttr(default_factory=Path.cwd)
     _tables: Mapping[str, Any] = PrivateAttr(default_factory=dict)
@@ -239,5 +241,6 @@ def fingerprint(experiment: Experiment) -> str:
     str
         SHA-256 of the composed experiment.
     """
+    # Letters are escaped, so that the digits do not depend on an encoding.
     text = json.dumps(composed(experiment), ensure_ascii=True)
     return hashlib.sha256(text.encode()).hexdigest()

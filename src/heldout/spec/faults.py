@@ -139,6 +139,7 @@ def validated(
 def _written_faults(details: ErrorDetails, model: type[BaseModel]) -> Iterator[_Fault]:
     """Yield the faults in one of pydantic's findings: one, or each of a misfit."""
     kind, context, loc = details["type"], details.get("ctx", {}), details["loc"]
+    # pydantic's mark for a key that is wrong itself; its author wrote no such step.
     if kind != "extra_forbidden" and loc[-1:] == ("[key]",):
         loc = loc[:-1]
     path, holder = _walk(model, loc)
@@ -218,6 +219,7 @@ def _fields(model: Any) -> dict[str, FieldInfo]:
 def _words(fault: _Fault, faults: list[_Fault]) -> str:
     """Return found, required and remedy for one fault."""
     if fault.kind in _EXPECTED:
+        # Where several types are allowed, pydantic finds a fault for each; they are one sentence.
         here = [o.kind for o in faults if o.path == fault.path and o.kind in _EXPECTED]
         required = " or ".join(dict.fromkeys(_EXPECTED[kind] for kind in here))
         return f"found {short(fault.value)}; required: {required}.{_type_remedy(fault.value, here)}"

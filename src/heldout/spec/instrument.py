@@ -278,11 +278,13 @@ class InstrumentKey(Part):
     def rule_faults(self) -> _Faults:
         """Yield the faults of skip rules and recodes that answers cannot meet."""
         for number, rule in enumerate(self.skip):
+            # A rule that waits for an answer which nobody can give would never apply.
             deaf = [item for item in rule.items if rule.equal not in self.answers_of(item)]
             if deaf:
                 yield ("skip", number, "equal"), f"item {deaf[0]} has no answer {rule.equal}."
         for name, score in self.scores.items():
             for recode, items in score.recode.items():
+                # A recode is written for answers as they are after reversal, as manuals print it.
                 answers = {x for item in items for x in self.reversed_answers(item)}
                 lacking = answers - set(self.recodes.get(recode, answers))
                 if lacking:
