@@ -18,10 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 import heldout
-from heldout.inference import r_squared_interval
-from heldout.metrics import r_squared_variance
-from heldout.models import MODELS
-from heldout.models import build_pipeline as pipeline_of
+from heldout.metrics.intervals import r_squared_interval
+from heldout.metrics.numbers import r_squared_variance
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import build_pipeline as pipeline_of
 
 SEED = 20240612
 N_PATIENTS = 36

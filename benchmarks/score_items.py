@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from heldout.instruments import instrument_names, load_key, score_items
-from heldout.spec import InstrumentKey
+from heldout.instruments.keys import instrument_names, load_key
+from heldout.instruments.table import score_items
+from heldout.spec.instrument import InstrumentKey
 
 N_PATIENTS = 100_000
 N_ITEMS = 300

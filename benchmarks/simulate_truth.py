@@ -21,11 +21,11 @@ import pandas as pd
 
 import heldout
 from heldout.errors import DesignError
-from heldout.instruments import score_array
-from heldout.instruments.scoring import read_answers, score_parts
-from heldout.simulate import Simulation, find_truth, simulate_table
+from heldout.instruments.scoring import read_answers, score_array, score_parts
 from heldout.simulate.answers import CONSTRUCTS, QUESTIONNAIRES, draw_answers, shipped_key
+from heldout.simulate.cohort import Simulation, simulate_table
 from heldout.simulate.course import FOLLOW_UPS
+from heldout.simulate.truth import find_truth
 
 # Published alpha, or what was chosen within a published range, of the score that decides.
 PUBLISHED = {

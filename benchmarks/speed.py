@@ -157,8 +157,8 @@ def divisions(repeats: int) -> tuple[Any, Any]:
 
 def by_heldout(model: str, features: Any, answers: Any, repeats: int, candidates: int) -> None:
     """Hold patients out in turn: folds, preparation, search, and held-out predictions."""
-    from heldout.nested import Procedure, hold_out_in_turn
-    from heldout.spec import TuningSpec
+    from heldout.nested.folds import Procedure, hold_out_in_turn
+    from heldout.spec.experiment import TuningSpec
 
     patients, plan = our_patients(features, answers, repeats)
     tuning = TuningSpec(trials=candidates, criterion="auc")
@@ -171,7 +171,7 @@ def our_patients(features: Any, answers: Any, repeats: int) -> tuple[Any, Any]:
     """Return the patients as we hold them, and their outer folds."""
     import numpy as np
 
-    from heldout.nested import Patients
+    from heldout.nested.training import Patients
     from heldout.splits import plan_folds
 
     y = answers.astype(np.float64)
@@ -189,8 +189,8 @@ def our_model(model: str) -> Any:
     """Return our model with the peers' space."""
     from dataclasses import replace
 
-    from heldout.models import MODELS as CATALOGUE
-    from heldout.models import Real, Whole
+    from heldout.models.catalogue import MODELS as CATALOGUE
+    from heldout.models.definition import Real, Whole
 
     space = {
         name: Whole(low=int(low), high=int(high))
@@ -219,8 +219,8 @@ def by_kernel(
     import numpy as np
 
     from heldout.kernels import load_kernel
-    from heldout.nested import draw_sets, prepare_features
     from heldout.nested.search import ask_candidates
+    from heldout.nested.training import draw_sets, prepare_features
     from heldout.splits import derive_seed
 
     one = our_model(model)
@@ -385,7 +385,7 @@ def run_job(rounds: int) -> list[dict[str, Any]]:
 
 def run_experiments(rounds: int) -> list[dict[str, Any]]:
     """Run the shipped experiments as a user does, kernels compiled, and read what they took."""
-    from heldout.models import MODELS as CATALOGUE
+    from heldout.models.catalogue import MODELS as CATALOGUE
 
     models = f"models=[{', '.join(CATALOGUE)}]"
     rows = []

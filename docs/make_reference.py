@@ -6,7 +6,9 @@ python docs/make_reference.py --check    # exit 1 if one of them is not what the
 
 from __future__ import annotations
 
+import ast
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from importlib import import_module
 from inspect import getdoc
@@ -19,18 +21,21 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 import heldout
-from heldout.spec import CohortSpec, Experiment, InstrumentKey
+from heldout.spec.cohort import CohortSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 from heldout.spec.models import ModelSpec
 from heldout.spec.parts import Name, Score
 
 FOLDER = Path(__file__).parent / "reference"
+SOURCES = Path(heldout.__path__[0])
 FILES: dict[str, tuple[type[BaseModel], str]] = {
     "experiment": (Experiment, "The experiment file, `experiments/NAME.yaml`"),
     "cohort": (CohortSpec, "The cohort file, `configs/cohort/NAME.yaml`"),
     "model": (ModelSpec, "A model of your own, `configs/models/NAME.yaml`"),
     "instrument": (InstrumentKey, "The key of an instrument, `configs/instruments/NAME.yaml`"),
 }
-FRONTS = (
+PACKAGES = (
     "spec", "cohort", "instruments", "outcomes", "features", "describe", "simulate", "metrics",
     "models", "nested", "inference", "findings", "tracking", "report", "export", "study", "engine",
 )  # fmt: skip
@@ -187,15 +192,32 @@ def python_page() -> str:
         lines.append(f"- `heldout.{name}`: {first_line(getattr(heldout, name))}")
     for name in heldout.__all__:
         lines += ["", f"::: {heldout.HOMES[name]}.{name}"]
-    lines += ["", "## The fronts of the packages", ""]
-    lines += ["For who works on `heldout`; see [architecture](../architecture.md).", ""]
-    for front in FRONTS:
-        module = import_module(f"heldout.{front}")
-        names = getattr(module, "__all__", ())
-        lines.append(f"- `heldout.{front}`: {first_line(module)}")
-        if names:
-            lines.append(f"  {', '.join(f'`{name}`' for name in names)}")
+    lines += ["", "## What packages take from each other", ""]
+    lines += [
+        "For who works on `heldout`; see [architecture](../architecture.md). A name is imported"
+    ]
+    lines += ["from the module that defines it.", ""]
+    given = names_given()
+    for package in PACKAGES:
+        lines.append(f"- `heldout.{package}`: {first_line(import_module(f'heldout.{package}'))}")
+        for module in sorted(name for name in given if name.split(".")[1] == package):
+            names = ", ".join(f"`{name}`" for name in sorted(given[module]))
+            lines.append(f"    - `{module.removeprefix('heldout.')}`: {names}")
     return "\n".join(lines) + "\n"
+
+
+def names_given() -> dict[str, set[str]]:
+    """Return the names that each module gives to other packages, and to whoever imports heldout."""
+    given: defaultdict[str, set[str]] = defaultdict(set)
+    for path in sorted(SOURCES.rglob("*.py")):
+        package = path.relative_to(SOURCES).parts[0].removesuffix(".py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            module = getattr(node, "module", None) or ""
+            if not module.startswith("heldout.") or module.split(".")[1] == package:
+                continue
+            assert isinstance(node, ast.ImportFrom)
+            given[module] |= {item.name for item in node.names}
+    return given
 
 
 def first_line(thing: object) -> str:

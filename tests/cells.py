@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from heldout.inference import Cell, cell_of, cell_values
+from heldout.inference.cells import Cell, cell_of, cell_values
 
 
 def cell_with(**values: Any) -> Cell:

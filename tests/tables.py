@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from heldout.models import MODELS, Model
-from heldout.nested import Patients, Procedure
-from heldout.spec import TuningSpec
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Model
+from heldout.nested.folds import Procedure
+from heldout.nested.training import Patients
+from heldout.spec.experiment import TuningSpec
 from heldout.study.notebook import Question, Settings, experiment_on
 from heldout.study.plan import StudyPlan, plan_study
 

@@ -44,13 +44,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heldout.instruments import Scored, score_items
+    from heldout.engine.engine import Engine
+    from heldout.instruments.table import Scored, score_items
     from heldout.record import RunRecord, read_record, summary
-    from heldout.simulate import SimulatedCohort, simulate_cohort
-    from heldout.spec import Experiment, load_experiment
-    from heldout.study import evaluate, export_model, run_experiment
+    from heldout.simulate.studies import SimulatedCohort, simulate_cohort
+    from heldout.spec.composition import load_experiment
+    from heldout.spec.experiment import Experiment
+    from heldout.study.experiment import run_experiment
+    from heldout.study.notebook import evaluate
+    from heldout.study.refit import export_model
 
 __all__ = [
+    "Engine",
     "Experiment",
     "RunRecord",
     "Scored",
@@ -66,17 +71,18 @@ __all__ = [
 ]
 
 HOMES = {
-    "Experiment": "heldout.spec",
+    "Engine": "heldout.engine.engine",
+    "Experiment": "heldout.spec.experiment",
     "RunRecord": "heldout.record",
-    "Scored": "heldout.instruments",
-    "SimulatedCohort": "heldout.simulate",
-    "evaluate": "heldout.study",
-    "export_model": "heldout.study",
-    "load_experiment": "heldout.spec",
+    "Scored": "heldout.instruments.table",
+    "SimulatedCohort": "heldout.simulate.studies",
+    "evaluate": "heldout.study.notebook",
+    "export_model": "heldout.study.refit",
+    "load_experiment": "heldout.spec.composition",
     "read_record": "heldout.record",
-    "run_experiment": "heldout.study",
-    "score_items": "heldout.instruments",
-    "simulate_cohort": "heldout.simulate",
+    "run_experiment": "heldout.study.experiment",
+    "score_items": "heldout.instruments.table",
+    "simulate_cohort": "heldout.simulate.studies",
     "summary": "heldout.record",
 }
 

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from heldout.cli import main
-from heldout.engine import dismiss
+from heldout.engine.processes import dismiss
 
 
 def command() -> NoReturn:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models import Model, predict_patients
+from heldout.models.definition import Model, predict_patients
 
 
 def explain_patients(

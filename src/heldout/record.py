@@ -18,16 +18,18 @@ from typing import Any
 
 import pandas as pd
 
-from heldout.cohort import FlowStep
+from heldout.cohort.inclusion import FlowStep
 from heldout.deferred import Deferred
 from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.errors import RecordError, raise_faults
 from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
-from heldout.inference import Cell, PermutationTest, Verdict, cell_of, cell_values, render_verdict
+from heldout.inference.cells import Cell, cell_of, cell_values
+from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
-from heldout.spec import Experiment
+from heldout.spec.experiment import Experiment
 
 FORMAT = 3
 # An older record opens with what its format had; what came later is empty in it.
@@ -219,8 +221,8 @@ class RunRecord:
             If it cannot be written.
         """
         # By name, for notebooks: a page knows records, and a record knows no page.
-        page = import_module("heldout.report")
-        page.write_report(self, page.draw_figures(self), Path(path))
+        page, figures = map(import_module, ("heldout.report.page", "heldout.report.figures"))
+        page.write_report(self, figures.draw_figures(self), Path(path))
         return Path(path)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from heldout.arrays import Piece
 from heldout.errors import FeatureError
-from heldout.features import BUILDERS, FeatureMatrix
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import BUILDERS
 from tests.unit.features.studies import EVERY_BUILDER, VISITS, Read, read_study
 
 # The keys of a request that a builder may take, with something that is none of the others'.

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 import heldout.instruments
 from heldout.errors import InstrumentError
-from heldout.instruments import score_array, score_items
-from heldout.instruments.scoring import read_answers, score_column
-from heldout.spec import InstrumentKey, read_instrument_key
+from heldout.instruments.scoring import read_answers, score_array, score_column
+from heldout.instruments.table import score_items
+from heldout.spec.instrument import InstrumentKey, read_instrument_key
 
 FILES = sorted(Path(heldout.instruments.__file__).parent.joinpath("files").glob("*.yaml"))
 KEYS = {path.stem: read_instrument_key(path) for path in FILES}

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from heldout.models import (
-    MODELS,
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import (
     Candidate,
     Choice,
     Model,
@@ -23,16 +23,10 @@ from heldout.models import (
     models_for,
     predict_patients,
 )
-from heldout.nested import (
-    FittedModel,
-    Patients,
-    Search,
-    draw_sets,
-    fit_models,
-    prepare_features,
-    tune_model,
-)
-from heldout.spec import TuningSpec
+from heldout.nested.folds import FittedModel, fit_models
+from heldout.nested.search import Search, tune_model
+from heldout.nested.training import Patients, draw_sets, prepare_features
+from heldout.spec.experiment import TuningSpec
 from tests.tables import PATH, a_procedure, a_training_set, numbers_of
 
 Floats = NDArray[np.float64]

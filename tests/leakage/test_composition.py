@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from heldout.features import FeatureMatrix
-from heldout.models import build_preparation
-from heldout.nested import fit_models
+from heldout.features.columns import FeatureMatrix
+from heldout.models.definition import build_preparation
+from heldout.nested.folds import fit_models
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.units import Unit, evaluate_unit
 from tests.tables import a_procedure

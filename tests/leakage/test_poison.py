@@ -12,11 +12,11 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from heldout.models import MODELS
-from heldout.nested import FoldResult, evaluate_fold
+from heldout.models.catalogue import MODELS
+from heldout.nested.folds import FoldResult, evaluate_fold
 from heldout.record import RunRecord
-from heldout.study import evaluate
 from heldout.study.design import Design
+from heldout.study.notebook import evaluate
 from heldout.study.units import Unit, evaluate_unit
 from tests.tables import FEATURES, OUTCOMES, a_plan, a_table
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from heldout.engine import Engine, as_ended, workers_of
 from heldout.engine.cluster import identity, unfit
+from heldout.engine.engine import Engine, as_ended, workers_of
 from heldout.engine.units import AGAIN, AHEAD
 from heldout.errors import StudyError
 
@@ -101,7 +101,8 @@ def test_a_unit_that_always_loses_its_process_ends_the_study(tmp_path: Path) -> 
 
 IDLE_PROCESSES = """
 import time, warnings
-from heldout.engine import Engine, as_ended, processes
+from heldout.engine import processes
+from heldout.engine.engine import Engine, as_ended
 
 warnings.simplefilter("error")
 processes._IDLE = 0.05
@@ -132,7 +133,8 @@ def test_a_process_that_leaves_as_it_is_needed_stops_nothing() -> None:
 FAULT_AFTER_A_UNIT = """
 import time
 from joblib.externals.loky import process_executor
-from heldout.engine import Engine, as_ended, processes
+from heldout.engine import processes
+from heldout.engine.engine import Engine, as_ended
 
 # However busy the machine is.
 processes._TAKEN = 100
@@ -171,7 +173,7 @@ def test_a_fault_just_after_a_unit_was_handed_out_is_all_that_is_said() -> None:
 
 CTRL_C_HELD_BACK = """
 import signal
-from heldout.engine import Engine, as_ended
+from heldout.engine.engine import Engine, as_ended
 
 def held_back(context, item):
     return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
@@ -239,7 +241,7 @@ def test_a_worker_with_other_code_or_more_threads_may_do_nothing() -> None:
 
 STOPPING = """
 import sys
-from heldout.engine import Engine, as_ended
+from heldout.engine.engine import Engine, as_ended
 from tests.unit.test_engine import slowly
 units = as_ended(slowly, 1, range(50), Engine(workers=2))
 next(units)

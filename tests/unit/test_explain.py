@@ -9,7 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.explain import explain_patients
-from heldout.models import MODELS, Model, build_pipeline, middle, predict_patients
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Model, build_pipeline, middle, predict_patients
 
 Floats = NDArray[np.float64]
 EXPLAINED = [

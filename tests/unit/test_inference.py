@@ -10,24 +10,16 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from heldout.inference import (
-    Cell,
-    PermutationTest,
-    derive_verdict,
-    p_values,
-    render_verdict,
-    score_cell,
-)
+from heldout.inference.cells import Cell, score_cell
+from heldout.inference.permutation import PermutationTest, p_values
+from heldout.inference.verdict import derive_verdict, render_verdict
 from heldout.kinds import CLASS, NUMBER, HeldOut
-from heldout.metrics import (
-    chance_range,
-    fold_paired_concordance,
-    hanley_mcneil_variance,
+from heldout.metrics.discrimination import fold_paired_concordance, hanley_mcneil_variance
+from heldout.metrics.intervals import chance_range, r_squared_interval, score_interval
+from heldout.metrics.numbers import (
     mean_absolute_error,
-    r_squared_interval,
     r_squared_out_of_fold,
     r_squared_variance,
-    score_interval,
     spearman,
 )
 from tests.cells import cell_changed, cell_with

@@ -11,14 +11,15 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from heldout.engine import Engine
+from heldout.engine.engine import Engine
 from heldout.errors import DesignError
-from heldout.inference import p_values, stop_after
 from heldout.inference.arithmetic import guess_of, known_by_arithmetic
-from heldout.inference.permutation import exceedances
-from heldout.models import MODELS
-from heldout.outcomes import Outcome, rule_of
-from heldout.spec import InferenceSpec, RuleSpec, TuningSpec, ValidationSpec
+from heldout.inference.permutation import exceedances, p_values, stop_after
+from heldout.models.catalogue import MODELS
+from heldout.outcomes.outcome import Outcome
+from heldout.outcomes.rules import rule_of
+from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
+from heldout.spec.outcomes import RuleSpec
 from heldout.splits import FoldPlan
 from heldout.study import permutations
 from heldout.study.design import Design

@@ -8,12 +8,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from heldout.describe import AuditCounts, Characteristic, Reliability, Summary
+from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary
 from heldout.errors import RecordError
-from heldout.findings import Finding
-from heldout.inference import render_verdict
-from heldout.record import FORMAT, RunRecord, read_record, summary, write_record
-from heldout.study import evaluate
+from heldout.inference.verdict import render_verdict
+from heldout.record import FORMAT, Finding, RunRecord, read_record, summary, write_record
+from heldout.study.notebook import evaluate
 from tests.cells import cell_changed
 from tests.limits import files_up_to
 from tests.tables import FEATURES, OUTCOMES, a_table

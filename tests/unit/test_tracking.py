@@ -17,16 +17,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from heldout.cohort import FlowStep
+from heldout.cohort.inclusion import FlowStep
 from heldout.errors import TrackingError
-from heldout.features import FeatureColumn
+from heldout.features.columns import FeatureColumn
 from heldout.files import hold
-from heldout.inference import Cell, PermutationTest, Verdict
+from heldout.inference.cells import Cell
+from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import Verdict
 from heldout.record import OutcomeFacts, RunRecord, figure_name
-from heldout.tracking import log_record, prepare_store, start_ui
+from heldout.tracking.runs import log_record
 from heldout.tracking.shown import Shown, plan_runs, shown_of
-from heldout.tracking.store import end_dead_runs, open_client, process_tags, quiet
-from heldout.tracking.ui import newest_pages, page_lines
+from heldout.tracking.store import end_dead_runs, open_client, prepare_store, process_tags, quiet
+from heldout.tracking.ui import newest_pages, page_lines, start_ui
 from tests.cells import cell_with
 from tests.limits import files_up_to
 
@@ -631,7 +633,7 @@ def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
     """
     order = (
         "import logging, mlflow, pathlib, sys; logging.basicConfig(level=logging.INFO);"
-        "from heldout.tracking import prepare_store; prepare_store(pathlib.Path(sys.argv[1]))"
+        "from heldout.tracking.store import prepare_store; prepare_store(pathlib.Path(sys.argv[1]))"
     )
     loud = {name: one for name, one in os.environ.items() if name != "MLFLOW_LOGGING_LEVEL"}
     command = [sys.executable, "-c", order, str(tmp_path)]
@@ -645,7 +647,7 @@ def test_two_processes_may_make_the_store_at_once(tmp_path: Path) -> None:
 
 def test_what_a_killed_process_left_of_a_store_is_cleared_away(tmp_path: Path) -> None:
     order = (
-        "import os, pathlib, sqlite3, sys; from heldout.tracking import prepare_store;"
+        "import os, pathlib, sqlite3, sys; from heldout.tracking.store import prepare_store;"
         "from mlflow import MlflowClient;"
         "MlflowClient.search_experiments = lambda *_, **__: os.kill(os.getpid(), 9);"
         "prepare_store(pathlib.Path(sys.argv[1]))"

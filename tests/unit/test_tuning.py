@@ -16,19 +16,12 @@ from sklearn.preprocessing import StandardScaler
 
 import heldout.nested.judging
 from heldout.errors import StudyError
-from heldout.models import MODELS, Choice, Model, Real, Whole, middle
-from heldout.nested import (
-    Patients,
-    Search,
-    TrainingSets,
-    Trial,
-    draw_sets,
-    prepare_features,
-    runs_compiled,
-    tune_model,
-)
-from heldout.nested.judging import margins_by
-from heldout.spec import TuningSpec
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Choice, Model, Real, Whole, middle
+from heldout.nested.judging import margins_by, runs_compiled
+from heldout.nested.search import Search, Trial, tune_model
+from heldout.nested.training import Patients, TrainingSets, draw_sets, prepare_features
+from heldout.spec.experiment import TuningSpec
 from tests.tables import a_training_set
 
 Ints = NDArray[np.int64]

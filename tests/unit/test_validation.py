@@ -9,20 +9,14 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from heldout.models import MODELS, Model, build_pipeline, predict_patients
-from heldout.nested import (
-    FoldResult,
-    Patients,
-    Search,
-    Trial,
-    choose_model,
-    evaluate_fold,
-    fit_models,
-)
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Model, build_pipeline, predict_patients
+from heldout.nested.folds import FoldResult, choose_model, evaluate_fold, fit_models
+from heldout.nested.search import Search, Trial
+from heldout.nested.training import Patients
 from heldout.record import RunRecord
 from heldout.splits import derive_seed, draw_folds, ranked_groups
-from heldout.study import evaluate
-from heldout.study.notebook import Question, experiment_on
+from heldout.study.notebook import Question, evaluate, experiment_on
 from heldout.study.plan import plan_study
 from heldout.study.units import Unit, evaluate_unit, units_of
 from tests.tables import (

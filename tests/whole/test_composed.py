@@ -13,7 +13,7 @@ import pytest
 
 from heldout.cli import main
 from heldout.record import read_record
-from heldout.spec import composed
+from heldout.spec.experiment import composed
 from tests.unit.features.studies import EVERY_BUILDER, FACTOR, made_up_rows, study
 
 pytestmark = pytest.mark.slow

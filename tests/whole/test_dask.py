@@ -18,8 +18,8 @@ import pytest
 
 import heldout
 from heldout.cli import main
-from heldout.engine import Engine, as_ended
 from heldout.engine import cluster as clusters
+from heldout.engine.engine import Engine, as_ended
 from heldout.engine.units import AGAIN, AHEAD
 from heldout.errors import StudyError
 from tests.whole.test_durability import ended, figures, kept, start, wait_for, write_study

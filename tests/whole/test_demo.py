@@ -7,8 +7,8 @@ import pytest
 
 from heldout.cli import main
 from heldout.cli.demo import EXPERIMENT, FILES, write_demo
-from heldout.spec import load_experiment
-from heldout.study import plan_study
+from heldout.spec.composition import load_experiment
+from heldout.study.plan import plan_study
 
 ROOT = Path(__file__).parents[2]
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from heldout.simulate import SimulatedCohort, Simulation, simulate_cohort, write_cohort
-from heldout.spec import load_experiment
-from heldout.study import StudyPlan, plan_study
+from heldout.simulate.cohort import Simulation
+from heldout.simulate.studies import SimulatedCohort, simulate_cohort, write_cohort
+from heldout.spec.composition import load_experiment
+from heldout.study.plan import StudyPlan, plan_study
 
 
 @pytest.fixture(scope="module")

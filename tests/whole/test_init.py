@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from heldout.cli import main
-from heldout.spec import load_experiment
-from heldout.study import plan_study
+from heldout.spec.composition import load_experiment
+from heldout.study.plan import plan_study
 from tests.unit.draft.drafts import dated_rows, points, rows_of, trial_rows, write_rows
 
 DATA = Path(__file__).parents[2] / "experiments" / "data"
@@ -146,7 +146,7 @@ def test_a_mark_in_a_file_that_is_not_used_is_not_said(
 def test_a_run_says_which_marks_stand_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import heldout.study
+    import heldout.study.experiment
 
     class Reached(Exception):
         """The run began."""
@@ -154,7 +154,7 @@ def test_a_run_says_which_marks_stand_and_goes_on(
     def run_experiment(*_: object, **__: object) -> None:
         raise Reached
 
-    monkeypatch.setattr(heldout.study, "run_experiment", run_experiment)
+    monkeypatch.setattr(heldout.study.experiment, "run_experiment", run_experiment)
     data = write_rows(tmp_path / "t.csv", trial_rows())
     assert main(["init", str(tmp_path / "s"), "--data", str(data)]) == 0
     capsys.readouterr()

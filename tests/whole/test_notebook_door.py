@@ -9,10 +9,10 @@ import pytest
 
 import heldout
 from heldout.errors import ExportError
-from heldout.export import predict_file
+from heldout.export.bundle import predict_file
 from heldout.record import RunRecord
-from heldout.spec import load_experiment
-from heldout.study import run_experiment
+from heldout.spec.composition import load_experiment
+from heldout.study.experiment import run_experiment
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "experiments" / "data" / "antidepressant_dia" / "data.csv"

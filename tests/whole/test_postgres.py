@@ -21,10 +21,11 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from heldout.record import RunRecord, read_record
-from heldout.report import draw_figures
-from heldout.tracking import log_record, start_ui
+from heldout.report.figures import draw_figures
 from heldout.tracking.address import VARIABLE, redacted, shared_uri, shown_uri
+from heldout.tracking.runs import log_record
 from heldout.tracking.store import quiet
+from heldout.tracking.ui import start_ui
 
 pytestmark = pytest.mark.slow
 
@@ -370,7 +371,7 @@ def test_a_driver_that_is_not_installed_is_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from heldout.errors import TrackingError
-    from heldout.tracking import prepare_store
+    from heldout.tracking.store import prepare_store
 
     monkeypatch.setitem(sys.modules, "psycopg", None)
     monkeypatch.setenv(VARIABLE, "postgresql+psycopg://ana:geheim@127.0.0.1:1/x")

@@ -15,7 +15,7 @@ from heldout.cli import main
 from heldout.cli.parser import parsed
 from heldout.cli.studies import outcome_text
 from heldout.record import read_record
-from heldout.study import find_record
+from heldout.study.folders import find_record
 from tests.small_study import (
     SECRET_ANSWER,
     experiment_of,
@@ -166,8 +166,9 @@ def test_a_run_that_another_process_carries_out_is_declined(
     """Two processes on one run would fit everything twice and fight over its folder."""
     from heldout.files import hold
     from heldout.provenance import name_run
-    from heldout.spec import fingerprint, load_experiment
-    from heldout.study import plan_study
+    from heldout.spec.composition import load_experiment
+    from heldout.spec.experiment import fingerprint
+    from heldout.study.plan import plan_study
 
     plan = plan_study(load_experiment(small_study))
     run_id = name_run(fingerprint(plan.experiment), plan.data_fingerprint)

@@ -18,8 +18,6 @@ from heldout.cli.terminal import complain, spell_what_it_can
 from heldout.errors import StudyError
 from heldout.system import ENDINGS
 
-__all__ = ["main"]
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status.

@@ -36,7 +36,7 @@ def init(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from heldout.draft import draft_study, summary
+    from heldout.draft.study import draft_study, summary
 
     drafted = summary(draft_study(options.folder, options.data, sheet=options.sheet))
     return answer(options, lambda: drafted, lambda: "\n".join(_draft_text(drafted)))

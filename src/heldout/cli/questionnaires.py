@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from heldout.cli.parser import AddCommand
-    from heldout.instruments import Scored
     from heldout.instruments.audit import TableAudit
-    from heldout.spec import InstrumentKey
+    from heldout.instruments.table import Scored
+    from heldout.spec.instrument import InstrumentKey
 
 # How many pseudonyms the audit lists on the screen; JSON has all of them.
 _MOST_NAMED = 12
@@ -63,7 +63,7 @@ def instruments(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from heldout.instruments import instrument_names
+    from heldout.instruments.keys import instrument_names
 
     names = [options.name] if options.name else instrument_names(options.folder)
     keys = {name: _known_key(name, options.folder) for name in names}
@@ -77,8 +77,7 @@ def instruments(options: argparse.Namespace) -> int:
 def _known_key(name: str, folder: Path) -> InstrumentKey:
     """Return the key of an instrument; a name that is none is wrong usage."""
     from heldout.errors import SpecError
-    from heldout.instruments import instrument_names, load_key
-    from heldout.instruments.keys import unknown_instrument
+    from heldout.instruments.keys import instrument_names, load_key, unknown_instrument
 
     known = instrument_names(folder)
     if name not in known:
@@ -253,7 +252,7 @@ def score(options: argparse.Namespace) -> int:
 
 def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFrame:
     """Return a table of any form that can be read, its separator and encoding found out."""
-    from heldout.cohort import read_table
+    from heldout.cohort.tables import read_table
     from heldout.errors import CohortError
 
     if not path.is_file():

@@ -13,7 +13,8 @@ from heldout.cli.terminal import answer, shown, wrap
 
 if TYPE_CHECKING:
     from heldout.cli.parser import AddCommand
-    from heldout.simulate import SimulatedCohort, Simulation
+    from heldout.simulate.cohort import Simulation
+    from heldout.simulate.studies import SimulatedCohort
 
 # As `heldout.simulate` knows them; named here, as the parser starts without numpy.
 _CONSTRUCTS = (
@@ -86,7 +87,7 @@ def simulate(options: argparse.Namespace) -> int:
         If there is no such study, or no room for it; faults name options.
     """
     from heldout.errors import SpecError, raise_faults
-    from heldout.simulate import simulate_cohort, write_cohort
+    from heldout.simulate.studies import simulate_cohort, write_cohort
 
     try:
         simulated = simulate_cohort(_simulation_of(options))
@@ -105,7 +106,7 @@ def simulate(options: argparse.Namespace) -> int:
 def _simulation_of(options: argparse.Namespace) -> Simulation:
     """Return what shall be simulated."""
     from heldout.errors import SpecError, raise_faults
-    from heldout.simulate import Simulation
+    from heldout.simulate.cohort import Simulation
 
     faults = [
         f"--effect: '{construct}' is said {times} times. Say it once, with one size."
@@ -136,7 +137,7 @@ def _as_option(fault: str) -> str:
 
 def _simulated_text(simulated: SimulatedCohort, path: Path) -> str:
     """Return what is said of a new study: its truth in words and figures, where to go on."""
-    from heldout.simulate import truth_sentences, truth_table
+    from heldout.simulate.texts import truth_sentences, truth_table
 
     _, *rows = truth_table(simulated.spec, simulated.truth)
     page = path.parent / "data" / path.stem / "README.md"

@@ -12,11 +12,11 @@ from heldout.cli.terminal import Progress, answer, complain, new_table, shown, w
 from heldout.errors import SpecError
 
 if TYPE_CHECKING:
-    from heldout.engine import Engine
-    from heldout.inference import Cell
+    from heldout.engine.engine import Engine
+    from heldout.inference.cells import Cell
     from heldout.kinds import KindName
     from heldout.record import RunRecord
-    from heldout.spec import Experiment
+    from heldout.spec.experiment import Experiment
 
 _NAME_WIDTH = 22
 
@@ -64,7 +64,7 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
 def _run_one(experiment: Experiment, engine: Engine, options: argparse.Namespace) -> RunRecord:
     """Return the record of one experiment, telling how far it is."""
-    from heldout.study import run_experiment
+    from heldout.study.experiment import run_experiment
 
     with Progress() as progress:
         return run_experiment(
@@ -156,7 +156,7 @@ def _counted(record: RunRecord) -> Iterator[str]:
 
 def _engine_of(options: argparse.Namespace) -> Engine:
     """Return where units shall run, or say which options do not go together."""
-    from heldout.engine import Engine
+    from heldout.engine.engine import Engine
 
     if options.engine == "dask" and options.scheduler is None:
         raise SpecError(
@@ -170,7 +170,7 @@ def _engine_of(options: argparse.Namespace) -> Engine:
 
 def _loaded(options: argparse.Namespace) -> Experiment:
     """Return the experiment that is asked for; say which marks of a draft still stand."""
-    from heldout.spec import load_experiment
+    from heldout.spec.composition import load_experiment
     from heldout.spec.marks import standing_marks
 
     experiment = load_experiment(options.experiment, options.overrides)
@@ -278,8 +278,8 @@ def plan(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from heldout.study import plan_study
     from heldout.study.facts import render_plan
+    from heldout.study.plan import plan_study
 
     experiment = _loaded(options)
     print(render_plan(experiment, plan_study(experiment)))
@@ -300,7 +300,8 @@ def report(options: argparse.Namespace) -> int:
         The exit status.
     """
     from heldout.record import read_record
-    from heldout.study import find_record, publish
+    from heldout.study.experiment import publish
+    from heldout.study.folders import find_record
 
     record = read_record(find_record(options.run, options.folder.resolve()))
     publish(record, track=False, say=complain)
@@ -322,8 +323,8 @@ def ui(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from heldout.study import mlruns
-    from heldout.tracking import start_ui
+    from heldout.study.folders import mlruns
+    from heldout.tracking.ui import start_ui
 
     def say(text: str) -> None:
         print(text, flush=True)
@@ -345,7 +346,8 @@ def export(options: argparse.Namespace) -> int:
         The exit status.
     """
     from heldout.record import read_record
-    from heldout.study import export_model, find_record
+    from heldout.study.folders import find_record
+    from heldout.study.refit import export_model
 
     record = read_record(find_record(options.run, options.folder.resolve()))
     complain("Fitting on all patients ...")
@@ -373,7 +375,7 @@ def predict(options: argparse.Namespace) -> int:
     int
         The exit status.
     """
-    from heldout.export import predict_file
+    from heldout.export.bundle import predict_file
     from heldout.files import write_atomically
 
     mark = "," if options.out is None else new_table(options.out, options.patients)

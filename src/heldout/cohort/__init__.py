@@ -21,25 +21,3 @@ model, cell
 fold, repeat, run
     A part of the patients held out together; one division into folds; one execution.
 """
-
-from heldout.cohort.inclusion import FlowStep, included_bounds, included_levels
-from heldout.cohort.memory import declare_columns, places_in_memory
-from heldout.cohort.notation import numbers_of
-from heldout.cohort.people import Cohort, include_patients, read_cohort
-from heldout.cohort.sources import Source
-from heldout.cohort.tables import file_in_study, read_table
-
-__all__ = [
-    "Cohort",
-    "FlowStep",
-    "Source",
-    "declare_columns",
-    "file_in_study",
-    "include_patients",
-    "included_bounds",
-    "included_levels",
-    "numbers_of",
-    "places_in_memory",
-    "read_cohort",
-    "read_table",
-]

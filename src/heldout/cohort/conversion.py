@@ -11,7 +11,8 @@ from heldout.cohort.messages import at_rows
 from heldout.cohort.notation import numbers_of
 from heldout.cohort.sources import TOTAL, Source
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec, InstrumentKey
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.instrument import InstrumentKey
 
 # Beyond this, sums of squares leave the range of floating point numbers.
 _LARGEST = 1e15

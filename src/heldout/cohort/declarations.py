@@ -11,7 +11,8 @@ from heldout.cohort.messages import names_answers, names_numbers
 from heldout.cohort.rows import Tables
 from heldout.cohort.sources import Source, patterns_of, table_of, table_path, visits_fitting
 from heldout.errors import a_few, did_you_mean
-from heldout.spec import CohortSpec, Experiment, TableSpec
+from heldout.spec.cohort import CohortSpec, TableSpec
+from heldout.spec.experiment import Experiment
 from heldout.spec.instrument import TOTAL_SCORE
 from heldout.spec.places import KeyPath, dotted
 

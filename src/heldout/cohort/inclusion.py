@@ -10,7 +10,9 @@ import pandas as pd
 
 from heldout.cohort.sources import TOTAL, Source, scores_at
 from heldout.errors import unknown_name
-from heldout.spec import CohortSpec, ColumnSpec, Experiment, InclusionSpec, InstrumentKey
+from heldout.spec.cohort import CohortSpec, ColumnSpec, InclusionSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

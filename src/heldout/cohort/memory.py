@@ -70,7 +70,7 @@ def places_in_memory(columns: Mapping[str, str]) -> dict[KeyPath, str]:
     Returns
     -------
     dict of tuple to str
-        For `heldout.spec.experiment_from`.
+        For `heldout.spec.experiment.experiment_from`.
     """
     return {
         ("cohort", "columns", name): Argument(f"{TABLE}: column '{column}'")
@@ -97,7 +97,7 @@ def texts_in_memory(
     missing: Collection[str],
     dates: Collection[str | None] = (),
 ) -> tuple[pd.DataFrame, str]:
-    """Return a table in memory as `heldout.cohort.read_table` returns one of a file.
+    """Return a table in memory as `heldout.cohort.tables.read_table` returns one of a file.
 
     Parameters
     ----------

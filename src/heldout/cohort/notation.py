@@ -67,7 +67,17 @@ def numbers_of(texts: pd.Series, decimal: str = ".") -> pd.Series:
 
 
 def is_number(text: str) -> bool:
-    """Return whether a text is a number with either decimal mark."""
+    """Return whether a text is a number with either decimal mark.
+
+    Parameters
+    ----------
+    text : str
+        A cell.
+
+    Returns
+    -------
+    bool
+    """
     return any(shape.fullmatch(text) for shape in _NUMBERS.values())
 
 
@@ -97,7 +107,19 @@ def cell_text(value: Any, decimal: str) -> str:
 
 
 def days_since_1(texts: pd.Series, date_format: str) -> pd.Series:
-    """Return dates as days since the first day of year 1; NaN where missing or no date."""
+    """Return dates as days since the first day of year 1; NaN where missing or no date.
+
+    Parameters
+    ----------
+    texts : Series of str
+        Cells; missing where not observed.
+    date_format : str
+        As strptime reads it.
+
+    Returns
+    -------
+    Series of float64
+    """
     return texts.map(lambda text: _ordinal(text, date_format), na_action="ignore").astype("float64")
 
 

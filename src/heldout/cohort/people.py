@@ -25,7 +25,9 @@ from heldout.cohort.rows import Rows, Tables, id_faults, join_tables, read_table
 from heldout.cohort.sources import TOTAL, Source, reported_beside_items, sources_of, table_of
 from heldout.cohort.visits import Placement, changing, place_rows
 from heldout.errors import CohortError, raise_faults
-from heldout.spec import CohortSpec, Experiment, InstrumentKey
+from heldout.spec.cohort import CohortSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 from heldout.wording import counted
 
 # With fewer patients, nearly each may be alone at a site.

@@ -16,7 +16,8 @@ from heldout.cohort.noticing import Notice
 from heldout.cohort.sources import Source, table_path
 from heldout.cohort.tables import file_in_study, read_table
 from heldout.errors import CohortError, a_few, raise_faults
-from heldout.spec import Experiment, TableSpec
+from heldout.spec.cohort import TableSpec
+from heldout.spec.experiment import Experiment
 from heldout.spec.places import KeyPath
 from heldout.wording import counted
 

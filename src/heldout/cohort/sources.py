@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey, TableSpec
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.cohort import CohortSpec, ColumnSpec, TableSpec
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 from heldout.spec.places import KeyPath
 
 TOTAL = 0
@@ -60,7 +60,19 @@ class Source:
 
 
 def table_of(spec: CohortSpec, name: str | None) -> TableSpec:
-    """Return one of the tables; None is the first."""
+    """Return one of the tables; None is the first.
+
+    Parameters
+    ----------
+    spec : CohortSpec
+        The cohort file.
+    name : str or None
+        One of its further tables; None for the first.
+
+    Returns
+    -------
+    TableSpec
+    """
     return spec.table if name is None else spec.tables[name]
 
 
@@ -130,7 +142,20 @@ def _visits_of(declared: ColumnSpec, pattern: str, spec: CohortSpec) -> tuple[st
 
 
 def visits_fitting(pattern: str, columns: Iterable[str]) -> set[str]:
-    """Return what columns that fit a pattern of source columns have for its visit."""
+    """Return what columns that fit a pattern of source columns have for its visit.
+
+    Parameters
+    ----------
+    pattern : str
+        With ``{visit}``, and ``{item}`` for those of a questionnaire.
+    columns : iterable of str
+        Of a table.
+
+    Returns
+    -------
+    set of str
+        Empty for a pattern without a visit.
+    """
     if "{visit}" not in pattern:
         return set()
     # No underscore, or madrs_{visit} would fit madrs_total_w4 as a visit called total_w4.

@@ -94,7 +94,7 @@ def read_table(
         Between the cells of a CSV or TSV file; by its ending if absent.
     decimal : {'.', ','}
         The decimal mark. Cells of a text file stay as written; numbers of a workbook or an
-        SPSS file are written with it. `heldout.cohort.numbers_of` makes numbers of both.
+        SPSS file are written with it. `heldout.cohort.notation.numbers_of` makes numbers of both.
     encoding : {'utf-8', 'latin-1', 'cp1252'}
         Of a text file, or of an SPSS file that does not say its own.
     sheet : str, optional

@@ -19,7 +19,8 @@ from heldout.cohort.notation import days_since_1, is_number, numbers_of, plain_c
 from heldout.cohort.noticing import Notice
 from heldout.cohort.rows import Rows, instance_faults
 from heldout.errors import a_few
-from heldout.spec import CohortSpec, Experiment, VisitSpec
+from heldout.spec.cohort import CohortSpec, VisitSpec
+from heldout.spec.experiment import Experiment
 from heldout.wording import counted
 
 

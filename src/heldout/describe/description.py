@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.deferred import Deferred
 from heldout.describe.reliability import scale_reliability
 from heldout.describe.table_one import table_one
 from heldout.describe.values import AuditCounts, Characteristic, Reliability, VisitFacts
 from heldout.describe.variables import baseline_variables
 from heldout.describe.visits import count_scores, observe_visits
-from heldout.outcomes import Outcome
-from heldout.spec import Experiment, InstrumentKey
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

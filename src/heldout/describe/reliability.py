@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from heldout.arrays import Floats
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.describe.values import Reliability
 from heldout.instruments.scoring import (
     itemised,
@@ -24,7 +24,7 @@ from heldout.instruments.scoring import (
     score_name,
     score_parts,
 )
-from heldout.spec import InstrumentKey
+from heldout.spec.instrument import InstrumentKey
 
 # Below this an estimate says nothing about the scale.
 _FEWEST_PATIENTS = 10

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Floats
 from heldout.describe.values import Characteristic, Summary, Variable
-from heldout.outcomes import Outcome
+from heldout.outcomes.outcome import Outcome
 
 EVERYBODY, MET, NOT_MET = "all", "event", "no_event"
 

@@ -7,10 +7,13 @@ from itertools import chain
 
 import numpy as np
 
-from heldout.cohort import Cohort, included_levels
+from heldout.cohort.inclusion import included_levels
+from heldout.cohort.people import Cohort
 from heldout.describe.values import Variable
 from heldout.instruments.scales import scale_of, score_names
-from heldout.spec import Experiment, FeatureSpec, InstrumentKey
+from heldout.spec.experiment import Experiment
+from heldout.spec.features import FeatureSpec
+from heldout.spec.instrument import InstrumentKey
 
 
 def baseline_variables(

@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from heldout.cohort import Cohort
 from heldout.cohort.memory import INDEX
+from heldout.cohort.people import Cohort
 from heldout.describe.values import AuditCounts, VisitFacts
 from heldout.instruments.audit import audit_scores
-from heldout.outcomes import Outcome
-from heldout.spec import InstrumentKey
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.instrument import InstrumentKey
 
 _NAMED = ("prorated", "skipped", "missing")
 

@@ -5,8 +5,3 @@ of visits, and texts for missing values are facts of the design; beside them it 
 numbers of rows and pseudonyms, and, in a table of its own beside the copied one, the first
 dates of patients.
 """
-
-from heldout.draft.configs import Decision
-from heldout.draft.study import Draft, draft_study, summary
-
-__all__ = ["Decision", "Draft", "draft_study", "summary"]

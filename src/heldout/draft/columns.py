@@ -14,8 +14,8 @@ from heldout.draft.names import CONTROLS, LATE_WORDS, name_of, words_of
 from heldout.draft.opened import Opened
 from heldout.draft.plan_stops import plan_stops
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec, InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 MOST_LEVELS, LONGEST_CODE = 8, 20
 _SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))

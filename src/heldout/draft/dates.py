@@ -18,7 +18,7 @@ from heldout.cohort.notation import days_since_1
 from heldout.cohort.visits import nearest
 from heldout.draft.names import DATE_NAMES, START_NAMES, squeezed
 from heldout.errors import a_few
-from heldout.spec import VisitSpec
+from heldout.spec.cohort import VisitSpec
 from heldout.wording import counted
 
 DATE = re.compile(r"\d{4}-\d\d?-\d\d?([ T].*)?|\d\d?[./]\d\d?[./]\d{2,4}")

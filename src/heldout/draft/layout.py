@@ -22,7 +22,7 @@ from heldout.draft.names import (
     visit_text,
 )
 from heldout.errors import CohortError, a_few
-from heldout.spec import VisitSpec
+from heldout.spec.cohort import VisitSpec
 
 # Column -> its name as a pattern -> the visits' names and the columns that hold them; ""
 # where a name tells no visit.

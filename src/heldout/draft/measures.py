@@ -23,8 +23,8 @@ from heldout.draft.scales import (
     nearly_all,
 )
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec, InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 # Item of the form -> visit -> column.
 _Items = Mapping[int, Mapping[str, str]]

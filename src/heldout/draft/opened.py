@@ -14,7 +14,7 @@ from heldout.cohort.tables import read_table
 from heldout.cohort.text import likely_form
 from heldout.draft.names import PATIENT_NAMES, SITE_NAMES, VISIT_NAMES, squeezed
 from heldout.errors import CohortError, a_few
-from heldout.spec import TableSpec
+from heldout.spec.cohort import TableSpec
 from heldout.wording import counted
 
 MISSING = ("", "NA", "n/a", "NaN")

@@ -9,8 +9,8 @@ from heldout.cohort.sources import TOTAL, Source
 from heldout.draft.dates import FEW
 from heldout.draft.opened import Opened
 from heldout.errors import a_few
-from heldout.spec import ColumnSpec, InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 
 def plan_stops(

@@ -10,8 +10,7 @@ import pandas as pd
 from heldout.draft.dates import FEW
 from heldout.draft.names import FAMILIES, TOTAL, VisitText, squeezed, visit_in, visit_text
 from heldout.draft.opened import Opened
-from heldout.spec import InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 Keys = Mapping[str, InstrumentKey]
 # Of at least as many values, one outside of the range is an error of typing.

@@ -4,8 +4,3 @@ A unit is a pure function of a context and its own name, so that it does not mat
 order or how often it runs. Units come back as they end; who called stores them and puts them in
 order. A worker that dies loses the unit it had, which is handed out again.
 """
-
-from heldout.engine.engine import Engine, as_ended, workers_of
-from heldout.engine.processes import dismiss
-
-__all__ = ["Engine", "as_ended", "dismiss", "workers_of"]

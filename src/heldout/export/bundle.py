@@ -22,10 +22,10 @@ from heldout.errors import ExportError
 from heldout.export.card import render_card
 from heldout.export.predict import FIRST_ROW, TRUSTED, Refused, predictions, score_file
 from heldout.export.schema import made_up_patient, schema_of, taken_apart
-from heldout.features import FeatureMatrix
+from heldout.features.columns import FeatureMatrix
 from heldout.files import whole_folder, write_files
-from heldout.inference import Cell
-from heldout.nested import FittedModel
+from heldout.inference.cells import Cell
+from heldout.nested.folds import FittedModel
 from heldout.record import OutcomeFacts, RunRecord, shown_values
 
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian

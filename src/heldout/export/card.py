@@ -8,10 +8,12 @@ from importlib.resources import files
 from string import Template
 from typing import Any
 
-from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.inference import Cell, PermutationTest, derive_verdict, render_verdict
+from heldout.features.columns import FeatureColumn, FeatureMatrix
+from heldout.inference.cells import Cell
+from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import derive_verdict, render_verdict
 from heldout.kinds import KINDS
-from heldout.nested import FittedModel
+from heldout.nested.folds import FittedModel
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import interval, p_value
 

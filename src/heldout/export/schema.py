@@ -9,7 +9,7 @@ import numpy as np
 
 from heldout.errors import ExportError
 from heldout.export.predict import FIRST_ROW, FORMAT, Refused, matrix_of, score_items
-from heldout.features import FeatureColumn, FeatureMatrix
+from heldout.features.columns import FeatureColumn, FeatureMatrix
 from heldout.record import OutcomeFacts, RunRecord
 
 _Plain = dict[str, Any]

@@ -5,15 +5,3 @@ direction, builder; and its recipe, plain data by which a bundle makes it again.
 along one patient's row only; whatever learns across patients (imputing, composing, scaling,
 selecting) is a step of a model and is fitted inside a training set.
 """
-
-from heldout.features.columns import FeatureColumn, FeatureMatrix, Recipe
-from heldout.features.matrix import BUILDERS, build_features, severity_matrix
-
-__all__ = [
-    "BUILDERS",
-    "FeatureColumn",
-    "FeatureMatrix",
-    "Recipe",
-    "build_features",
-    "severity_matrix",
-]

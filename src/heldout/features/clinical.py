@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from heldout.cohort import included_levels
+from heldout.cohort.inclusion import included_levels
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.features.known import Known, Request, find_known, raw_of, sources_at

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.features.known import Known, Request, find_known, item_rule, sources_at
-from heldout.spec import InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 
 def build_items(request: Request) -> Iterator[Raw | str]:

@@ -6,13 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from heldout.cohort import Cohort, Source, included_bounds
-from heldout.cohort.sources import sources_of, table_of
+from heldout.cohort.inclusion import included_bounds
+from heldout.cohort.people import Cohort
+from heldout.cohort.sources import Source, sources_of, table_of
 from heldout.errors import a_few, unknown_name
 from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.instruments.scales import Scale, scale_of, score_names
 from heldout.instruments.scoring import arithmetic_of, relevant_items
-from heldout.spec import ColumnSpec, Experiment, FeatureSpec, InstrumentKey
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.features import FeatureSpec
+from heldout.spec.instrument import InstrumentKey
 
 # Between a score and a visit that is not the request's: madrs@week2.
 AT = "@"

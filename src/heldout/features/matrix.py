@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.arrays import Floats, Piece
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.change import build_early_change
 from heldout.features.clinical import build_clinical
@@ -25,7 +25,9 @@ from heldout.features.scores import build_subscales, build_totals
 from heldout.features.site import build_site
 from heldout.instruments.arithmetic import make_column
 from heldout.instruments.scales import scale_of
-from heldout.spec import Experiment, FeatureSpec, InstrumentKey
+from heldout.spec.experiment import Experiment
+from heldout.spec.features import FeatureSpec
+from heldout.spec.instrument import InstrumentKey
 
 _Built = Raw | Group | str
 

@@ -8,17 +8,3 @@ The checks look across patients, but only to describe: they stand above all that
 that no feature, model or fold can use what they find. A text names columns, counts and rows,
 never a value; who is meant stands apart, as pseudonyms, so that a page can leave them out.
 """
-
-from heldout.findings.catalogue import CATALOGUE, is_of_method, run_checks
-from heldout.findings.check import Check, Seen, StudyData
-from heldout.record import Finding
-
-__all__ = [
-    "CATALOGUE",
-    "Check",
-    "Finding",
-    "Seen",
-    "StudyData",
-    "is_of_method",
-    "run_checks",
-]

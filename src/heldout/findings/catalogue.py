@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.findings import data, method, reading, scores
 from heldout.findings.check import Check, StudyData
 from heldout.record import Finding, RunRecord

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, TypeVar
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import a_few
 from heldout.features.columns import FeatureMatrix
-from heldout.outcomes import Outcome
-from heldout.spec import Experiment, InstrumentKey
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 
 _MOST_LISTED = 12
 _Subject = TypeVar("_Subject")

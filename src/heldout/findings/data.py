@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.findings.check import Seen, StudyData, listed
 from heldout.wording import counted, percent
 

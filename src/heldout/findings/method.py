@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from heldout.findings.check import Seen
-from heldout.inference import LEVEL, Cell
+from heldout.inference.cells import Cell
+from heldout.inference.verdict import LEVEL
 from heldout.kinds import KINDS, Kind
-from heldout.models import models_of
+from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import counted, decimal, p_value, percent
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.findings.check import Seen
-from heldout.spec import TableSpec
+from heldout.spec.cohort import TableSpec
 
 _NOT_BY_DAY = "No table puts rows to visits by their day."
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from heldout.arrays import Floats
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.findings.check import Seen, StudyData, listed, sentences
 from heldout.instruments.audit import audit_scores, contradictions
 from heldout.instruments.scales import Scale, scale_of, score_names

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.instruments.arithmetic import Answers
 from heldout.instruments.scoring import (
     ScoredItems,
@@ -18,7 +18,7 @@ from heldout.instruments.scoring import (
     score_column,
     score_name,
 )
-from heldout.spec import InstrumentKey
+from heldout.spec.instrument import InstrumentKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

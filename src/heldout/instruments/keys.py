@@ -8,7 +8,9 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from heldout.errors import InstrumentError, did_you_mean, raise_faults
-from heldout.spec import ColumnSpec, Experiment, InstrumentKey, read_instrument_key
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey, read_instrument_key
 
 _SHIPPED = "files"
 _OWN = ("configs", "instruments")

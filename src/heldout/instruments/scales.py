@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from heldout.spec import CohortSpec, ColumnSpec, InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.cohort import CohortSpec, ColumnSpec
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

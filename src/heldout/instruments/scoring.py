@@ -16,12 +16,11 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from heldout.arrays import Flags, Floats
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import InstrumentError, raise_faults
 from heldout.instruments.arithmetic import Answers, parts_of, read_form, score_form
 from heldout.instruments.keys import CALL, items_refused
-from heldout.spec import InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 # The share of a score's items that must be there: numerator, denominator.
 PRORATING: dict[str, tuple[int, int]] = {"none": (1, 1), "80%": (4, 5), "half": (1, 2)}
@@ -154,7 +153,20 @@ def score_column(
 
 
 def relevant_items(key: InstrumentKey, score: str) -> list[int]:
-    """Return the items that a score depends on: its own, and those that skip rules ask."""
+    """Return the items that a score depends on: its own, and those that skip rules ask.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    score : str
+        One of its scores.
+
+    Returns
+    -------
+    list of int
+        From 1, sorted.
+    """
     needed = set(key.items_of(score))
     for rule in reversed(key.skip):
         if needed & set(rule.zero):
@@ -255,7 +267,22 @@ def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:
 
 
 def items_at(cohort: Cohort, key: InstrumentKey, column: str, visit: str) -> Floats:
-    """Return the items of a declared column at a visit as an array."""
+    """Return the items of a declared column at a visit as an array.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With its items.
+    key : InstrumentKey
+        Of the column's instrument.
+    column, visit : str
+        Where they are.
+
+    Returns
+    -------
+    array of shape (n_patients, n_items)
+        NaN where there is no answer.
+    """
     names = [(column, visit, item) for item in range(1, key.items + 1)]
     places = cohort.values.columns.get_indexer(pd.MultiIndex.from_tuples(names))
     return cohort.values.iloc[:, places].to_numpy(dtype=np.float64)
@@ -296,7 +323,19 @@ def score_instruments(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> Coho
 def itemised(
     cohort: Cohort, keys: Mapping[str, InstrumentKey]
 ) -> Iterator[tuple[str, InstrumentKey, str]]:
-    """Yield declared column, key and visit wherever there are items."""
+    """Yield declared column, key and visit wherever there are items.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With its items.
+    keys : mapping of str to InstrumentKey
+        The keys of its instruments.
+
+    Yields
+    ------
+    tuple of str, InstrumentKey and str
+    """
     items = [(source.name, source.visit) for source in cohort.sources if source.item]
     for column, visit in dict.fromkeys(items):
         instrument = cohort.spec.columns[column].instrument
@@ -305,12 +344,38 @@ def itemised(
 
 
 def score_name(column: str, score: str) -> str:
-    """Return what experiments call a score of a declared column."""
+    """Return what experiments call a score of a declared column.
+
+    Parameters
+    ----------
+    column : str
+        The declared column.
+    score : str
+        Of its instrument's key.
+
+    Returns
+    -------
+    str
+        Such as ``rfq8.certainty``; the column itself for a total.
+    """
     return column if score == TOTAL_SCORE else f"{column}.{score}"
 
 
 def answers_by_items(key: InstrumentKey, items: Iterable[int]) -> dict[str, list[int]]:
-    """Return the answers that items can have, in words, with the items that can have them."""
+    """Return the answers that items can have, in words, with the items that can have them.
+
+    Parameters
+    ----------
+    key : InstrumentKey
+        The instrument's key.
+    items : iterable of int
+        From 1.
+
+    Returns
+    -------
+    dict of str to list of int
+        Such as ``0 to 6 in whole numbers`` -> the items.
+    """
     items_with: dict[str, list[int]] = {}
     for item in items:
         items_with.setdefault(_answers_text(key, item), []).append(item)

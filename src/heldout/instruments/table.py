@@ -31,7 +31,7 @@ from heldout.instruments.scoring import (
     score_column,
     wrong_answers,
 )
-from heldout.spec import InstrumentKey
+from heldout.spec.instrument import InstrumentKey
 
 _ITEM_STATES = pd.Index(["answered", "missing", "not assessed", "skipped", "contradicting"])
 _SCORE_STATES = pd.Index(["scored", "prorated", "missing"])

@@ -15,8 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-__all__ = ["KERNELS", "compiled_before", "load_kernel", "source_digest"]
-
 # Name -> module and function; a module is imported, and compiled, when it is first asked for.
 KERNELS = {
     "constant": ("constant", "constant_path"),

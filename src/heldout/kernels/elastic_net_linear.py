@@ -71,26 +71,16 @@ def _standardise(
         Where the answers are constant the deviation is 0, or their rounding.
     """
     count, size = train.shape
-    mean, variance = 0.0, 0.0
-    for i in range(count):
-        mean += answers[i] / count
-    for i in range(count):
-        variance += (answers[i] - mean) ** 2 / count
-    deviation = np.sqrt(variance)
-    units = np.zeros(count)
-    if deviation > 0.0:
-        for i in range(count):
-            units[i] = (answers[i] - mean) / deviation
+    mean = (answers / count).sum()
+    deviation = np.sqrt(((answers - mean) ** 2 / count).sum())
+    units = (answers - mean) / deviation if deviation > 0.0 else np.zeros(count)
     centred = centre(train, units, weights)
     total = weights.sum()
     right = np.zeros(size)
     for i in range(count):
-        for j in range(size):
-            right[j] += centred.features[i, j] * centred.answers[i] / total
+        right += centred.features[i] * centred.answers[i] / total
     row_products(np.ascontiguousarray(centred.features.T), size, problem.gram)
-    for a in range(size):
-        for b in range(size):
-            problem.gram[a, b] /= total
+    problem.gram[:] /= total
     return _Standardised(right, centred.feature_means, centred.answer_mean, mean, deviation)
 
 
@@ -118,32 +108,6 @@ def _turn_back(linear: _Standardised, standard: Floats, coefficients: Floats) ->
         coefficients[j] = linear.deviation * standard[j]
         intercept -= coefficients[j] * linear.feature_means[j]
     return intercept
-
-
-@compiled()
-def elastic_net_linear_fit(
-    train: Floats, answers: Floats, weights: Floats, alpha: float, l1_ratio: float
-) -> tuple[Floats, float, bool]:
-    """Return the coefficients of one elastic-net linear regression, in the unit of the answers.
-
-    Parameters
-    ----------
-    train : ndarray of shape (n_train, p)
-    answers, weights : ndarray of shape (n_train,)
-    alpha, l1_ratio : float
-
-    Returns
-    -------
-    coefficients : ndarray of shape (p,)
-    intercept : float
-    converged : bool
-    """
-    problem = new_quadratic(train.shape[1])
-    linear = _standardise(train, answers, weights, problem)
-    converged = _settle(linear, problem, Penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio)))
-    coefficients = np.empty(train.shape[1])
-    intercept = _turn_back(linear, problem.coefficients, coefficients)
-    return coefficients, intercept, converged
 
 
 @compiled(PATH)
@@ -182,9 +146,8 @@ def elastic_net_linear_path(
     linear = _standardise(train, answers, weights, problem)
     coefficients = np.empty(train.shape[1])
     penalties = np.empty((candidates.shape[0], 2))
-    for c in range(candidates.shape[0]):
-        penalties[c, 0] = candidates[c, 0] * candidates[c, 1]
-        penalties[c, 1] = candidates[c, 0] * (1.0 - candidates[c, 1])
+    penalties[:, 0] = candidates[:, 0] * candidates[:, 1]
+    penalties[:, 1] = candidates[:, 0] * (1.0 - candidates[:, 1])
     for c in falling(penalties):
         done = _settle(linear, problem, Penalty(penalties[c, 0], penalties[c, 1]))
         intercept = _turn_back(linear, problem.coefficients, coefficients)

@@ -111,16 +111,11 @@ def _new_logistic(train: Floats, answers: Floats, weights: Floats) -> _Logistic:
 @compiled()
 def _start(fit: _Logistic) -> tuple[float, bool]:
     """Set all coefficients to 0; return the intercept, and whether both classes are there."""
-    events, others = 0.0, 0.0
-    for i in range(fit.answers.size):
-        events += fit.weights[i] * fit.answers[i]
-        others += fit.weights[i] * (1.0 - fit.answers[i])
+    events, others = (fit.weights * fit.answers).sum(), (fit.weights * (1.0 - fit.answers)).sum()
     both = events > 0.0 and others > 0.0
     intercept = np.log(events / others) if both else 0.0
-    for j in range(fit.coefficients.size):
-        fit.coefficients[j] = 0.0
-    for i in range(fit.answers.size):
-        fit.margins[i] = intercept
+    fit.coefficients[:] = 0.0
+    fit.margins[:] = intercept
     return intercept, both
 
 
@@ -129,9 +124,8 @@ def _expand(fit: _Logistic, squared: float) -> _Sums:
     """Write residuals, curvatures and slopes at the margins; return the sums over patients."""
     slopes, centres, train = fit.slopes, fit.centres, fit.train
     total, total_curvature, size = 0.0, 0.0, 0.0
-    for j in range(slopes.size):
-        slopes[j] = squared * fit.coefficients[j]
-        centres[j] = 0.0
+    slopes[:] = squared * fit.coefficients
+    centres[:] = 0.0
     for i in range(fit.answers.size):
         # Neither probability is 1 minus the other: that would cancel where a margin is large.
         small = np.exp(-abs(fit.margins[i]))
@@ -170,8 +164,7 @@ def _model(fit: _Logistic, problem: Quadratic, sums: _Sums, bound: float) -> int
     int
     """
     train, rows, roots = fit.train, fit.rows, fit.moves
-    for i in range(roots.size):
-        roots[i] = np.sqrt(fit.curvatures[i])
+    roots[:] = np.sqrt(fit.curvatures)
     count = 0
     for j in range(fit.coefficients.size):
         middle = fit.centres[j] / sums.curvature
@@ -290,8 +283,7 @@ def _newton_step(
             fit.coefficients[j] = problem.coefficients[a]
         else:
             fit.coefficients[j] += part * problem.step[a]
-    for i in range(fit.margins.size):
-        fit.margins[i] += part * fit.moves[i]
+    fit.margins[:] += part * fit.moves
     return part * rise, unique
 
 
@@ -397,9 +389,8 @@ def elastic_net_logistic_path(
     if not both:
         return margins, converged
     penalties = np.empty((candidates.shape[0], 2))
-    for c in range(candidates.shape[0]):
-        penalties[c, 0] = candidates[c, 1] / candidates[c, 0]
-        penalties[c, 1] = (1.0 - candidates[c, 1]) / candidates[c, 0]
+    penalties[:, 0] = candidates[:, 1] / candidates[:, 0]
+    penalties[:, 1] = (1.0 - candidates[:, 1]) / candidates[:, 0]
     for c in falling(penalties):
         penalty = Penalty(penalties[c, 0], penalties[c, 1])
         intercept, done = _descend(fit, problem, intercept, penalty)

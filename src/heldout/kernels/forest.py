@@ -467,11 +467,7 @@ def _new_choices(candidates: Floats, n: int, p: int) -> _Records:
 @compiled()
 def _overflows(matrix: Floats) -> bool:
     """Tell if a number is beyond single precision."""
-    beyond = 0
-    for row in range(matrix.shape[0]):
-        for column in range(matrix.shape[1]):
-            beyond += abs(matrix[row, column]) > _LARGEST
-    return beyond > 0
+    return bool((np.abs(matrix) > _LARGEST).any())
 
 
 @compiled()
@@ -510,9 +506,7 @@ def forest_from_counts(
     n, p = train.shape
     n_trees, n_test, n_candidates = len(counts), len(test), len(candidates)
     margins = np.zeros((n_candidates, n_test))
-    low = high = answers[0]
-    for answer in answers:
-        low, high = min(low, answer), max(high, answer)
+    low, high = answers.min(), answers.max()
     if n > MOST_PATIENTS or _overflows(train) or _overflows(test) or not np.isfinite(high - low):
         return margins, np.zeros(n_candidates)
     if low < high and n_test > 0:
@@ -528,11 +522,7 @@ def forest_from_counts(
             size = _fill_bag(people, counts, tree)
             root = (0, size, 0, n_test, random_bits(random_bits(np.uint64(seed), tree), n))
             _grow(grid, marks, people, bench, features, choices, stack, tests, test, root, margins)
-    for candidate in range(n_candidates):
-        for t in range(n_test):
-            share = margins[candidate, t] / (_FINE * n_trees)
-            margins[candidate, t] = low + share * (high - low)
-    return margins, np.ones(n_candidates)
+    return low + margins / (_FINE * n_trees) * (high - low), np.ones(n_candidates)
 
 
 @compiled(PATH)

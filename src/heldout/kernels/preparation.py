@@ -82,9 +82,7 @@ def _standardise(column: Floats, role: _Roles, tolerance: float) -> None:
     the tolerance, which becomes all zeros.
     """
     mean, variance = _moments_of(column, role)
-    count = 0
-    for i in range(len(role)):
-        count += 1 if role[i] == 1 else 0
+    count = (role == 1).sum()
     deviation = np.sqrt(variance)
     if tolerance > 0:
         still = deviation <= tolerance * max(1.0, abs(mean))
@@ -130,11 +128,9 @@ def prepare_sets(features: Floats, roles: _Roles, mixing: Floats, scale: bool) -
     for s in range(n_sets):
         role = roles[s]
         for j in range(n_columns):
-            for i in range(n_patients):
-                column[i] = features[i, j]
+            column[:] = features[:, j]
             middle = _median_of(column, role, values)
-            for i in range(n_patients):
-                filled[j, i] = middle if np.isnan(column[i]) else column[i]
+            filled[j] = np.where(np.isnan(column), middle, column)
         for k in range(width):
             if composed:
                 _compose(filled, role, mixing[:, k], column, part)
@@ -142,8 +138,7 @@ def prepare_sets(features: Floats, roles: _Roles, mixing: Floats, scale: bool) -
                 column[:] = filled[k]
             if scale:
                 _standardise(column, role, 0.0)
-            for i in range(n_patients):
-                prepared[s, i, k] = column[i]
+            prepared[s, :, k] = column
     return prepared
 
 
@@ -157,5 +152,4 @@ def _compose(filled: Floats, role: _Roles, mixing: Floats, column: Floats, part:
         elif mixing[j] != 0:
             part[:] = filled[j]
             _standardise(part, role, _EQUAL)
-            for i in range(len(column)):
-                column[i] += mixing[j] * part[i]
+            column += mixing[j] * part

@@ -119,26 +119,14 @@ def centre(train: Floats, answers: Floats, weights: Floats) -> _Centred:
     -------
     Centred
     """
-    count, size = train.shape
-    means = np.zeros(size)
-    answer_mean = 0.0
-    total = 0.0
-    for i in range(count):
-        total += weights[i]
-        answer_mean += weights[i] * answers[i]
-        for j in range(size):
-            means[j] += weights[i] * train[i, j]
-    answer_mean /= total
-    for j in range(size):
-        means[j] /= total
-    roots = np.sqrt(weights)
-    features = np.empty((count, size))
-    centred_answers = np.empty(count)
-    for i in range(count):
-        centred_answers[i] = roots[i] * (answers[i] - answer_mean)
-        for j in range(size):
-            features[i, j] = roots[i] * (train[i, j] - means[j])
-    return _Centred(features, centred_answers, means, answer_mean, roots)
+    total, roots = weights.sum(), np.sqrt(weights)
+    answer_mean = (weights * answers).sum() / total
+    means = np.zeros(train.shape[1])
+    for i in range(len(train)):
+        means += weights[i] * train[i]
+    means /= total
+    features = roots.reshape(-1, 1) * (train - means)
+    return _Centred(features, roots * (answers - answer_mean), means, answer_mean, roots)
 
 
 @compiled()
@@ -317,8 +305,7 @@ def _factorise(centred: _Centred, directions: Floats) -> tuple[_Tridiagonal, Flo
         turned = directions.copy()
         right = np.zeros(size)
         for i in range(count):
-            for j in range(size):
-                right[j] += centred.features[i, j] * centred.answers[i]
+            right += centred.features[i] * centred.answers[i]
     gram = np.empty((right.size, right.size))
     row_products(rows, right.size, gram)
     tridiagonal = _tridiagonalise(gram)
@@ -326,40 +313,6 @@ def _factorise(centred: _Centred, directions: Floats) -> tuple[_Tridiagonal, Flo
     for d in range(turned.shape[0]):
         _turn(tridiagonal.reflections, turned[d])
     return tridiagonal, right, turned
-
-
-@compiled()
-def ridge_linear_fit(
-    train: Floats, answers: Floats, weights: Floats, alpha: float
-) -> tuple[Floats, float, bool]:
-    """Return the coefficients of one ridge regression.
-
-    Parameters
-    ----------
-    train : ndarray of shape (n_train, p)
-    answers, weights : ndarray of shape (n_train,)
-    alpha : float
-
-    Returns
-    -------
-    coefficients : ndarray of shape (p,)
-        Zeros if the fit is declined.
-    intercept : float
-    converged : bool
-    """
-    centred = centre(train, answers, weights)
-    size = train.shape[1]
-    tridiagonal, right, turned = _factorise(centred, np.eye(size))
-    solution = np.empty((2, right.size))
-    converged = _solve(tridiagonal, alpha, right, solution)
-    coefficients = np.zeros(size)
-    intercept = centred.answer_mean
-    if converged:
-        for j in range(size):
-            for c in range(right.size):
-                coefficients[j] += turned[j, c] * solution[0, c]
-            intercept -= coefficients[j] * centred.feature_means[j]
-    return coefficients, intercept, converged
 
 
 @compiled(PATH)
@@ -394,11 +347,7 @@ def ridge_linear_path(
         0 where the matrix is singular; there the weighted mean is predicted.
     """
     centred = centre(train, answers, weights)
-    directions = np.empty(test.shape)
-    for t in range(test.shape[0]):
-        for j in range(test.shape[1]):
-            directions[t, j] = test[t, j] - centred.feature_means[j]
-    tridiagonal, right, turned = _factorise(centred, directions)
+    tridiagonal, right, turned = _factorise(centred, test - centred.feature_means)
     solution = np.empty((2, right.size))
     margins = np.full((candidates.shape[0], test.shape[0]), centred.answer_mean)
     converged = np.zeros(candidates.shape[0])

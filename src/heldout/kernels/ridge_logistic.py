@@ -35,6 +35,7 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
+from heldout.kernels.ridge_linear import row_products
 
 _STEPS = 200
 _SMALL_STEP = 1e-6
@@ -54,21 +55,6 @@ def _add_scaled(target: Floats, factor: float, row: Floats) -> None:
     """Add a multiple of one array to another, in place."""
     for j in range(len(target)):
         target[j] += factor * row[j]
-
-
-@compiled()
-def _gram_of(rows: Floats) -> Floats:
-    """Return the products of all pairs of rows."""
-    n = len(rows)
-    gram = np.empty((n, n))
-    for i in range(n):
-        for j in range(i, n):
-            total = 0.0
-            for k in range(rows.shape[1]):
-                total += rows[i, k] * rows[j, k]
-            gram[i, j] = total
-            gram[j, i] = total
-    return gram
 
 
 @compiled()
@@ -357,14 +343,15 @@ def ridge_logistic_fit(
     if events == 0 or events == n:
         return solutions, converged
     few = n <= p
-    gram = _gram_of(train) if few else np.empty((0, 0))
+    gram = np.empty((n, n))
+    if few:
+        row_products(train, n, gram)
     dual, margins, scaled, before = np.zeros(n), np.zeros(n), np.empty(n), 0.0
     room = _Room(np.empty((n, n)), np.empty((8, n)))
     solution = np.zeros(p + 1)
     for place in np.argsort(penalties, kind="mergesort"):
         c = penalties[place]
-        for i in range(n):
-            scaled[i] = c * weights[i]
+        scaled[:] = c * weights
         if few:
             growth = np.log(c / before) if before > 0 else 0.0
             done = _newton_of_patients(gram, answers, scaled, dual, margins, growth, room)

@@ -60,10 +60,9 @@ References
 from __future__ import annotations
 
 import numpy as np
-from numba import types
 
 from heldout.arrays import Floats
-from heldout.kernels.compiled import FLOATS, MATRIX, PATH, compiled
+from heldout.kernels.compiled import PATH, compiled
 from heldout.kernels.svc_dual import (
     Machine,
     find_intercept,
@@ -98,87 +97,6 @@ def _fit_and_predict(machine: Machine, across: Floats, margins: Floats) -> float
         margins[:] = 0.0
         machine.dual[:] = 0.0
     return 1.0 if converged and finite else 0.0
-
-
-@compiled(
-    types.Tuple((FLOATS, types.float64, types.boolean))(MATRIX, FLOATS, FLOATS, types.float64)
-)
-def linear_svc_fit(
-    train: Floats, answers: Floats, weights: Floats, penalty: float
-) -> tuple[Floats, float, bool]:
-    """Return the coefficients of one linear support vector machine.
-
-    Parameters
-    ----------
-    train : array of shape (n_train, n_features)
-    answers : array of shape (n_train,)
-        0 or 1, both of them.
-    weights : array of shape (n_train,)
-        Positive.
-    penalty : float
-        C, positive.
-
-    Returns
-    -------
-    coefficients : array of shape (n_features,)
-    intercept : float
-        A patient's margin is ``patient @ coefficients + intercept``.
-    converged : bool
-    """
-    coefficients = np.zeros(train.shape[1])
-    if not two_classes(answers):
-        return coefficients, 0.0, False
-    machine = new_machine(answers)
-    inner_products(train, train, machine.exact)
-    round_to_single(machine.exact, machine.gram)
-    set_limits(machine, weights, penalty, 0.0)
-    converged = solve(machine)
-    for i in range(train.shape[0]):
-        for j in range(train.shape[1]):
-            coefficients[j] += machine.dual[i] * train[i, j]
-    return coefficients, find_intercept(machine), converged
-
-
-@compiled(
-    types.Tuple((FLOATS, types.float64, types.boolean))(
-        MATRIX, FLOATS, FLOATS, types.float64, types.float64
-    )
-)
-def rbf_svc_fit(
-    train: Floats, answers: Floats, weights: Floats, penalty: float, gamma: float
-) -> tuple[Floats, float, bool]:
-    """Return the dual variables of one support vector machine with a Gaussian kernel.
-
-    Parameters
-    ----------
-    train : array of shape (n_train, n_features)
-    answers : array of shape (n_train,)
-        0 or 1, both of them.
-    weights : array of shape (n_train,)
-        Positive.
-    penalty : float
-        C, positive.
-    gamma : float
-        At least 0.
-
-    Returns
-    -------
-    dual : array of shape (n_train,)
-        Positive for answer 1; 0 for a patient who is no support vector.
-    intercept : float
-        Patient z's margin is ``sum_i dual_i * exp(-gamma * |train_i - z|^2) + intercept``.
-    converged : bool
-    """
-    if not two_classes(answers):
-        return np.zeros(train.shape[0]), 0.0, False
-    machine = new_machine(answers)
-    apart = np.empty((train.shape[0], train.shape[0]))
-    squared_distances(train, train, apart)
-    gaussian_gram(apart, gamma, machine.exact)
-    round_to_single(machine.exact, machine.gram)
-    set_limits(machine, weights, penalty, 0.0)
-    converged = solve(machine)
-    return machine.dual, find_intercept(machine), converged
 
 
 @compiled(PATH)

@@ -56,24 +56,18 @@ class Machine(NamedTuple):
 @compiled()
 def two_classes(answers: Floats) -> bool:
     """Return whether both answers occur."""
-    events = 0
-    for answer_given in answers:
-        if answer_given > 0.0:
-            events += 1
-    return events > 0 and events < answers.shape[0]
+    events: int = (answers > 0.0).sum()
+    return 0 < events < len(answers)
 
 
 @compiled()
 def new_machine(answers: Floats) -> Machine:
     """Return a problem at ``dual = 0`` whose kernel and limits are still to be filled in."""
     n = answers.shape[0]
-    signs = np.empty(n)
-    for i in range(n):
-        signs[i] = 1.0 if answers[i] > 0.0 else -1.0
     return Machine(
         np.empty((n, n)),
         np.empty((n, n)),
-        signs,
+        np.where(answers > 0.0, 1.0, -1.0),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -110,9 +104,7 @@ def squared_distances(rows: Floats, columns: Floats, apart: Floats) -> None:
 @compiled()
 def gaussian(apart: Floats, gamma: float, kernel: Floats) -> None:
     """Fill in ``exp(-gamma * squared distance)``."""
-    for i in range(apart.shape[0]):
-        for j in range(apart.shape[1]):
-            kernel[i, j] = np.exp(-gamma * apart[i, j])
+    kernel[:] = np.exp(-gamma * apart)
 
 
 @compiled()
@@ -128,9 +120,7 @@ def gaussian_gram(apart: Floats, gamma: float, kernel: Floats) -> None:
 @compiled()
 def round_to_single(exact: Floats, gram: Floats) -> None:
     """Fill in the kernel between training patients as libsvm keeps it, in single precision."""
-    for i in range(exact.shape[0]):
-        for j in range(exact.shape[1]):
-            gram[i, j] = np.float64(np.float32(exact[i, j]))
+    gram[:] = exact.astype(np.float32)
 
 
 @compiled()

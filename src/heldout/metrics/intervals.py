@@ -94,7 +94,7 @@ def r_squared_interval(
     r_squared : float
         At most 1; below 0 if the training mean predicts better.
     variance : float
-        Its variance over patients, by `heldout.metrics.r_squared_variance`.
+        Its variance over patients, by `heldout.metrics.numbers.r_squared_variance`.
     factor : float
         By how much that variance is multiplied; 2 by default, because it counts who was judged
         and not who was learnt from.

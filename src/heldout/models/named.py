@@ -9,7 +9,7 @@ from heldout.errors import SpecError, raise_faults, unknown_name
 from heldout.models.catalogue import MODELS
 from heldout.models.definition import Model
 from heldout.models.own import read_entry
-from heldout.spec import Experiment, composed
+from heldout.spec.experiment import Experiment, composed
 
 # The name under which the procedure that chooses among the models stands beside them.
 _TAKEN = "headline"

@@ -14,10 +14,16 @@ from typing import Any
 import numpy as np
 
 from heldout.arrays import Flags, Floats, Integers
-from heldout.models import Model, build_pipeline, fitting_weights, models_for, predict_patients
+from heldout.models.definition import (
+    Model,
+    build_pipeline,
+    fitting_weights,
+    models_for,
+    predict_patients,
+)
 from heldout.nested.search import Search, Searches, is_less, tune_model
 from heldout.nested.training import Patients, draw_sets, prepare_features
-from heldout.spec import TuningSpec
+from heldout.spec.experiment import TuningSpec
 from heldout.splits import derive_seed
 
 # The name under which the procedure that chooses a model stands beside the models.

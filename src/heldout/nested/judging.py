@@ -15,7 +15,7 @@ import numpy as np
 from heldout.arrays import Floats, Integers
 from heldout.errors import StudyError
 from heldout.kinds import KINDS, KindName
-from heldout.models import Candidate, Model, fitting_weights, predict_patients
+from heldout.models.definition import Candidate, Model, fitting_weights, predict_patients
 from heldout.nested.training import HELD_OUT, LEARN, TrainingSets
 
 if TYPE_CHECKING:

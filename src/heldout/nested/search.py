@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models import Candidate, Choice, Model, Real, Whole, middle
+from heldout.models.definition import Candidate, Choice, Model, Real, Whole, middle
 from heldout.nested.judging import FIRST_FOLDS, judge_candidates, judge_in_turn
 from heldout.nested.training import TrainingSets
-from heldout.spec import TuningSpec
+from heldout.spec.experiment import TuningSpec
 
 # Optuna's own: trials that come through before any is given up.
 FIRST_TRIALS = 5

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Flags, Floats, Integers, Piece
 from heldout.kinds import KINDS, KindName
-from heldout.models import Model, build_preparation
+from heldout.models.definition import Model, build_preparation
 from heldout.splits import draw_folds
 
 LEARN, HELD_OUT, OUTSIDE = 1, 0, -1

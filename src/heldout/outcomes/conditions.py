@@ -15,7 +15,7 @@ import numpy as np
 
 from heldout.arrays import Flags, Floats
 from heldout.instruments.scales import Scale
-from heldout.spec import EarlierRule, RuleSpec
+from heldout.spec.outcomes import EarlierRule, RuleSpec
 
 # 20 - 10 must count as half whatever the binary fractions say.
 _HAIR = 1e-9

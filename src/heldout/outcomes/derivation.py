@@ -6,13 +6,16 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import OutcomeError, raise_faults
 from heldout.instruments.scales import scale_of
 from heldout.outcomes.faults import outcome_faults
 from heldout.outcomes.outcome import Outcome
 from heldout.outcomes.rules import Rule, rule_of
-from heldout.spec import Experiment, InstrumentKey, OutcomeSpec, VisitSpec
+from heldout.spec.cohort import VisitSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
+from heldout.spec.outcomes import OutcomeSpec
 
 _MISSED = {
     "observed": "",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import unknown_name
 from heldout.instruments.scales import scale_of, score_names
 from heldout.outcomes.rules import Rule, rule_of
-from heldout.spec import Experiment, InstrumentKey, OutcomeSpec
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
+from heldout.spec.outcomes import OutcomeSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

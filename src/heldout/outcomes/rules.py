@@ -22,7 +22,7 @@ from heldout.outcomes.conditions import (
     condition_of,
     unknown_direction,
 )
-from heldout.spec import RuleSpec
+from heldout.spec.outcomes import RuleSpec
 
 # What patients with an event are called, where the field has a word for an outcome's name.
 _EVENT_WORDS = {

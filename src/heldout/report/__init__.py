@@ -4,8 +4,3 @@ The contents are a plain dictionary that holds every word and number of the page
 are drawn from it, and the page lays both out. Nothing is estimated here, and a model that
 predicts nothing is not given a chart that persuades.
 """
-
-from heldout.report.figures import draw_figures
-from heldout.report.page import write_report
-
-__all__ = ["draw_figures", "write_report"]

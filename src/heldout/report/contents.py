@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from heldout.findings import is_of_method
+from heldout.findings.catalogue import is_of_method
 from heldout.record import RunRecord
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction

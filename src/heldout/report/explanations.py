@@ -11,7 +11,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from heldout.inference import LEVEL, Cell, p_words
+from heldout.inference.cells import Cell
+from heldout.inference.verdict import LEVEL, p_words
 from heldout.record import RunRecord, figure_name
 from heldout.report.prose import section
 from heldout.report.tables import Section

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from heldout.kinds import KindName
-from heldout.metrics import VARIANCE_FACTOR
-from heldout.models import Model, models_for, models_of
+from heldout.metrics.intervals import VARIANCE_FACTOR
+from heldout.models.definition import Model, models_for
+from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from heldout.inference import PermutationTest
-from heldout.models import models_of
+from heldout.inference.permutation import PermutationTest
+from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section

@@ -19,7 +19,7 @@ def render_page(record: RunRecord, figures: Mapping[str, str]) -> str:
     record : RunRecord
         Complete.
     figures : mapping of str to str
-        Name -> SVG, as `heldout.report.draw_figures` gives them.
+        Name -> SVG, as `heldout.report.figures.draw_figures` gives them.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def write_report(record: RunRecord, figures: Mapping[str, str], path: Path) -> N
     record : RunRecord
         Complete.
     figures : mapping of str to str
-        As `heldout.report.draw_figures` gives them.
+        As `heldout.report.figures.draw_figures` gives them.
     path : Path
         Of the HTML file; its folder exists.
 

@@ -7,8 +7,8 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
-from heldout.outcomes import Tally
+from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
+from heldout.outcomes.outcome import Tally
 from heldout.record import RunRecord
 from heldout.report.prose import section
 from heldout.report.tables import ABSENT, Section, row, table

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from heldout.inference import Cell
+from heldout.inference.cells import Cell
 from heldout.kinds import KINDS, KindName
-from heldout.metrics import chance_range
+from heldout.metrics.intervals import chance_range
 from heldout.record import RunRecord, figure_name
 from heldout.report.prose import section
 from heldout.report.tables import Section, row, table

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from heldout.inference import LEVEL, Cell
+from heldout.inference.cells import Cell
+from heldout.inference.verdict import LEVEL
 from heldout.kinds import KINDS, Kind, KindName
-from heldout.models import Model, models_of
+from heldout.models.definition import Model
+from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import share
 

@@ -22,9 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.instruments import load_key
-from heldout.spec import InstrumentKey
-from heldout.spec.instrument import TOTAL_SCORE
+from heldout.instruments.keys import load_key
+from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 SEVERITY = "severity"
 # Higher means more of what the name says: better mentalization, more psychache, more rigidity.

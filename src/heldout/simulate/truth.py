@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heldout.arrays import Floats
-from heldout.instruments import score_array
+from heldout.instruments.scoring import score_array
 from heldout.simulate.answers import (
     CONSTRUCTS,
     QUESTIONNAIRES,

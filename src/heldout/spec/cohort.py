@@ -53,7 +53,7 @@ class TableSpec(Part):
 
     @property
     def form(self) -> dict[str, Any]:
-        """How the cells of the file are written, as `heldout.cohort.read_table` takes it."""
+        """How the cells of the file are written, as `heldout.cohort.tables.read_table` takes it."""
         keys = ("separator", "decimal", "encoding", "sheet", "missing")
         return {key: getattr(self, key) for key in keys}
 

@@ -17,6 +17,15 @@ class Argument(str):
 def dotted(path: KeyPath) -> str:
     """Return a key's path as text.
 
+    Parameters
+    ----------
+    path : tuple of str and int
+        Keys, and numbers of entries from 0.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> dotted(("outcomes", 1, "rule"))

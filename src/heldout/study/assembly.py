@@ -12,15 +12,17 @@ import pandas as pd
 
 from heldout.arrays import Floats
 from heldout.deferred import Deferred
-from heldout.features import FeatureMatrix
-from heldout.findings import run_checks
-from heldout.inference import Cell, derive_verdict, p_values, score_cell
+from heldout.features.columns import FeatureMatrix
+from heldout.findings.catalogue import run_checks
+from heldout.inference.cells import Cell, score_cell
+from heldout.inference.permutation import p_values
+from heldout.inference.verdict import derive_verdict
 from heldout.kinds import KINDS, HeldOut
-from heldout.models import Model
-from heldout.nested import HEADLINE
-from heldout.outcomes import Outcome, missing_visit_counts, unobserved_counts
+from heldout.models.definition import Model
+from heldout.nested.folds import HEADLINE
+from heldout.outcomes.outcome import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
-from heldout.spec import composed, fingerprint
+from heldout.spec.experiment import composed, fingerprint
 from heldout.study.design import Design
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan

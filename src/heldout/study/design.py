@@ -14,10 +14,11 @@ import numpy as np
 from heldout.arrays import Floats, Integers, Piece
 from heldout.errors import DesignError
 from heldout.kinds import KINDS
-from heldout.models import Model, models_for
-from heldout.nested import Patients, Procedure
-from heldout.outcomes import Outcome
-from heldout.spec import InferenceSpec, TuningSpec, ValidationSpec
+from heldout.models.definition import Model, models_for
+from heldout.nested.folds import Procedure
+from heldout.nested.training import Patients
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan, cannot_fill, plan_folds
 
 _FEWEST_PATIENTS = 10

@@ -12,13 +12,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from heldout.engine import Engine, workers_of
+from heldout.engine.engine import Engine, workers_of
 from heldout.errors import RecordError
 from heldout.files import hold, write_atomically, writing
-from heldout.models import own_code
+from heldout.models.own import own_code
 from heldout.provenance import environment_of, name_run
 from heldout.record import RunRecord, read_record, write_record
-from heldout.spec import Experiment, fingerprint, load_experiment
+from heldout.spec.composition import load_experiment
+from heldout.spec.experiment import Experiment, fingerprint
 from heldout.study.assembly import assemble_record
 from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import note_run
@@ -233,13 +234,15 @@ def publish(record: RunRecord, *, track: bool, say: Callable[[str], None]) -> No
     StudyError
         If the page cannot be written, or the store cannot be used.
     """
-    from heldout.report import draw_figures, write_report
+    from heldout.report.figures import draw_figures
+    from heldout.report.page import write_report
 
     assert record.folder is not None
     figures = draw_figures(record)
     write_report(record, figures, record.folder / "report.html")
     if track:
-        from heldout.tracking import log_record, prepare_store
+        from heldout.tracking.runs import log_record
+        from heldout.tracking.store import prepare_store
 
         store = mlruns(record.folder.parents[3])
         prepare_store(store, say)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from heldout.spec import Experiment, composed
+from heldout.spec.experiment import Experiment, composed
 from heldout.study.plan import StudyPlan
 from heldout.study.work import work_lines
 

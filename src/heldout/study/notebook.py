@@ -14,15 +14,13 @@ from typing import Any, TypedDict, Unpack
 import numpy as np
 import pandas as pd
 
-from heldout.cohort import declare_columns, places_in_memory
-from heldout.cohort.memory import INDEX, TABLE
-from heldout.engine import Engine
+from heldout.cohort.memory import INDEX, TABLE, declare_columns, places_in_memory
+from heldout.engine.engine import Engine
 from heldout.errors import CohortError, OutcomeError, SpecError, raise_faults, unknown_name
 from heldout.kinds import KINDS, KindName
-from heldout.nested import fit_models
+from heldout.nested.folds import fit_models
 from heldout.record import RunRecord
-from heldout.spec import Experiment, experiment_from
-from heldout.spec.experiment import DEFAULT_MODELS
+from heldout.spec.experiment import DEFAULT_MODELS, Experiment, experiment_from
 from heldout.spec.places import Argument, KeyPath
 from heldout.study.experiment import evaluate_plan
 from heldout.study.plan import StudyPlan, plan_study

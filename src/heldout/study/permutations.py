@@ -24,14 +24,15 @@ from pathlib import Path
 import numpy as np
 
 from heldout.arrays import Floats, Integers
-from heldout.engine import Engine, as_ended
+from heldout.engine.engine import Engine, as_ended
 from heldout.errors import DesignError
 from heldout.files import append_line
-from heldout.inference import PermutationTest, exchangeable, stop_after
+from heldout.inference.permutation import PermutationTest, exchangeable, stop_after
 from heldout.kinds import KINDS, HeldOut
-from heldout.models import models_for
-from heldout.nested import HEADLINE, hold_out_in_turn, runs_compiled
-from heldout.outcomes import Outcome
+from heldout.models.definition import models_for
+from heldout.nested.folds import HEADLINE, hold_out_in_turn
+from heldout.nested.judging import runs_compiled
+from heldout.outcomes.outcome import Outcome
 from heldout.splits import derive_seed, plan_folds
 from heldout.study.design import Design, joint_strata, reason_to_decline
 from heldout.study.units import Progress

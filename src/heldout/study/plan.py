@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from heldout.cohort import FlowStep, include_patients, read_cohort
+from heldout.cohort.inclusion import FlowStep
+from heldout.cohort.people import include_patients, read_cohort
 from heldout.deferred import Deferred
-from heldout.describe import Description, describe_cohort
-from heldout.features import FeatureMatrix, build_features, severity_matrix
-from heldout.findings import Finding, StudyData, run_checks
-from heldout.instruments import load_keys, score_instruments
-from heldout.models import check_models
-from heldout.outcomes import derive_outcomes
-from heldout.spec import Experiment
+from heldout.describe.description import Description, describe_cohort
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import build_features, severity_matrix
+from heldout.findings.catalogue import run_checks
+from heldout.findings.check import StudyData
+from heldout.instruments.keys import load_keys
+from heldout.instruments.scoring import score_instruments
+from heldout.models.named import check_models
+from heldout.outcomes.derivation import derive_outcomes
+from heldout.record import Finding
+from heldout.spec.experiment import Experiment
 from heldout.study.design import Design, site_numbers, with_folds
 
 

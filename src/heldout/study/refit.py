@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from heldout.errors import ExportError, raise_faults, unknown_name
-from heldout.export import write_bundle
-from heldout.nested import choose_model, fit_models
+from heldout.export.bundle import write_bundle
+from heldout.nested.folds import choose_model, fit_models
 from heldout.provenance import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
-from heldout.spec import experiment_from
+from heldout.spec.experiment import experiment_from
 from heldout.study.folders import record_folder
 from heldout.study.plan import StudyPlan, plan_study
 

@@ -8,7 +8,8 @@ from itertools import product
 from pathlib import Path
 
 from heldout.errors import SpecError, raise_faults
-from heldout.spec import Experiment, load_experiment
+from heldout.spec.composition import load_experiment
+from heldout.spec.experiment import Experiment
 
 # More runs than this are a mistake on the command line, not a plan.
 _MOST_FORKS = 200

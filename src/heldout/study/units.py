@@ -15,12 +15,13 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.engine import Engine, as_ended
+from heldout.engine.engine import Engine, as_ended
 from heldout.explain import explain_patients
 from heldout.files import write_atomically
-from heldout.inference import known_by_arithmetic
-from heldout.models import build_preparation
-from heldout.nested import ModelFold, Patients, evaluate_fold
+from heldout.inference.arithmetic import known_by_arithmetic
+from heldout.models.definition import build_preparation
+from heldout.nested.folds import ModelFold, evaluate_fold
+from heldout.nested.training import Patients
 from heldout.splits import derive_seed
 from heldout.study.design import Design
 
@@ -220,7 +221,7 @@ def simulate_arithmetic(
     Returns
     -------
     dict of int to float or None
-        By number of the outcome, as `heldout.inference.known_by_arithmetic` returns it.
+        By number of the outcome, as `heldout.inference.arithmetic.known_by_arithmetic` returns it.
     """
     units = [
         _Arithmetic(outcome=number)

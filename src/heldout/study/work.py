@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from heldout.models import Model
-from heldout.nested import runs_compiled
+from heldout.models.definition import Model
+from heldout.nested.judging import runs_compiled
 from heldout.study.design import Design
 from heldout.study.permutations import enumerable, number_of_permutations
 

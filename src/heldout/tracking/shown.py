@@ -14,9 +14,10 @@ from datetime import datetime
 
 import pandas as pd
 
-from heldout.inference import Cell, p_words, render_verdict
-from heldout.models import models_of
-from heldout.nested import HEADLINE
+from heldout.inference.cells import Cell
+from heldout.inference.verdict import p_words, render_verdict
+from heldout.models.named import models_of
+from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord, figure_name
 
 # Short enough to read in a column; the record has the whole digests.

@@ -5,9 +5,10 @@ import random
 from pathlib import Path
 from typing import Any
 
-from heldout.cohort import Cohort, include_patients, read_cohort
-from heldout.instruments import load_keys, score_instruments
-from heldout.spec import experiment_from
+from heldout.cohort.people import Cohort, include_patients, read_cohort
+from heldout.instruments.keys import load_keys
+from heldout.instruments.scoring import score_instruments
+from heldout.spec.experiment import experiment_from
 
 VISITS = {"base": 0, "month1": 30, "month6": 180}
 ITEMS = [f"madrs_{number}" for number in range(1, 11)]

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from heldout.cohort import Cohort, include_patients, read_cohort
-from heldout.features import FeatureMatrix, build_features
-from heldout.instruments import load_keys, score_instruments
-from heldout.outcomes import Outcome, derive_outcomes
-from heldout.spec import Experiment, experiment_from
+from heldout.cohort.people import Cohort, include_patients, read_cohort
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import build_features
+from heldout.instruments.keys import load_keys
+from heldout.instruments.scoring import score_instruments
+from heldout.outcomes.derivation import derive_outcomes
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import Experiment, experiment_from
 
 Row = dict[str, str]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from tests.unit.cohort.exports import cohort_of, write_spss
 from tests.unit.cohort.test_visits import finding
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
-from heldout.cohort import numbers_of, read_table
-from heldout.cohort.notation import cell_text
+from heldout.cohort.notation import cell_text, numbers_of
+from heldout.cohort.tables import read_table
 from heldout.errors import CohortError
 from tests.unit.cohort.exports import (
     VISITS,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import CohortError
 from tests.unit.cohort.studies import (
     items_cohort,

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heldout.cohort import Cohort, read_cohort
+from heldout.cohort.people import Cohort, read_cohort
 from heldout.errors import CohortError
-from heldout.instruments import load_keys
+from heldout.instruments.keys import load_keys
 from tests.unit.cohort.exports import cohort_of
 from tests.unit.cohort.studies import wide_cohort, with_columns, write_study
 

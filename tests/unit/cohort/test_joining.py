@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import CohortError
 from tests.unit.cohort.exports import cohort_of
 from tests.unit.cohort.test_visits import finding
@@ -108,8 +108,8 @@ def test_a_column_of_two_tables_has_two_names_in_a_table_of_features(tmp_path: P
 
 def cohort_of_plain(folder: Path, part: dict[str, Any]) -> Cohort:
     """Return a cohort that no outcome is asked of."""
-    from heldout.cohort import read_cohort
-    from heldout.spec import experiment_from
+    from heldout.cohort.people import read_cohort
+    from heldout.spec.experiment import experiment_from
 
     data = {
         "name": "joined",

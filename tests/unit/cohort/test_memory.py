@@ -11,10 +11,10 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from heldout.cohort import Cohort, declare_columns, places_in_memory, read_cohort
-from heldout.cohort.memory import INDEX, TABLE
+from heldout.cohort.memory import INDEX, TABLE, declare_columns, places_in_memory
+from heldout.cohort.people import Cohort, read_cohort
 from heldout.errors import CohortError, SpecError
-from heldout.spec import Experiment, composed, experiment_from, fingerprint
+from heldout.spec.experiment import Experiment, composed, experiment_from, fingerprint
 
 
 def a_table() -> pd.DataFrame:

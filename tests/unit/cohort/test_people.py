@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from tests.unit.cohort.studies import (
     PATIENTS,
     WIDE,

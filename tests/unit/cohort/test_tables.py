@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heldout.cohort import file_in_study, read_table
+from heldout.cohort.tables import file_in_study, read_table
 from heldout.errors import CohortError
 from tests.unit.cohort.studies import WIDE, scored, wide_cohort, write_study
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
-from heldout.cohort import Cohort
+from heldout.cohort.people import Cohort
 from heldout.errors import CohortError
-from heldout.findings import Finding, run_checks
+from heldout.findings.catalogue import run_checks
+from heldout.record import Finding
 from tests.unit.cohort.exports import cohort_of
 
 VISITS = {

@@ -7,19 +7,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from heldout.describe import (
-    Characteristic,
-    Summary,
-    Variable,
-    baseline_variables,
-    count_scores,
-    observe_visits,
-    standardised_difference,
-    table_one,
-)
+from heldout.describe.table_one import standardised_difference, table_one
+from heldout.describe.values import Characteristic, Summary, Variable
+from heldout.describe.variables import baseline_variables
+from heldout.describe.visits import count_scores, observe_visits
 from heldout.instruments.audit import audit_scores
-from heldout.outcomes import Outcome, rule_of
-from heldout.spec import RuleSpec
+from heldout.outcomes.outcome import Outcome
+from heldout.outcomes.rules import rule_of
+from heldout.spec.outcomes import RuleSpec
 from tests.unit.findings.test_data import PATIENTS, N, Study, made_up_values, prorated, study_of
 
 NAN = math.nan

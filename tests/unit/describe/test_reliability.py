@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heldout.describe import Reliability, scale_reliability
 from heldout.describe.reliability import (
     cronbach_alpha,
     floor_ceiling,
     mcdonald_omega,
     one_factor,
     reliable_change,
+    scale_reliability,
     standard_error_of_measurement,
 )
-from heldout.instruments import load_keys
-from heldout.spec import Experiment
+from heldout.describe.values import Reliability
+from heldout.instruments.keys import load_keys
+from heldout.spec.experiment import Experiment
 from tests.unit.cohort.studies import scored, wide_cohort, with_columns, write_study
 
 # Made up: 20 patients, 4 items.

@@ -11,8 +11,7 @@ import numpy as np
 
 from heldout.draft.opened import open_table
 from heldout.draft.recognition import Recognised, recognise
-from heldout.instruments import instrument_names
-from heldout.instruments.keys import load_key
+from heldout.instruments.keys import instrument_names, load_key
 
 Row = dict[str, str]
 # Planned days, and the days about them.

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from heldout.cohort import read_cohort
-from heldout.draft import Draft, draft_study, summary
+from heldout.cohort.people import read_cohort
+from heldout.draft.study import Draft, draft_study, summary
 from heldout.errors import CohortError
-from heldout.findings import run_checks
-from heldout.instruments import load_keys
-from heldout.spec import load_experiment
+from heldout.findings.catalogue import run_checks
+from heldout.instruments.keys import load_keys
+from heldout.spec.composition import load_experiment
 from tests.unit.draft.drafts import USUAL, Row, dated_rows, write_rows
 
 

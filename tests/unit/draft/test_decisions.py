@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from heldout.cohort import include_patients, read_cohort
-from heldout.draft import Draft
-from heldout.draft.study import draft_study
+from heldout.cohort.people import include_patients, read_cohort
+from heldout.draft.study import Draft, draft_study
 from heldout.errors import StudyError
-from heldout.instruments import load_keys
-from heldout.spec import load_experiment
+from heldout.instruments.keys import load_keys
+from heldout.spec.composition import load_experiment
 from heldout.spec.yaml_file import read_yaml
 from tests.unit.draft.drafts import Row, found_in, one_of, points, rows_of, write_rows
 

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from heldout.draft import summary
 from heldout.draft.opened import open_table
 from heldout.draft.recognition import recognise
-from heldout.draft.study import draft_study
+from heldout.draft.study import draft_study, summary
 from heldout.errors import CohortError
 from tests.unit.draft.drafts import (
     KEYS,

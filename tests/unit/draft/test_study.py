@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heldout.cohort import read_cohort
-from heldout.draft import Draft, draft_study, summary
+from heldout.cohort.people import read_cohort
 from heldout.draft.configs import Line, quoted, rendered
+from heldout.draft.study import Draft, draft_study, summary
 from heldout.errors import StudyError
-from heldout.instruments import load_keys
-from heldout.spec import Experiment, load_experiment
+from heldout.instruments.keys import load_keys
+from heldout.spec.composition import load_experiment
+from heldout.spec.experiment import Experiment
 from heldout.spec.yaml_file import read_value, read_yaml
 from tests.limits import files_up_to
 from tests.unit.draft.drafts import Row, one_of, points, rows_of, trial_rows, write_rows

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from heldout.export.card import input_row, refit_words, render_card
-from heldout.features import FeatureColumn
-from heldout.inference import Cell, PermutationTest
+from heldout.features.columns import FeatureColumn
+from heldout.inference.cells import Cell
+from heldout.inference.permutation import PermutationTest
 from heldout.record import OutcomeFacts
 from tests.cells import cell_changed, cell_with
 

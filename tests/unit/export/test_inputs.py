@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from heldout.features import build_features
-from heldout.instruments import load_keys
+from heldout.features.matrix import build_features
+from heldout.instruments.keys import load_keys
 from tests.unit.cohort.studies import items_rows, long_cohort, scored, text_of, write_study
 
 ITEMS = {"items": "h{item}", "instrument": "hamd6", "by_visit": True, "visits": ["screen", "d0"]}

@@ -28,11 +28,13 @@ from heldout.export.predict import (
     score_items,
 )
 from heldout.export.schema import made_up_patient, schema_of, taken_apart
-from heldout.features import BUILDERS, FeatureMatrix
-from heldout.instruments import instrument_names, load_key, score_array
-from heldout.instruments.scoring import arithmetic_of, relevant_items
-from heldout.models import MODELS, build_pipeline, build_preparation
-from heldout.spec import InstrumentKey
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import BUILDERS
+from heldout.instruments.keys import instrument_names, load_key
+from heldout.instruments.scoring import arithmetic_of, relevant_items, score_array
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import build_pipeline, build_preparation
+from heldout.spec.instrument import InstrumentKey
 from tests.unit.cohort.studies import Row
 from tests.unit.features.studies import EVERY_BUILDER, FACTOR, Read, made_up_rows, read_study
 

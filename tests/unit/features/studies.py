@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from heldout.cohort import Cohort, include_patients, read_cohort
-from heldout.features import FeatureMatrix, build_features
-from heldout.instruments import load_keys, score_instruments
-from heldout.spec import Experiment, FeatureSpec, InstrumentKey
+from heldout.cohort.people import Cohort, include_patients, read_cohort
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import build_features
+from heldout.instruments.keys import load_keys
+from heldout.instruments.scoring import score_instruments
+from heldout.spec.experiment import Experiment
+from heldout.spec.features import FeatureSpec
+from heldout.spec.instrument import InstrumentKey
 from tests.unit.cohort.studies import Row, text_of, write_study
 
 SITES = ("north", "south", "west")

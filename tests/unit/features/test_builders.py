@@ -10,7 +10,7 @@ import pytest
 
 from heldout.arrays import Piece
 from heldout.errors import FeatureError
-from heldout.features import FeatureMatrix
+from heldout.features.columns import FeatureMatrix
 from tests.unit.cohort.studies import Row, features_of
 from tests.unit.features.studies import (
     EVERY_BUILDER,

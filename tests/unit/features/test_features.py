@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from heldout.errors import FeatureError
-from heldout.features import FeatureColumn, FeatureMatrix, severity_matrix
-from heldout.instruments import load_keys
+from heldout.features.columns import FeatureColumn, FeatureMatrix
+from heldout.features.matrix import severity_matrix
+from heldout.instruments.keys import load_keys
 from tests.unit.cohort.studies import (
     PATIENTS,
     SECRETS,

@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heldout.cohort import Cohort, include_patients, read_cohort
+from heldout.cohort.people import Cohort, include_patients, read_cohort
 from heldout.errors import CohortError
-from heldout.features import FeatureMatrix, build_features
-from heldout.instruments import load_keys, score_instruments
-from heldout.spec import Experiment, InstrumentKey
+from heldout.features.columns import FeatureMatrix
+from heldout.features.matrix import build_features
+from heldout.instruments.keys import load_keys
+from heldout.instruments.scoring import score_instruments
+from heldout.spec.experiment import Experiment
+from heldout.spec.instrument import InstrumentKey
 from tests.unit.cohort.studies import (
     Row,
     features_of,

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from heldout.findings import CATALOGUE
+from heldout.findings.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "docs" / "findings"

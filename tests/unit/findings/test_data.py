@@ -9,14 +9,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heldout.cohort import Cohort, FlowStep, Source
+from heldout.cohort.inclusion import FlowStep
 from heldout.cohort.noticing import Notice
-from heldout.features import FeatureColumn, FeatureMatrix
-from heldout.findings import CATALOGUE, Finding, StudyData, run_checks
-from heldout.instruments import load_keys
-from heldout.outcomes import Outcome, rule_of
-from heldout.spec import Experiment, RuleSpec
-from heldout.spec.experiment import experiment_from
+from heldout.cohort.people import Cohort
+from heldout.cohort.sources import Source
+from heldout.features.columns import FeatureColumn, FeatureMatrix
+from heldout.findings.catalogue import CATALOGUE, run_checks
+from heldout.findings.check import StudyData
+from heldout.instruments.keys import load_keys
+from heldout.outcomes.outcome import Outcome
+from heldout.outcomes.rules import rule_of
+from heldout.record import Finding
+from heldout.spec.experiment import Experiment, experiment_from
+from heldout.spec.outcomes import RuleSpec
 
 N = 40
 ITEMS = range(1, 11)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from heldout.findings import CATALOGUE, Finding, is_of_method, run_checks
-from heldout.inference import PermutationTest
-from heldout.record import OutcomeFacts, RunRecord
-from heldout.study import evaluate
+from heldout.findings.catalogue import CATALOGUE, is_of_method, run_checks
+from heldout.inference.permutation import PermutationTest
+from heldout.record import Finding, OutcomeFacts, RunRecord
+from heldout.study.notebook import evaluate
 from tests.cells import cell_changed
 from tests.tables import FEATURES, OUTCOMES, a_table
 

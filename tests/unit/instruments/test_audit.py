@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from heldout.instruments import audit_scores, load_keys
-from heldout.instruments.audit import ScoreAudit, contradictions
-from heldout.spec import Experiment
+from heldout.instruments.audit import ScoreAudit, audit_scores, contradictions
+from heldout.instruments.keys import load_keys
+from heldout.spec.experiment import Experiment
 from tests.unit.cohort.studies import (
     items_cohort,
     items_rows,

@@ -7,8 +7,8 @@ import pytest
 
 import heldout.instruments
 from heldout.errors import InstrumentError
-from heldout.instruments import instrument_names, load_key, load_keys
-from heldout.spec import Experiment
+from heldout.instruments.keys import instrument_names, load_key, load_keys
+from heldout.spec.experiment import Experiment
 from tests.unit.cohort.studies import wide_cohort, with_columns, write_study
 from tests.unit.spec.studies import as_yaml
 

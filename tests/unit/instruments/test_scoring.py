@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from heldout.cohort import Cohort
-from heldout.instruments import load_key, load_keys, score_array, score_instruments
-from heldout.instruments.scoring import wrong_answers
-from heldout.spec import Experiment
+from heldout.cohort.people import Cohort
+from heldout.instruments.keys import load_key, load_keys
+from heldout.instruments.scoring import score_array, score_instruments, wrong_answers
+from heldout.spec.experiment import Experiment
 from tests.unit.cohort.studies import (
     Row,
     items_cohort,

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from heldout.errors import InstrumentError
-from heldout.instruments import score_items
+from heldout.instruments.table import score_items
 
 SECRET = 9137.25
 GAD = [2, 0, 3, 1, 2, 1, 3]

@@ -11,12 +11,21 @@ from sklearn.metrics import log_loss
 
 import heldout.nested.judging
 from heldout.kernels.nested import Judgement
-from heldout.metrics import brier_score, fold_paired_auc
-from heldout.models import MODELS, Model
-from heldout.nested import Patients, TrainingSets, draw_sets, fit_models, prepare_features
+from heldout.metrics.discrimination import fold_paired_auc
+from heldout.metrics.probability import brier_score
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Model
+from heldout.nested.folds import fit_models
 from heldout.nested.judging import judge_candidates
 from heldout.nested.search import ask_candidates
-from heldout.nested.training import HELD_OUT, LEARN
+from heldout.nested.training import (
+    HELD_OUT,
+    LEARN,
+    Patients,
+    TrainingSets,
+    draw_sets,
+    prepare_features,
+)
 from heldout.splits import derive_seed, draw_folds
 from tests.tables import a_procedure
 

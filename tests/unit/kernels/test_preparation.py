@@ -5,9 +5,8 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.arrays import Piece
-from heldout.models import build_preparation
-from heldout.nested import Patients, draw_sets, prepare_features
-from heldout.nested.training import LEARN
+from heldout.models.definition import build_preparation
+from heldout.nested.training import LEARN, Patients, draw_sets, prepare_features
 
 Floats = NDArray[np.float64]
 PIECES = (

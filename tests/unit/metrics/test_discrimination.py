@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from heldout.metrics import fold_paired_auc, hanley_mcneil_variance, pair_wins
+from heldout.metrics.discrimination import fold_paired_auc, hanley_mcneil_variance, pair_wins
 
 Floats = NDArray[np.float64]
 

@@ -9,10 +9,9 @@ from scipy.stats import linregress, somersd, spearmanr
 from sklearn.metrics import mean_absolute_error as absolute_by_scikit_learn
 from sklearn.metrics import mean_squared_error, r2_score
 
-from heldout.metrics import (
+from heldout.metrics.discrimination import fold_paired_auc, fold_paired_concordance
+from heldout.metrics.numbers import (
     calibration_slope,
-    fold_paired_auc,
-    fold_paired_concordance,
     mean_absolute_error,
     r_squared_out_of_fold,
     r_squared_variance,

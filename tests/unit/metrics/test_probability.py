@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import brier_score_loss
 
-from heldout.metrics import brier_score, brier_skill
+from heldout.metrics.probability import brier_score, brier_skill
 
 Floats = NDArray[np.float64]
 EVENTS = np.random.default_rng(0).random(30) < 0.4

@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from heldout.kinds import KindName
-from heldout.models import MODELS, predict_patients
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import predict_patients
 from heldout.nested.search import ask_candidates
 
 Floats = NDArray[np.float64]

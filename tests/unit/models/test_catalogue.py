@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from heldout.errors import SpecError
-from heldout.models import MODELS, check_models
-from heldout.spec import Experiment, experiment_from
+from heldout.models.catalogue import MODELS
+from heldout.models.named import check_models
+from heldout.spec.experiment import Experiment, experiment_from
 from tests.unit.spec.studies import an_experiment
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.preprocessing import StandardScaler
 
-from heldout.models import MODELS, build_pipeline, build_preparation, predict_patients
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import build_pipeline, build_preparation, predict_patients
 from tests.tables import a_training_set
 
 TRAINING = a_training_set(40)

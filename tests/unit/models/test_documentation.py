@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from heldout.models import MODELS, Choice, Model, Real, Whole, middle
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import Choice, Model, Real, Whole, middle
 from heldout.models.own import read_entry
 from heldout.nested.judging import FIRST_FOLDS
 from heldout.nested.search import FIRST_TRIALS

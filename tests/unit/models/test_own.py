@@ -14,20 +14,19 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from heldout.errors import SpecError, StudyError
 from heldout.explain import explain_patients
-from heldout.models import (
-    MODELS,
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import (
     Choice,
     Model,
     Real,
     Whole,
     build_pipeline,
-    check_models,
     fitting_weights,
-    models_of,
     predict_patients,
 )
+from heldout.models.named import check_models, models_of
 from heldout.models.own import read_entry
-from heldout.spec import composed, experiment_from
+from heldout.spec.experiment import composed, experiment_from
 from tests.unit.spec.studies import an_experiment
 
 NEIGHBOURS = "sklearn.neighbors.KNeighborsClassifier"

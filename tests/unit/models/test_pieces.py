@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 
 from heldout.arrays import Piece
-from heldout.models import MODELS, build_pipeline, build_preparation
+from heldout.models.catalogue import MODELS
+from heldout.models.definition import build_pipeline, build_preparation
 from heldout.models.pieces import Composition, learn_map
 
 Floats = NDArray[np.float64]

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heldout.outcomes import Outcome, rule_of
-from heldout.spec import Experiment, RuleSpec
+from heldout.outcomes.outcome import Outcome
+from heldout.outcomes.rules import rule_of
+from heldout.spec.experiment import Experiment
+from heldout.spec.outcomes import RuleSpec
 from tests.unit.cohort.studies import outcomes_of, wide_cohort, write_study
 
 Floats = NDArray[np.float64]

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from heldout.errors import OutcomeError
-from heldout.outcomes import Outcome, derive_outcomes
-from heldout.spec import InstrumentKey, experiment_from
+from heldout.outcomes.derivation import derive_outcomes
+from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import experiment_from
+from heldout.spec.instrument import InstrumentKey
 from tests.unit.cohort.studies import (
     items_cohort,
     items_rows,

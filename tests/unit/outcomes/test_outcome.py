@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heldout.outcomes import Tally, missing_visit_counts, rule_of, unobserved_counts
-from heldout.spec import RuleSpec
+from heldout.outcomes.outcome import Tally, missing_visit_counts, unobserved_counts
+from heldout.outcomes.rules import rule_of
+from heldout.spec.outcomes import RuleSpec
 from tests.unit.outcomes.studies import BASELINE, RULES, SCORES, TABLE, an_outcome, expected
 
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from heldout.outcomes import rule_of
 from heldout.outcomes.conditions import ReliableChange
-from heldout.spec import RuleSpec
+from heldout.outcomes.rules import rule_of
+from heldout.spec.outcomes import RuleSpec
 from tests.unit.outcomes.studies import (
     BASELINE,
     NAMES,

@@ -7,13 +7,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from heldout.cohort import FlowStep
-from heldout.describe import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
-from heldout.features import FeatureColumn
-from heldout.findings import Finding
-from heldout.inference import Cell, PermutationTest, Verdict
-from heldout.outcomes import Tally
-from heldout.record import OutcomeFacts, RunRecord
+from heldout.cohort.inclusion import FlowStep
+from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
+from heldout.features.columns import FeatureColumn
+from heldout.inference.cells import Cell
+from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import Verdict
+from heldout.outcomes.outcome import Tally
+from heldout.record import Finding, OutcomeFacts, RunRecord
 from tests.cells import cell_with
 
 REASON = "Response at d10 was not evaluated: 3 responders among 26 patients cannot fill 5 folds."

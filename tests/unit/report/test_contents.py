@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heldout.metrics import chance_range
+from heldout.metrics.intervals import chance_range
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 from heldout.wording import decimal

@@ -8,8 +8,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from heldout.record import RunRecord
-from heldout.report import draw_figures
-from heldout.report.figures import STYLE
+from heldout.report.figures import STYLE, draw_figures
 from tests.cells import cell_changed
 
 SHAP = "shap.response.d2.ridge"

@@ -11,10 +11,10 @@ from typing import Any, Literal
 import pytest
 
 import heldout.spec
-from heldout.inference import PermutationTest
+from heldout.inference.permutation import PermutationTest
 from heldout.record import RunRecord
 from heldout.report.methods import build_methods
-from heldout.spec import InferenceSpec, TuningSpec, ValidationSpec
+from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.spec.parts import Part
 
 Path = tuple[str | int, ...]

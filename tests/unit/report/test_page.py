@@ -9,8 +9,8 @@ import pytest
 
 from heldout.errors import RecordError
 from heldout.record import RunRecord, read_record
-from heldout.report import draw_figures, write_report
-from heldout.report.page import render_page
+from heldout.report.figures import draw_figures
+from heldout.report.page import render_page, write_report
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from heldout.instruments import score_array
-from heldout.simulate import Simulation, simulate_table
+from heldout.instruments.scoring import score_array
 from heldout.simulate.answers import (
     CONSTRUCTS,
     CORRELATIONS,
@@ -12,6 +11,7 @@ from heldout.simulate.answers import (
     draw_traits,
     shipped_key,
 )
+from heldout.simulate.cohort import Simulation, simulate_table
 
 SEED = 5
 

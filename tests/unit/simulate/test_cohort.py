@@ -3,8 +3,7 @@ import pandas as pd
 import pytest
 
 from heldout.errors import SpecError
-from heldout.simulate import Simulation, simulate_table
-from heldout.simulate.cohort import STREAMS
+from heldout.simulate.cohort import STREAMS, Simulation, simulate_table
 
 
 def test_the_same_seed_makes_the_same_bytes() -> None:

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from heldout.simulate import Simulation, simulate_table
 from heldout.simulate.answers import CONSTRUCTS, draw_traits
-from heldout.simulate.cohort import draw_course
+from heldout.simulate.cohort import Simulation, draw_course, simulate_table
 from heldout.simulate.course import FOLLOW_UPS, items_of_totals, response_rates
 
 MANY = 60_000

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from heldout.cli import main
-from heldout.spec import load_experiment
-from heldout.study import plan_study
+from heldout.spec.composition import load_experiment
+from heldout.study.plan import plan_study
 
 ROOT = Path(__file__).parents[3]
 NAME = "esketamine_trd"

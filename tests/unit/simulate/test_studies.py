@@ -6,10 +6,11 @@ import pytest
 
 from heldout.cli import main
 from heldout.errors import SpecError
-from heldout.simulate import SimulatedCohort, Simulation, simulate_cohort, write_cohort
 from heldout.simulate.answers import CONSTRUCTS
+from heldout.simulate.cohort import Simulation
+from heldout.simulate.studies import SimulatedCohort, simulate_cohort, write_cohort
 from heldout.simulate.texts import command_of, truth_sentences
-from heldout.spec import load_experiment
+from heldout.spec.composition import load_experiment
 
 
 @pytest.fixture(scope="module")

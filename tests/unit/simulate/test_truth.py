@@ -4,9 +4,9 @@ from scipy.integrate import quad
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
-from heldout.simulate import FollowUpTruth, Simulation, find_truth
+from heldout.simulate.cohort import Simulation
 from heldout.simulate.course import FOLLOW_UPS, NOISE, needed_correlation, response_rates
-from heldout.simulate.truth import rank_auc
+from heldout.simulate.truth import FollowUpTruth, find_truth, rank_auc
 
 
 def at(spec: Simulation, follow_up: str) -> FollowUpTruth:

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heldout.errors import SpecError
-from heldout.spec import load_experiment, study_folder
-from heldout.spec.composition import laid_over
+from heldout.spec.composition import laid_over, load_experiment, study_folder
 from tests.unit.spec.studies import a_cohort, an_experiment, write_study
 
 keys = st.sampled_from("abc")

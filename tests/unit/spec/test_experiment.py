@@ -7,7 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from heldout.errors import SpecError
-from heldout.spec import ColumnSpec, composed, experiment_from, fingerprint, load_experiment
+from heldout.spec.cohort import ColumnSpec
+from heldout.spec.composition import load_experiment
+from heldout.spec.experiment import composed, experiment_from, fingerprint
 from tests.unit.spec.studies import a_cohort, an_experiment, as_yaml, write_study
 
 

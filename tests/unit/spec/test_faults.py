@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heldout.errors import SpecError
-from heldout.spec import experiment_from
+from heldout.spec.experiment import experiment_from
 from tests.unit.spec.studies import an_experiment
 
 

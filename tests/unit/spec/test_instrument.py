@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heldout.errors import InstrumentError
-from heldout.spec import InstrumentKey, read_instrument_key
+from heldout.spec.instrument import InstrumentKey, read_instrument_key
 from tests.unit.spec.studies import as_yaml
 
 TOTAL = {"range": [3, 14], "higher_is": "worse"}

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from heldout.errors import SpecError
-from heldout.spec import composed, experiment_from, fingerprint, load_experiment
+from heldout.spec.composition import load_experiment
+from heldout.spec.experiment import composed, experiment_from, fingerprint
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec
 from tests.unit.spec.studies import an_experiment, write_study

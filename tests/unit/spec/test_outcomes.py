@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from heldout.errors import SpecError
-from heldout.spec import Experiment, composed, experiment_from
+from heldout.spec.experiment import Experiment, composed, experiment_from
 from tests.unit.spec.studies import an_experiment
 
 RELIABLE = {"sd": 6.4, "reliability": 0.84}

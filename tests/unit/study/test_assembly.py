@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from heldout.nested import HEADLINE
+from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
 from heldout.study.notebook import Question, Settings, experiment_on

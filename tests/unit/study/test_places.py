@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heldout.errors import RecordError
-from heldout.study import find_record
+from heldout.study.folders import find_record
 
 
 def write_record_of(folder: Path, name: str = "small", run_id: str = "0123456789ab") -> Path:

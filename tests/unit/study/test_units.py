@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from heldout.engine import Engine
+from heldout.engine.engine import Engine
 from heldout.study.design import Design
 from heldout.study.units import UnitResult, evaluate_units, silent, units_of
 from tests.tables import a_plan, a_table

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from heldout.models import MODELS
-from heldout.spec import InferenceSpec
+from heldout.models.catalogue import MODELS
+from heldout.spec.experiment import InferenceSpec
 from heldout.study.design import Design
 from heldout.study.work import work_lines, work_of
 from tests.tables import a_plan, a_table
