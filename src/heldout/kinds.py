@@ -218,6 +218,7 @@ def _rank_auc(guess: Floats, answers: Floats) -> float | None:
     """Return the AUC of guesses that nothing was learnt for; None without both answers."""
     from scipy.stats import rankdata
 
+    # Nothing was learnt, so nobody has to be held out and all patients may be compared.
     events, others = guess[answers == 1], guess[answers == 0]
     if not len(events) or not len(others):
         return None
@@ -229,6 +230,7 @@ def _squared_correlation(guess: Floats, answers: Floats) -> float | None:
     """Return the squared correlation; None where one of the two does not vary."""
     if min(np.ptp(guess), np.ptp(answers)) == 0:
         return None
+    # Guesses are on any scale: what a line through them explains.
     return float(np.corrcoef(guess, answers)[0, 1] ** 2)
 
 
@@ -271,6 +273,7 @@ CLASS = Kind(
             metric="cv.brier",
             label="Brier score",
             compute=lambda held: brier_score(held.prediction, held.answers == 1, held.weights),
+            # Where events are rare, two digits of a Brier score are all alike.
             say=partial(decimal, digits=3),
         ),
         Figure(

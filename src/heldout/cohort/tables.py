@@ -160,6 +160,7 @@ def _as_table(grid: Grid, missing: Sequence[str], shown: str) -> pd.DataFrame:
         index=[number for number, _ in body],
         dtype="str",
     )
+    # Never the list that pandas has of its own: None and NULL may be codes of a study.
     table = table.mask(table.isin(["", *missing]))
     table.attrs.update(labels=grid.labels, levels=grid.levels)
     return table

@@ -144,6 +144,7 @@ def _rank_correlation(first: Floats, second: Floats) -> float | None:
 
     known = ~np.isnan(first) & ~np.isnan(second)
     first, second = first[known], second[known]
+    # Two patients always lie on a line.
     if len(first) < 3 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
     return float(spearmanr(first, second).statistic)

@@ -39,6 +39,7 @@ def baseline_variables(
     wanted = [
         (name, spec.visit or baseline) for spec in experiment.features for name in _named_in(spec)
     ]
+    # Severity describes patients even where it is no feature.
     wanted += [(outcome.column, baseline) for outcome in experiment.outcomes]
     variables = [] if cohort.site is None else [_site_variable(cohort)]
     for name, visit in dict.fromkeys(wanted):

@@ -38,6 +38,7 @@ def observe_visits(cohort: Cohort, outcomes: Sequence[Outcome]) -> tuple[VisitFa
         scores = [cohort.numbers(column, name) for column in columns if cohort.has(column, name)]
         if not scores:
             continue
+        # Any value of the visit shows that the patient was there, and what was not filled in.
         seen = cohort.values.loc[:, at_visit == name].notna().to_numpy().any(axis=1)
         scored = np.any(~np.isnan(scores), axis=0)
         facts.append(

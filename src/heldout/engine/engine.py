@@ -92,6 +92,7 @@ def as_ended(
         of this program.
     """
     remaining = iter(items)
+    # For a single unit no process is worth its start.
     first = list(islice(remaining, 2))
     queue = chain(first, remaining)
     if engine.name == "dask":

@@ -79,6 +79,7 @@ def write_bundle(
     pipeline, composition = taken_apart(fitted.pipeline, matrix)
     model = skops.io.dumps(pipeline)
     types = sorted(skops.io.get_untrusted_types(data=model))
+    # What a reader would have to trust blindly is refused here, before anybody gets it.
     strange = [name for name in types if name not in TRUSTED]
     if strange:
         raise ExportError(
@@ -87,6 +88,7 @@ def write_bundle(
         )
     schema = schema_of(record, matrix, outcome, composition)
     patient = made_up_patient(schema)
+    # Whoever opens the bundle elsewhere sees at once whether libraries there predict the same.
     check = {
         "patient": patient,
         "prediction": predictions(pipeline, schema, [(FIRST_ROW, patient)])[0],
@@ -142,6 +144,7 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
     str
         Attribute and class.
     """
+    # Estimators refer to each other in circles, and classes and modules hold no patient.
     if id(part) in seen or isinstance(part, type | ModuleType):
         return
     seen.add(id(part))

@@ -118,7 +118,8 @@ def taken_apart(pipeline: Any, matrix: FeatureMatrix) -> tuple[Any, _Plain | Non
         for piece, learnt in zip(matrix.composition, composed.maps_, strict=True)
     ]
     medians = pipeline["prepare"]["impute"].statistics_.tolist()
-    # What comes before is done by numpy alone from what is written into the schema.
+    # What comes before is done by numpy alone from what is written into the schema: a class of
+    # this package would have to be installed where the bundle is used.
     rest = [*steps[names.index("compose") + 1 :], ("model", pipeline["model"])]
     return Pipeline(rest), {"medians": medians, "pieces": pieces}
 
@@ -143,6 +144,7 @@ def made_up_patient(schema: _Plain) -> dict[str, str]:
         If the inclusion rules leave no such patient.
     """
     patient = {name: _middle(rule) for name, rule in schema["inputs"].items()}
+    # Scores that inclusion leaves little room go last, as shared items are theirs then.
     for score in sorted(schema["scores"].values(), key=_freedom, reverse=True):
         patient |= _answers_for(score, schema["inputs"], patient)
     try:

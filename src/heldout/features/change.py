@@ -43,6 +43,7 @@ def build_early_change(request: Request) -> Iterator[Raw | str]:
         column, bounds = late.column, late.column.bounds
         if bounds is not None and early.column.bounds is not None:
             low, high = early.column.bounds
+            # From the lowest now after the highest at baseline, to the opposite.
             bounds = (bounds[0] - high, bounds[1] - low)
         made = joined(
             request,

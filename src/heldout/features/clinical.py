@@ -56,6 +56,7 @@ def _levels_of(request: Request, known: Known, text: str, number: int) -> Iterat
     source = sources_at(request.cohort, request.keys, known.name, known.visit)[0]
     missing = list(table_of(spec, known.declared.table).missing)
     called = known.called(spec.baseline)
+    # All levels together would say the same twice; the first is what the others differ from.
     for code in list(levels)[1:]:
         yield level_column(
             code,

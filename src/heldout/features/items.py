@@ -56,6 +56,7 @@ def _item_of(request: Request, known: Known, key: InstrumentKey, item: int, sour
         "codes": list(key.not_assessed.get(item, ())),
         "reverse": low + high if item in key.reverse else None,
     }
+    # Some forms have gaps between their answers, and some lack the outermost one.
     answers = [low + high - x if item in key.reverse else x for x in key.answers_of(item)]
     column = FeatureColumn(
         name=f"{known.name}.item{item}_{known.visit}",
@@ -84,6 +85,7 @@ def _direction_of(key: InstrumentKey, item: int, declared: str | None) -> str | 
     ]
     names = [TOTAL_SCORE] if TOTAL_SCORE in plain else plain
     directions = {key.scores[name].higher_is for name in names}
+    # An item that counts for one score and against another has no direction of its own.
     if len(directions) != 1:
         return None
     direction = directions.pop()

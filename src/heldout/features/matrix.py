@@ -88,6 +88,7 @@ def build_features(
     for number, spec in enumerate(experiment.features):
         request = Request(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=number)
         parts: list[_Built] = [*_request_faults(request)]
+        # A builder sees only keys that it knows; it would ignore the others in silence.
         parts = parts or [*BUILDERS[spec.build].build(request)]
         faults += [part for part in parts if isinstance(part, str)]
         built += [part for part in parts if not isinstance(part, str)]
@@ -125,8 +126,10 @@ def _matrix_of(cohort: Cohort, built: Sequence[Raw | Group]) -> FeatureMatrix:
     raws: dict[str, Raw] = {}
     for part in built:
         for raw in part.inputs:
+            # Two constructs may share a score, which stands in the table once.
             raws.setdefault(raw.column.name, raw)
     pieces = _pieces_of(built, list(raws))
+    # Without a composite models see the table itself, and no fold has to make anything.
     learnt = any(piece.method != "as_is" for piece in pieces)
     read = partial(_read, cohort)
     table = pd.DataFrame(

@@ -29,6 +29,7 @@ def build_missingness(request: Request) -> Iterator[Raw | str]:
             continue
         score = find_score(request, text, "columns", number)
         if known.declared.kind == "category":
+            # Any of a category's columns tells who is missing.
             alone = replace(request, spec=request.spec.model_copy(update={"columns": (text,)}))
             score = next(build_clinical(alone))
         if isinstance(score, str):

@@ -84,6 +84,7 @@ def _interaction(request: Request, left: Raw, right: Raw) -> Raw | str:
         [bound - centre for bound in raw.column.bounds or ()]
         for raw, centre in zip((left, right), centres, strict=True)
     ]
+    # A product is linear in each factor, so its extremes lie at the corners.
     products = [a * b for a, b in product(*ends)]
     return joined(
         request,
@@ -101,6 +102,7 @@ def _ratio(request: Request, left: Raw, right: Raw) -> Raw | str:
         ranges = [left.column.bounds, right.column.bounds]
         return f"{_unranged(left, right, ranges)} A ratio needs it, to know that it is not of 0."
     low, high = right.column.bounds
+    # Declared, not observed: one patient at 0 later, and the column would be infinite.
     if low <= 0 <= high:
         return (
             f"'{right.column.name}' goes from {low:g} to {high:g}, and nothing can be divided by "
@@ -114,6 +116,7 @@ def _ratio(request: Request, left: Raw, right: Raw) -> Raw | str:
 def _discrepancy(request: Request, left: Raw, right: Raw) -> Raw | str:
     """Return a clinician's score minus a patient's, both in percent of their ranges."""
     raters = [_rater_of(request, raw) for raw in (left, right)]
+    # The sign means something only where it is known who stands first.
     if raters != ["clinician", "self"]:
         said = " and ".join(rater or "nobody named" for rater in raters)
         return f"the raters are {said}; required: a clinician first, then the patient (self)."

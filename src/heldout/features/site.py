@@ -39,6 +39,7 @@ def build_site(request: Request) -> Iterator[Raw | str]:
         yield unknown_name(request.where("columns"), "site of this list", site, sites)
     if len(sites) < 2:
         yield f"{request.where('build')}: there is one site; it cannot differ. Remove this builder."
+    # Patients of a site that is not listed would pass for those of the reference.
     for site in () if strange else sites[1:]:
         yield level_column(
             site,

@@ -77,6 +77,7 @@ def _equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Seen:
     if n_columns < FEWEST_EQUAL:
         text = f"Fewer than {FEWEST_EQUAL} columns tell patients apart."
         return Seen("not_applicable", text)
+    # With a gap, a patient would be equal to several who are not equal to each other.
     known = np.flatnonzero((codes >= 0).all(axis=1))
     if _equal_by_chance(codes[known]) >= 1:
         text = f"{n_columns} columns are too few to tell patients apart: some are equal by chance."
@@ -146,6 +147,7 @@ def constant_features(data: StudyData) -> Seen:
     Seen
     """
     table = data.matrix.table
+    # Not "equal": of a feature that nobody has, both are NaN.
     names = [name for name in data.matrix.names if not table[name].max() > table[name].min()]
     if not names:
         return Seen("passed", "Every feature differs between patients.")

@@ -16,6 +16,7 @@ from heldout.wording import counted, decimal, p_value, percent
 ENOUGH_EVENTS_PER_FEATURE = 10
 ATTRITION_WORTH_SAYING = 0.10
 ENOUGH_TO_CALIBRATE = 30
+# So high an AUC of so few patients is a leak far more often than a finding.
 TOO_GOOD, SMALL = 0.95, 100
 
 

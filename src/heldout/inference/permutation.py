@@ -90,6 +90,7 @@ def _studentised(rows: Floats) -> Floats:
     counted = np.maximum(finite.sum(axis=0), 1)
     apart = rows - np.where(finite, rows, 0.0).sum(axis=0) / counted
     spread = np.sqrt(np.where(finite, apart**2, 0.0).sum(axis=0) / counted)
+    # A statistic that no permutation moves tells nothing, and is far from nothing either.
     still = spread <= _EQUAL
     return np.where(finite, np.where(still, 0.0, apart / np.where(still, 1.0, spread)), rows)
 
@@ -155,6 +156,7 @@ def stop_after(
         named ones.
     """
     wanted = list(named)
+    # Fewer permutations than exceedances cannot have reached the observed so often.
     for count in range(max(enough, first + 1), len(rows)):
         alone, best = exceedances(rows[: count + 1])
         if best.min() >= enough and all(alone[column] >= enough for column in wanted):
@@ -182,4 +184,5 @@ def p_values(rows: Floats) -> tuple[Floats, Floats]:
     (array([0.25, 0.75]), array([0.5, 1. ]))
     """
     alone, best = exceedances(rows)
+    # What was observed is one of the arrangements that chance could have given: no p is 0.
     return (alone + 1) / len(rows), (best + 1) / len(rows)

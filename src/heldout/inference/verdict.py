@@ -83,6 +83,7 @@ def derive_verdict(
 def _by_intervals(evaluated: Sequence[Cell], primary: Cell | None) -> _Answer:
     """Return what intervals allow to say: at most that a test would be worth while."""
     above = [cell for cell in evaluated if cell.margin_low > 0]
+    # Without a primary the best one speaks, and the words say how many were looked at.
     lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
     deciding = [cell for cell in above if primary is None or cell is primary]
     beyond = [cell for cell in above if cell not in deciding]
@@ -134,6 +135,7 @@ def _by_permutations(
     """
     reached = [cell for cell in evaluated if _is_small(cell.p_adjusted)]
     lead = primary or min(evaluated, key=_smallest_p)
+    # What was named beforehand needs no adjusting for what was looked at beside it.
     evidence = bool(reached) if primary is None else _is_small(primary.p)
     if evidence:
         level, first = "evidence", f"Evidence that baseline predicts {_with_p(lead)}."
@@ -164,6 +166,7 @@ def _smallest_p(cell: Cell) -> tuple[float, float]:
 
 def _is_blind(test: PermutationTest) -> bool:
     """Return whether a test is of too few permutations to find anything, whatever the data."""
+    # A test that stopped was reached often enough: its p is large, and not unknown.
     return not test.stopped and not _is_small(1 / (test.permutations + 1))
 
 

@@ -168,6 +168,7 @@ def relevant_items(key: InstrumentKey, score: str) -> list[int]:
         From 1, sorted.
     """
     needed = set(key.items_of(score))
+    # Backwards: what a later rule asks may have been set by an earlier one.
     for rule in reversed(key.skip):
         if needed & set(rule.zero):
             needed |= set(rule.items)
@@ -256,6 +257,7 @@ def wrong_answers(key: InstrumentKey, items: Floats) -> Flags:
     array of bool of shape (n_patients, n_items)
     """
     lows, highs = np.array(key.bounds).T
+    # No answer is neither in a range nor out of it, and no reason to warn.
     with np.errstate(invalid="ignore"):
         right: Flags = (items >= lows) & (items <= highs) & (items == np.rint(items))
     right |= np.isnan(items)

@@ -97,6 +97,7 @@ def criterion_of(
     room: Floats,
 ) -> float:
     """Return what a candidate is judged by; ``room`` is overwritten by its predictions."""
+    # Ranks need no probabilities, so that scores need no sigmoid here.
     if criterion == AUC:
         return _paired_loss(margins, answers, weights, folds)
     _predictions_of(margins, answers, weights, folds, unit, room)

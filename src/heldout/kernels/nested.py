@@ -161,6 +161,7 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
     inner, room = np.zeros((n_candidates, n_patients)), np.empty(n_patients)
     folds = np.empty(n_patients, dtype=np.int64)
     for k in range(n_outer):
+        # Who is outside of the training set stays at -1, and nobody is judged by them.
         folds[:] = -1
         for j in range(n_inner):
             train, test = np.flatnonzero(roles[k, j] == 1), np.flatnonzero(roles[k, j] == 0)

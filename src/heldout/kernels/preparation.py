@@ -70,6 +70,7 @@ def _moments_of(column: Floats, role: _Roles) -> tuple[float, float]:
         if role[i] == 1:
             apart = column[i] - mean
             square += apart * apart
+            # What the mean lost by rounding; it is taken out of the squares below.
             rest += apart
     return mean, max(0.0, (square - rest * rest / count) / count)
 

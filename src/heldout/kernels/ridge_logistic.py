@@ -131,6 +131,7 @@ def _search_line(
             tried[i] = margins[i] + share * turn[i]
         penalty[0] = _loss(tried, answers, weights)
         change = share * penalty[1] + 0.5 * share * share * penalty[2]
+        # The rounding of a loss must not turn down a last good step.
         if penalty[0] + change <= start + 1e-12 * abs(start):
             break
         share *= 0.5
@@ -342,6 +343,7 @@ def ridge_logistic_fit(
     events = answers.sum()
     if events == 0 or events == n:
         return solutions, converged
+    # The smaller system of equations: one a patient, or one a feature.
     few = n <= p
     gram = np.empty((n, n))
     if few:
@@ -353,6 +355,7 @@ def ridge_logistic_fit(
         c = penalties[place]
         scaled[:] = c * weights
         if few:
+            # The first penalty has no solution before it, so the path has no tangent yet.
             growth = np.log(c / before) if before > 0 else 0.0
             done = _newton_of_patients(gram, answers, scaled, dual, margins, growth, room)
             before = c

@@ -93,6 +93,7 @@ def _fit_and_predict(machine: Machine, across: Floats, margins: Floats) -> float
             total += machine.dual[j] * across[i, j]
         margins[i] = total
         finite &= np.isfinite(total)
+    # A penalty so large that it overflowed: the next candidate must not set out from there.
     if not finite:
         margins[:] = 0.0
         machine.dual[:] = 0.0

@@ -123,6 +123,7 @@ def r_squared_interval(
 
 def _limit(inside: Callable[[float], bool], start: float, end: float) -> float:
     """Return the last area, on the way from `start` to `end`, that lies inside."""
+    # Sixty halvings of an interval within [0, 1] go beyond what a float can tell apart.
     for _ in range(60):
         middle = (start + end) / 2
         start, end = (middle, end) if inside(middle) else (start, middle)

@@ -85,6 +85,7 @@ def r_squared_variance(
     removed = r_squared_out_of_fold(prediction, observed, training_mean, weights)
     residual = share * (reference - error - removed * reference)
     n = len(observed)
+    # One degree of freedom went into the ratio that the residuals were taken about.
     return float(n / (n - 1) * (residual @ residual) / (share @ reference) ** 2)
 
 
@@ -155,6 +156,7 @@ def spearman(
     """
     from scipy.stats import rankdata
 
+    # Ranks within a fold: predictions of two fitted models are on no common scale.
     product, predicted, seen = _sums_within_folds(prediction, folds, observed, weights, rankdata)
     return float(product / (predicted * seen) ** 0.5) if predicted * seen > 0 else 0.0
 

@@ -227,6 +227,7 @@ def build_preparation(kind: str, composition: Sequence[Piece] = ()) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     steps: list[tuple[str, Any]] = [
+        # A column that nobody of a small training set has must not move the others up.
         ("impute", SimpleImputer(strategy="median", keep_empty_features=True))
     ]
     if composition:
@@ -293,6 +294,7 @@ def fitting_weights(model: Model, weights: Floats, step: str = "") -> dict[str, 
     """
     if model.weighted:
         return {f"{step}__sample_weight" if step else "sample_weight": weights}
+    # Left out in silence, weights would make another estimate than the experiment says.
     if not (weights == 1).all():
         raise StudyError(
             f"models: '{model.name}' learns from patients whose weights differ, and its estimator "
@@ -331,5 +333,6 @@ def predict_patients(model: Model, estimator: Any, prepared: Floats) -> tuple[Fl
         return probability, probability
     if hasattr(estimator, "decision_function"):
         return np.asarray(estimator.decision_function(prepared), dtype=np.float64), probability
+    # XGBoost's way of saying it; scikit-learn's classifiers have the function above.
     margin = estimator.predict(prepared, output_margin=True)
     return np.asarray(margin, dtype=np.float64), probability

@@ -37,6 +37,7 @@ def check_models(experiment: Experiment) -> tuple[Model, ...]:
     faults: list[str] = []
     own: dict[str, Model] = {}
     for name, content in entries.items():
+        # Tables, files and MLflow know models by their names alone.
         if name in MODELS or name == _TAKEN:
             faults.append(
                 f"{experiment.where('own_models', name)}: found '{name}', a name of heldout's own; "

@@ -98,6 +98,7 @@ def judge_candidates(
         path = load_kernel(model.kernel.name)
         rows = np.array([model.kernel.row(candidate) for candidate in candidates], dtype=np.float64)
     else:
+        # The same loop, not compiled: a library's estimator cannot be called from a kernel.
         loop, path = loop.py_func, library_path(model, candidates, sets.kind)
         rows = np.arange(len(candidates), dtype=np.float64)
     judgement: Judgement = loop(
@@ -173,6 +174,7 @@ def judge_in_turn(
         inner[:, test], _ = path(*learnt, first, prepared[fold][test], fit_seed)
         if fold + 1 < FIRST_FOLDS:
             continue
+        # Who is judged in a fold still to come is nobody yet.
         known = np.where(folds <= fold, folds, -1)
         chosen(inner, sets.answers, sets.weights, known, *codes_of(model, criterion), room, value)
         yield fold, float(value[0])

@@ -119,6 +119,7 @@ def draw_sets(
     strata_of = KINDS[patients.kind].strata
     roles = np.full((len(held_out), n_inner + 1, held_out.shape[1]), OUTSIDE, dtype=np.int8)
     for number, (left_out, seed) in enumerate(zip(held_out, seeds, strict=True)):
+        # Folds are drawn among those who are learnt from: nobody held out decides a stratum.
         rows = np.flatnonzero(~left_out)
         strata = strata_of(patients.answers[rows])[:, None]
         site = None if patients.site is None else patients.site[rows]
@@ -155,6 +156,7 @@ def prepare_features(
     shape = sets.roles.shape
     roles = sets.roles.reshape(-1, shape[2])
     if any(piece.method in ("principal", "factor") for piece in composition):
+        # Axes are scikit-learn's own decompositions; the compiled preparation makes means only.
         prepared = np.array(
             [
                 build_preparation(preparation, composition)

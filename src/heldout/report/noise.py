@@ -73,6 +73,7 @@ def _best_of_noise(
     rows = record.permutations[columns].to_numpy(dtype="float64")
     where, observed = columns[int(rows[0].argmax())], float(rows[0].max())
     best = rows[1:].max(axis=1).tolist()
+    # Ties count as reached, as they do for the p.
     reached = sum(area >= observed - _EQUAL for area in best)
     of_many = f"of {counted(test.permutations, 'permutation')}"
     noise = (

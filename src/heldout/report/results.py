@@ -111,6 +111,7 @@ def _chance_words(cell: Cell) -> str | None:
     known, name = cell.arithmetic, cell.of_kind.where_chance_lies
     if known is not None:
         name = f"arithmetic alone ({decimal(known)})"
+    # Above .50 or 0, an interval may still hold what arithmetic alone gives.
     if cell.margin_low > 0:
         return None if known is None else f"above {name}"
     if cell.high is not None and cell.high < (cell.chance if known is None else known):

@@ -213,6 +213,7 @@ def draw_course(
     constructs = np.column_stack([traits[name] for name in CONSTRUCTS])
     rates, totals, improvement = response_rates(spec.response_rate), {BASELINE: baseline}, {}
     for name, weights in weights_of(spec).items():
+        # What is left to chance, so that improvement keeps SD 1 whatever the effects are.
         rest = np.sqrt(1 - _explained_by(weights))
         improvement[name] = constructs @ weights + rest * residuals[name]
         totals[name] = follow_up_scores(

@@ -164,6 +164,7 @@ def _follow_up_truths(
 def _differences_of(constructs: Floats, response: NDArray[np.bool_]) -> dict[str, float]:
     """Return responders minus non-responders in each construct, in SD within these groups."""
     yes, no = constructs[response], constructs[~response]
+    # Within the groups: over all patients the difference would count as spread, too.
     within = np.sqrt((len(yes) * yes.var(axis=0) + len(no) * no.var(axis=0)) / len(constructs))
     differences = (yes.mean(axis=0) - no.mean(axis=0)) / within
     return dict(zip(CONSTRUCTS, differences.tolist(), strict=True))

@@ -100,6 +100,7 @@ def assemble_record(
         score_audit=plan.description.score_audit,
         source=plan.experiment if plan.experiment.tables else None,
     )
+    # Looked for when they are first read: a simulation calls this by the hundred and never does.
     return replace(record, findings=Deferred(lambda: (*plan.findings, *run_checks(record))))
 
 

@@ -21,6 +21,7 @@ from heldout.outcomes.outcome import Outcome
 from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan, cannot_fill, plan_folds
 
+# Below that a fold of five holds fewer than two, among whom nobody can be ranked.
 _FEWEST_PATIENTS = 10
 
 
@@ -209,6 +210,7 @@ def with_folds(
         )
         if folds is not None:
             return tuple(declined), folds
+        # The outcome that is hardest to divide gives way, so that most of them stay.
         scarcest = min(kept, key=_rarer_answers)
         declined[list(outcomes).index(scarcest)] = (
             f"{_opening(scarcest)}: no division of the patients into {validation.outer} folds "

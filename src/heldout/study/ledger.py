@@ -41,6 +41,7 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
     for line in lines:
         try:
             entry = json.loads(line)
+        # A line that a full disk cut off is no reason to lose the others.
         except ValueError:
             continue
         if isinstance(entry, dict) and {"run", "fingerprint", "data"} <= entry.keys():
@@ -60,6 +61,7 @@ def note_run(record: RunRecord, folder: Path, ended: str) -> None:
     ended : str
         Time, as text.
     """
+    # The same run once more is no second look at the data.
     if any(entry["run"] == record.run_id for entry in read_ledger(folder)):
         return
     entry = {

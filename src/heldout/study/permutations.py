@@ -122,6 +122,7 @@ def _folds_of(
     from heldout.kernels.folds import place_patients
 
     n_folds = design.validation.outer
+    # The observed outcomes were looked at before; what is declined there is not among these.
     if number and any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
         return None
     plan = plan_folds(
@@ -266,6 +267,7 @@ def permute(
     if design.inference.permutations == 0:
         return None
     total, cells = number_of_permutations(design), cells_of(design)
+    # All that there are give an exact p; half of them would not.
     may_stop = design.inference.stop_early and not enumerable(design)
     named = _named_cells(design)
     counted: list[tuple[float, ...]] = []
@@ -343,6 +345,7 @@ def _stored_rows(design: Design, store: Path) -> dict[int, _Row]:
             row = _Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
         except (TypeError, ValueError, OverflowError):
             continue
+        # A line of another number of cells is of another study, or of half a line.
         if len(row.values) in lengths and np.isfinite(row.values).all():
             stored[row.number] = row
     return stored
@@ -376,6 +379,7 @@ def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | 
     if not areas or len(rows) - 1 < _FEWEST:
         return None, None
     highest = rows[1:, areas].max(axis=1)
+    # A permutation in which no AUC could be computed tells nothing of the best one.
     highest = highest[np.isfinite(highest)]
     if not len(highest):
         return None, None

@@ -83,6 +83,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     models = check_models(experiment)
     keys = load_keys(experiment)
     cohort = score_instruments(read_cohort(experiment, keys), keys)
+    # After scoring: a rule may ask for a score that was made of items.
     cohort = include_patients(experiment, cohort)
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)

@@ -50,11 +50,13 @@ def export_model(
         changed since the run.
     """
     facts = _wanted_outcome(record, outcome, follow_up)
+    # A prevalence says the same of everybody; there is nothing to take along.
     names = [name for name in record.experiment["models"] if name != "prevalence"]
     if model is not None and model not in names:
         raise ExportError(unknown_name("--model", "model of this study", model, names))
     experiment = record.source or experiment_from(record.experiment, folder=_study_of(record))
     plan = plan_study(experiment)
+    # The card tells the run's figures, which must be of the patients that are learnt from now.
     if plan.data_fingerprint != record.data_fingerprint:
         raise ExportError(
             f"The table of run {record.run_id} has changed since the run. Restore it, or run the "

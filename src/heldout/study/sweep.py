@@ -123,6 +123,7 @@ def sweep_experiment(
             experiment = load_experiment(path, [*overrides, *fork])
             experiments.append(_Fork(overrides=fork, experiment=experiment))
         except SpecError as error:
+            # Most forks share their file's faults, which are told once.
             faults |= dict.fromkeys(error.faults or (str(error),))
     raise_faults(SpecError, list(faults))
     return experiments

@@ -142,6 +142,7 @@ def _composed_values(training: Patients, features: Floats) -> list[list[float | 
         return []
     prepare = build_preparation("impute", training.composition).fit(training.features["all"])
     inputs = [piece.inputs for piece in training.composition for _ in range(piece.n)]
+    # A composite of medians alone is nobody's value, and the page must not draw it as one.
     unseen = np.column_stack([np.isnan(features[:, columns]).all(axis=1) for columns in inputs])
     values = prepare.transform(features)
     return [
@@ -273,6 +274,7 @@ def _stored_units(folder: Path, units: Sequence[_Unit]) -> dict[_Unit, UnitResul
         except (FileNotFoundError, ValueError):
             # Not finished, or damaged: it is done again.
             continue
+        # A file that somebody edited may lack what is read here.
         if isinstance(result, dict) and set(result) == unit.keys:
             stored[unit] = result
     return stored

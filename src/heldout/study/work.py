@@ -74,6 +74,7 @@ def _work_of_model(design: Design, number: int, model: Model) -> _Work:
     candidates = design.tuning.trials if model.space else 1
     fits = design.validation.outer * (design.validation.inner * candidates + 1)
     if compiled and model.kernel is not None:
+        # Between linear and quadratic in patients, and far below linear in columns.
         each = _KERNELS[model.kernel.name] * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
     else:
         each = _LIBRARIES.get(model.name, _LIBRARY) * max(1.0, n * p / 5000)
