@@ -188,6 +188,15 @@ def private_names_taken(path: Path) -> Iterator[str]:
             yield f"{ast.unparse(node.value)}.{node.attr}"
 
 
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_name_is_a_noun_and_not_one_or_found(path: Path) -> None:
+    """What it is can be said: a cell, a column, a patient, a fault."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    names = [node.id for node in nodes if isinstance(node, ast.Name)]
+    names += [node.arg for node in nodes if isinstance(node, ast.arg)]
+    assert not {"one", "found"} & set(names)
+
+
 @pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=lambda p: str(p.relative_to(ROOT)))
 def test_nobody_takes_a_private_name_of_another_module(path: Path) -> None:
     """Tests may patch one, which names it in a string."""

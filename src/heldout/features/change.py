@@ -32,20 +32,20 @@ def build_early_change(request: Request) -> Iterator[Raw | str]:
         return
     for number, text in enumerate(request.spec.columns):
         name = text.partition(AT)[0]
-        found = [
+        scores = [
             find_score(request, f"{name}{AT}{visit}", "columns", number)
             for visit in (landmark, baseline)
         ]
-        late, early = found
+        late, early = scores
         if isinstance(late, str) or isinstance(early, str):
-            yield from dict.fromkeys(fault for fault in found if isinstance(fault, str))
+            yield from dict.fromkeys(fault for fault in scores if isinstance(fault, str))
             continue
         column, bounds = late.column, late.column.bounds
         if bounds is not None and early.column.bounds is not None:
             low, high = early.column.bounds
             # From the lowest now after the highest at baseline, to the opposite.
             bounds = (bounds[0] - high, bounds[1] - low)
-        made = joined(
+        change = joined(
             request,
             late,
             early,
@@ -57,9 +57,9 @@ def build_early_change(request: Request) -> Iterator[Raw | str]:
             higher_is=column.higher_is,
         )
         yield replace(
-            made,
+            change,
             column=replace(
-                made.column,
+                change.column,
                 name=f"{name}_{landmark}-{baseline}",
                 label=f"{column.label}, change by {visits[landmark].label or landmark}",
             ),

@@ -81,9 +81,9 @@ def _found_scores(
     request: Request, names: Sequence[str], *path: str | int
 ) -> tuple[list[Raw], list[str]]:
     """Return the scores of a list, and the faults of those that are not there or stand twice."""
-    found = [find_score(request, text, *path, number) for number, text in enumerate(names)]
-    inputs = [score for score in found if isinstance(score, Raw)]
-    faults = [fault for fault in found if isinstance(fault, str)]
+    scores = [find_score(request, text, *path, number) for number, text in enumerate(names)]
+    inputs = [score for score in scores if isinstance(score, Raw)]
+    faults = [fault for fault in scores if isinstance(fault, str)]
     called = [raw.column.name for raw in inputs]
     faults += [
         f"{request.where(*path)}: '{name}' stands twice. Keep one."

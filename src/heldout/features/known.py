@@ -139,13 +139,13 @@ def find_score(request: Request, text: str, *path: str | int) -> Raw | str:
 def find_pair(request: Request, number: int) -> tuple[Raw, Raw] | list[str]:
     """Return both columns of a pair, or the faults of either."""
     pair = (request.spec.pairs or ())[number]
-    found = [find_score(request, text, "pairs", number, side) for side, text in enumerate(pair)]
-    left, right = found
+    scores = [find_score(request, text, "pairs", number, side) for side, text in enumerate(pair)]
+    left, right = scores
     if isinstance(left, Raw) and isinstance(right, Raw):
         if left.column.name != right.column.name:
             return left, right
-        found = [f"{request.where('pairs', number)}: '{pair[0]}' stands on both sides. Name two."]
-    return [fault for fault in found if isinstance(fault, str)]
+        return [f"{request.where('pairs', number)}: '{pair[0]}' stands on both sides. Name two."]
+    return [fault for fault in scores if isinstance(fault, str)]
 
 
 def raw_of(cohort: Cohort, keys: Mapping[str, InstrumentKey], known: Known) -> Raw:

@@ -204,7 +204,7 @@ def audit_table(
     )
     rows = _touched(answers.contradicting, audit.items, audit.n)
     return TableAudit(
-        **{one.name: getattr(audit, one.name) for one in fields(audit)},
+        **{field.name: getattr(audit, field.name) for field in fields(audit)},
         contradicting=tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist()),
     )
 

@@ -55,8 +55,8 @@ COMMAND = Door(
 def _key_files(folder: Path) -> dict[str, Path]:
     """Return the file of every known key: the package's, then the study's own over them."""
     with as_file(files("heldout.instruments") / _SHIPPED) as shipped:
-        found = {path.stem: path for path in sorted(Path(shipped).glob("*.yaml"))}
-    return found | {path.stem: path for path in sorted(folder.joinpath(*_OWN).glob("*.yaml"))}
+        keys = {path.stem: path for path in sorted(Path(shipped).glob("*.yaml"))}
+    return keys | {path.stem: path for path in sorted(folder.joinpath(*_OWN).glob("*.yaml"))}
 
 
 def instrument_names(folder: Path) -> list[str]:

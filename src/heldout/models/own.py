@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module, metadata
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -68,7 +68,7 @@ class _Factory:
 
     path: str
     settings: tuple[tuple[str, Any], ...]
-    told_threads: bool = True
+    set_threads: bool = True
 
     @property
     def name(self) -> str:
@@ -78,10 +78,10 @@ class _Factory:
     def __call__(self, candidate: Candidate, seed: int) -> Any:
         """Return the unfitted estimator."""
         kind = _imported(self.path)
-        given = {"random_state": seed} | ({"n_jobs": 1} if self.told_threads else {})
+        given = {"random_state": seed} | ({"n_jobs": 1} if self.set_threads else {})
         takes = _parameters_of(kind)
-        told = {name: value for name, value in given.items() if name in takes}
-        return kind(**told, **dict(self.settings), **candidate)
+        taken = {name: value for name, value in given.items() if name in takes}
+        return kind(**taken, **dict(self.settings), **candidate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,9 +111,9 @@ def own_code(models: Sequence[Model]) -> tuple[str, ...]:
         Of each own estimator its import path, the version of the package it was installed with,
         and a digest of the file it stands in; empty if all models are the catalogue's.
     """
-    every = chain.from_iterable((one, one.regressor) for one in models)
-    makers = [one.estimator for one in every if one is not None]
-    return tuple(_code_of(one.path) for one in makers if isinstance(one, _Factory))
+    every = chain.from_iterable((model, model.regressor) for model in models)
+    factories = [model.estimator for model in every if model is not None]
+    return tuple(_code_of(make.path) for make in factories if isinstance(make, _Factory))
 
 
 def _code_of(path: str) -> str:
@@ -172,11 +172,11 @@ def _part_of(
     spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None, at: tuple[str, ...]
 ) -> _Entry:
     """Return the model of one estimator, for one kind of outcome."""
-    place = (*at, "estimator")
+    at_estimator = (*at, "estimator")
     try:
         takes = _parameters_of(_imported(spec.estimator))
     except _Unfit as unfit:
-        return _Entry(faults=((place, str(unfit)),))
+        return _Entry(faults=((at_estimator, str(unfit)),))
     faults = [*_parameter_faults(spec, takes, at)]
     if faults:
         return _Entry(faults=tuple(faults))
@@ -186,11 +186,11 @@ def _part_of(
         warnings.simplefilter("ignore")
         try:
             kind = _kind_of(make, space, wanted)
-            make = replace(make, told_threads=not _regrets_threads(make, space, kind))
+            make = replace(make, set_threads=not _regrets_threads(make, space, kind))
             fitted, faults = _rehearsed(make, space, kind)
             seen = None if faults else _seen_of(make, fitted, kind)
         except _Unfit as unfit:
-            return _Entry(faults=((place, str(unfit)),))
+            return _Entry(faults=((at_estimator, str(unfit)),))
     if seen is None:
         return _Entry(faults=tuple(((*at, *path), text) for path, text in faults))
     return _Entry(
@@ -224,21 +224,21 @@ def _imported(path: str) -> Any:
             "a class that is installed in this environment. Install it, or correct the path."
             f"{_nearest_module(module)}"
         ) from None
-    found = getattr(home, name, None)
-    if not inspect.isclass(found):
+    kind = getattr(home, name, None)
+    if not inspect.isclass(kind):
         what = "is no class" if hasattr(home, name) else f"is not in {module}"
-        classes = [one for one, value in vars(home).items() if inspect.isclass(value)]
+        classes = [name for name, value in vars(home).items() if inspect.isclass(value)]
         raise _Unfit(
             f"found '{path}', which {what}; required: a class. Correct the path."
             f"{did_you_mean(name, classes)}"
         )
-    lacking = [one for one in _NEEDED if not callable(getattr(found, one, None))]
+    lacking = [method for method in _NEEDED if not callable(getattr(kind, method, None))]
     if lacking:
         raise _Unfit(
             f"found '{path}', which has no {', '.join(lacking)}; required: a scikit-learn "
             "estimator, with fit, predict and get_params. Name another class."
         )
-    return found
+    return kind
 
 
 def _nearest_module(module: str) -> str:
@@ -250,17 +250,18 @@ def _nearest_module(module: str) -> str:
             folder = getattr(import_module(path), "__path__", ())
         except Exception:
             start = f"{parent}." if parent else ""
-            beside = [f"{start}{one.name}" for one in pkgutil.iter_modules(folder)]
-            return did_you_mean(path, [one for one in beside if one != path])
+            beside = [f"{start}{module.name}" for module in pkgutil.iter_modules(folder)]
+            return did_you_mean(path, [other for other in beside if other != path])
     return ""
 
 
 @lru_cache(maxsize=64)
 def _parameters_of(kind: Any) -> tuple[str, ...]:
     """Return the names of the parameters that a class of estimators takes."""
-    named = inspect.signature(kind).parameters.values()
-    names = [one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    if any(one.kind is one.VAR_KEYWORD for one in named):
+    parameters = inspect.signature(kind).parameters.values()
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    names = [parameter.name for parameter in parameters if parameter.kind in by_name]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         # LightGBM and XGBoost take more than they spell out, and know what.
         names += _attempt(lambda: kind().get_params(deep=False), {})
     return tuple(dict.fromkeys(names))
@@ -279,15 +280,13 @@ def _parameter_faults(
 ) -> Iterator[_Fault]:
     """Yield what is wrong with the names under settings and space."""
     name = spec.estimator.rpartition(".")[2]
-    named = chain(
-        (("settings", one) for one in spec.settings), (("space", one) for one in spec.space)
-    )
+    named = chain(product(["settings"], spec.settings), product(["space"], spec.space))
     for key, parameter in named:
         if parameter in _GIVEN and parameter in takes:
             text = f"found '{parameter}', which is always {_GIVEN[parameter]}. Remove it."
             yield (*at, key, parameter), text
         elif parameter not in takes:
-            known = [one for one in takes if one not in _GIVEN]
+            known = [other for other in takes if other not in _GIVEN]
             yield (
                 (*at, key, parameter),
                 f"found '{parameter}', which {name} does not have; it has: {', '.join(known)}."
@@ -327,9 +326,9 @@ def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
             "classifier with one of the two. Name another class."
         )
     if wanted is not None and kind != wanted:
-        found, required = ("regressor", "classifier")[:: 1 if wanted == "class" else -1]
+        seen, required = ("regressor", "classifier")[:: 1 if wanted == "class" else -1]
         raise _Unfit(
-            f"found {name}, which is a {found}; required: a {required}, since estimator predicts "
+            f"found {name}, which is a {seen}; required: a {required}, since estimator predicts "
             "events and regressor numbers. Exchange them, or name another class."
         )
     return kind
@@ -379,11 +378,13 @@ def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any],
         choice = isinstance(what, Choice)
         for value in what.options[1:] if isinstance(what, Choice) else (what.low, what.high):
             try:
-                one = _fitted_to(make, centre | {name: value}, features, answers, strict=choice)
+                estimator = _fitted_to(
+                    make, centre | {name: value}, features, answers, strict=choice
+                )
             except _Unfit as unfit:
                 faults.append((("space", name), str(unfit)))
                 continue
-            fitted += [one] if choice else []
+            fitted += [estimator] if choice else []
     return fitted, faults
 
 
@@ -391,8 +392,8 @@ def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsa
     """Return what is seen of estimators that were fitted to made-up patients."""
     features, _ = _made_up_patients(kind)
     try:
-        margin = _margin_of([_margin_units(one, kind, features) for one in fitted])
-        explainers = {_explainer_of(one, margin, features) for one in fitted}
+        margin = _margin_of([_margin_units(estimator, kind, features) for estimator in fitted])
+        explainers = {_explainer_of(estimator, margin, features) for estimator in fitted}
     except _Unfit:
         raise
     except Exception as error:
@@ -420,9 +421,9 @@ def _fitted_to(
 ) -> Any:
     """Return an estimator fitted to made-up patients, or say with which settings it is not."""
     estimator = _made(make, candidate)
-    told = {"sample_weight": np.ones(len(answers))} if _takes_weights(estimator) else {}
+    weights = {"sample_weight": np.ones(len(answers))} if _takes_weights(estimator) else {}
     try:
-        return estimator.fit(features, answers, **told)
+        return estimator.fit(features, answers, **weights)
     except Exception as error:
         if not strict and type(error).__name__ != "InvalidParameterError":
             return None
@@ -454,15 +455,15 @@ def _margin_units(estimator: Any, kind: KindName, features: Floats) -> set[_Marg
         score = _check_shape(estimator.decision_function(features), (n,), "decision_function")
     if hasattr(estimator, "predict_proba"):
         units.add("probability")
-        told = _check_shape(estimator.predict_proba(features), (n, 2), "predict_proba")[:, 1]
-        if "score" in units and np.allclose(told, 1 / (1 + np.exp(-score)), rtol=0, atol=1e-9):
+        both = _check_shape(estimator.predict_proba(features), (n, 2), "predict_proba")
+        if "score" in units and np.allclose(both[:, 1], 1 / (1 + np.exp(-score)), 0, 1e-9):
             units.add("log-odds")
     return units
 
 
-def _check_shape(found: Any, shape: tuple[int, ...], method: str) -> Floats:
+def _check_shape(given: Any, shape: tuple[int, ...], method: str) -> Floats:
     """Return what a method gave if it is finite numbers for every patient."""
-    array = np.asarray(found, dtype=np.float64)
+    array = np.asarray(given, dtype=np.float64)
     if array.shape != shape or not np.isfinite(array).all():
         raise _Unfit(
             f"found a class whose {method} gives an array of shape {array.shape} for {shape[0]} "
@@ -494,7 +495,7 @@ def _explainer_of(estimator: Any, margin: _Margin, features: Floats) -> _Explain
         return "linear" if np.allclose(line, tell(features)) else "none"
     name, home = type(estimator).__name__, type(estimator).__module__
     names = [names for package, names in _TREES.items() if home.startswith(package)]
-    if not any(name in (f"{one}Classifier", f"{one}Regressor") for one in chain(*names)):
+    if not any(name in (f"{tree}Classifier", f"{tree}Regressor") for tree in chain(*names)):
         return "none"
     if not name.startswith("GradientBoosting"):
         return "tree"

@@ -119,9 +119,9 @@ def _orientation(loadings: Floats) -> Floats:
 def _principal_axes(standardised: Floats, n: int) -> tuple[Floats, Floats]:
     """Return loadings and weights of the first components; 0 where there are fewer."""
     _, sizes, axes = np.linalg.svd(standardised, full_matrices=False)
-    found = sizes[:n] > _EQUAL * max(1.0, float(sizes[0]))
+    is_axis = sizes[:n] > _EQUAL * max(1.0, float(sizes[0]))
     weights = np.zeros((standardised.shape[1], n))
-    weights[:, : len(found)] = np.where(found[:, np.newaxis], axes[: len(found)], 0.0).T
+    weights[:, : len(is_axis)] = np.where(is_axis[:, np.newaxis], axes[: len(is_axis)], 0.0).T
     return weights, weights
 
 

@@ -95,7 +95,7 @@ def load_experiment(path: Path | str, overrides: Sequence[str] = ()) -> Experime
     wanted = use if isinstance(use, dict) else Experiment.model_fields if use else ()
     # What a piece that cannot be read would have said is not missing as well.
     unread = set(wanted) - set(pieces)
-    return experiment_from(data, places=piece_places, folder=folder, found=faults, unread=unread)
+    return experiment_from(data, places=piece_places, folder=folder, earlier=faults, unread=unread)
 
 
 def _read_pieces(

@@ -168,7 +168,7 @@ def experiment_from(
     *,
     places: Places | None = None,
     folder: Path | None = None,
-    found: Sequence[str] = (),
+    earlier: Sequence[str] = (),
     unread: Collection[str] = (),
     tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> Experiment:
@@ -182,8 +182,8 @@ def experiment_from(
         Key path -> file and line, for messages.
     folder : Path, optional
         The study folder; the current one by default.
-    found : sequence of str
-        Faults found while composing, reported together with those of the content.
+    earlier : sequence of str
+        Faults that composing met, reported together with those of the content.
     unread : collection of str
         Keys whose piece could not be read: what is missing there is not a fault of its own.
     tables : mapping of str to DataFrame, optional
@@ -202,7 +202,7 @@ def experiment_from(
     """
     known = places or {}
     experiment, faults = validated(Experiment, data, known, unread)
-    raise_faults(SpecError, [*found, *faults])
+    raise_faults(SpecError, [*earlier, *faults])
     assert experiment is not None
     experiment._places = known
     experiment._folder = (folder or Path.cwd()).resolve()

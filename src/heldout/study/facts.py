@@ -46,7 +46,7 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     features = plan.matrix.features
     lines += [
         textwrap.fill(
-            f"{len(features)} features: {', '.join(one.name for one in features)}", _WIDTH
+            f"{len(features)} features: {', '.join(column.name for column in features)}", _WIDTH
         ),
         *(textwrap.fill(part.describe, _WIDTH) for part in features if part.made_of),
         *(textwrap.fill(line, _WIDTH) for line in work_lines(design)),
