@@ -42,21 +42,8 @@ def platt_of(
     margins: Floats, answers: Floats, weights: Floats, folds: Integers, left_out: int
 ) -> tuple[float, float]:
     """Return slope and intercept of Platt's sigmoid, learnt from all folds but one."""
-    count = 0
-    for i in range(len(folds)):
-        if folds[i] >= 0 and folds[i] != left_out:
-            count += 1
-    kept_margins, kept_answers, kept_weights = np.empty(count), np.empty(count), np.empty(count)
-    count = 0
-    for i in range(len(folds)):
-        if folds[i] >= 0 and folds[i] != left_out:
-            kept_margins[count], kept_answers[count], kept_weights[count] = (
-                margins[i],
-                answers[i],
-                weights[i],
-            )
-            count += 1
-    return platt_fit(kept_margins, kept_answers, kept_weights)
+    others = (folds >= 0) & (folds != left_out)
+    return platt_fit(margins[others], answers[others], weights[others])
 
 
 @compiled()

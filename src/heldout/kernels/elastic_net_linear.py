@@ -37,9 +37,9 @@ from heldout.kernels.penalised_quadratic import (
     falling,
     minimise,
     new_quadratic,
-    predict,
 )
-from heldout.kernels.ridge_linear import centre, row_products
+from heldout.kernels.products import predict, row_products
+from heldout.kernels.ridge_linear import centre
 
 
 class _Standardised(NamedTuple):
@@ -71,16 +71,10 @@ def _standardise(
         Where the answers are constant the deviation is 0, or their rounding.
     """
     count, size = train.shape
-    mean, variance = 0.0, 0.0
-    for i in range(count):
-        mean += answers[i] / count
-    for i in range(count):
-        variance += (answers[i] - mean) ** 2 / count
-    deviation = np.sqrt(variance)
-    units = np.zeros(count)
-    if deviation > 0.0:
-        for i in range(count):
-            units[i] = (answers[i] - mean) / deviation
+    mean = (answers / count).sum()
+    apart = answers - mean
+    deviation = np.sqrt((apart * apart / count).sum())
+    units = apart / deviation if deviation > 0.0 else np.zeros(count)
     centred = centre(train, units, weights)
     total = weights.sum()
     right = np.zeros(size)
@@ -88,9 +82,7 @@ def _standardise(
         for j in range(size):
             right[j] += centred.features[i, j] * centred.answers[i] / total
     row_products(np.ascontiguousarray(centred.features.T), size, problem.gram)
-    for a in range(size):
-        for b in range(size):
-            problem.gram[a, b] /= total
+    problem.gram[:] = problem.gram / total
     return _Standardised(right, centred.feature_means, centred.answer_mean, mean, deviation)
 
 
@@ -118,32 +110,6 @@ def _turn_back(linear: _Standardised, standard: Floats, coefficients: Floats) ->
         coefficients[j] = linear.deviation * standard[j]
         intercept -= coefficients[j] * linear.feature_means[j]
     return intercept
-
-
-@compiled()
-def elastic_net_linear_fit(
-    train: Floats, answers: Floats, weights: Floats, alpha: float, l1_ratio: float
-) -> tuple[Floats, float, bool]:
-    """Return the coefficients of one elastic-net linear regression, in the unit of the answers.
-
-    Parameters
-    ----------
-    train : ndarray of shape (n_train, p)
-    answers, weights : ndarray of shape (n_train,)
-    alpha, l1_ratio : float
-
-    Returns
-    -------
-    coefficients : ndarray of shape (p,)
-    intercept : float
-    converged : bool
-    """
-    problem = new_quadratic(train.shape[1])
-    linear = _standardise(train, answers, weights, problem)
-    converged = _settle(linear, problem, Penalty(alpha * l1_ratio, alpha * (1.0 - l1_ratio)))
-    coefficients = np.empty(train.shape[1])
-    intercept = _turn_back(linear, problem.coefficients, coefficients)
-    return coefficients, intercept, converged
 
 
 @compiled(PATH)
@@ -181,12 +147,10 @@ def elastic_net_linear_path(
     problem = new_quadratic(train.shape[1])
     linear = _standardise(train, answers, weights, problem)
     coefficients = np.empty(train.shape[1])
-    penalties = np.empty((candidates.shape[0], 2))
-    for c in range(candidates.shape[0]):
-        penalties[c, 0] = candidates[c, 0] * candidates[c, 1]
-        penalties[c, 1] = candidates[c, 0] * (1.0 - candidates[c, 1])
-    for c in falling(penalties):
-        done = _settle(linear, problem, Penalty(penalties[c, 0], penalties[c, 1]))
+    absolute = candidates[:, 0] * candidates[:, 1]
+    squared = candidates[:, 0] * (1.0 - candidates[:, 1])
+    for c in falling(absolute, squared):
+        done = _settle(linear, problem, Penalty(absolute[c], squared[c]))
         intercept = _turn_back(linear, problem.coefficients, coefficients)
         finite = predict(test, coefficients, intercept, margins[c])
         if done and finite:

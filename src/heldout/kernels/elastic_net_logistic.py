@@ -50,10 +50,9 @@ from heldout.kernels.penalised_quadratic import (
     falling,
     minimise,
     new_quadratic,
-    predict,
     worst_violation,
 )
-from heldout.kernels.ridge_linear import row_products
+from heldout.kernels.products import predict, row_products
 
 _Wholes = NDArray[np.int64]
 
@@ -111,16 +110,12 @@ def _new_logistic(train: Floats, answers: Floats, weights: Floats) -> _Logistic:
 @compiled()
 def _start(fit: _Logistic) -> tuple[float, bool]:
     """Set all coefficients to 0; return the intercept, and whether both classes are there."""
-    events, others = 0.0, 0.0
-    for i in range(fit.answers.size):
-        events += fit.weights[i] * fit.answers[i]
-        others += fit.weights[i] * (1.0 - fit.answers[i])
+    events = (fit.weights * fit.answers).sum()
+    others = (fit.weights * (1.0 - fit.answers)).sum()
     both = events > 0.0 and others > 0.0
     intercept = np.log(events / others) if both else 0.0
-    for j in range(fit.coefficients.size):
-        fit.coefficients[j] = 0.0
-    for i in range(fit.answers.size):
-        fit.margins[i] = intercept
+    fit.coefficients[:] = 0.0
+    fit.margins[:] = intercept
     return intercept, both
 
 
@@ -396,13 +391,10 @@ def elastic_net_logistic_path(
     intercept, both = _start(fit)
     if not both:
         return margins, converged
-    penalties = np.empty((candidates.shape[0], 2))
-    for c in range(candidates.shape[0]):
-        penalties[c, 0] = candidates[c, 1] / candidates[c, 0]
-        penalties[c, 1] = (1.0 - candidates[c, 1]) / candidates[c, 0]
-    for c in falling(penalties):
-        penalty = Penalty(penalties[c, 0], penalties[c, 1])
-        intercept, done = _descend(fit, problem, intercept, penalty)
+    absolute = candidates[:, 1] / candidates[:, 0]
+    squared = (1.0 - candidates[:, 1]) / candidates[:, 0]
+    for c in falling(absolute, squared):
+        intercept, done = _descend(fit, problem, intercept, Penalty(absolute[c], squared[c]))
         finite = predict(test, fit.coefficients, intercept, margins[c])
         if done and finite:
             converged[c] = 1.0

@@ -62,33 +62,12 @@ _RESULT = types.NamedTuple((MATRIX, _INTS, MATRIX, MATRIX, FLOATS, MATRIX), Judg
 
 
 @compiled()
-def _rows_of(role: _Roles, wanted: int) -> Integers:
-    """Return the patients who have a role, in order."""
-    rows, count = np.empty(len(role), dtype=np.int64), 0
-    for i in range(len(role)):
-        if role[i] == wanted:
-            rows[count] = i
-            count += 1
-    return rows[:count].copy()
-
-
-@compiled()
-def _taken(table: Floats, rows: Integers) -> Floats:
-    """Return some rows of a table."""
-    part = np.empty((len(rows), table.shape[1]))
-    for i in range(len(rows)):
-        for j in range(table.shape[1]):
-            part[i, j] = table[rows[i], j]
-    return part
-
-
-@compiled()
-def _picked(values: Floats, rows: Integers) -> Floats:
-    """Return some of the values."""
-    part = np.empty(len(rows))
-    for i in range(len(rows)):
-        part[i] = values[rows[i]]
-    return part
+def _divided(
+    table: Floats, role: _Roles, answers: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Integers]:
+    """Return features, answers and weights to learn from, and features and rows of the others."""
+    train, test = np.flatnonzero(role == 1), np.flatnonzero(role == 0)
+    return table[train], answers[train], weights[train], table[test], test
 
 
 @compiled()
@@ -193,33 +172,17 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
     for k in range(n_outer):
         folds[:] = -1
         for j in range(n_inner):
-            train, test = _rows_of(roles[k, j], 1), _rows_of(roles[k, j], 0)
-            reached, _ = path(
-                _taken(prepared[k, j], train),
-                _picked(answers, train),
-                _picked(weights, train),
-                candidates,
-                _taken(prepared[k, j], test),
-                seeds[k],
-            )
-            for i in range(len(test)):
-                folds[test[i]] = j
-                for c in range(n_candidates):
-                    inner[c, test[i]] = reached[c, i]
+            x, y, w, others, test = _divided(prepared[k, j], roles[k, j], answers, weights)
+            reached, _ = path(x, y, w, candidates, others, seeds[k])
+            folds[test] = j
+            inner[:, test] = reached
         best[k], sigmoids[k, 0], sigmoids[k, 1] = chosen(
             inner, answers, weights, folds, unit, criterion, room, criteria[k]
         )
         if not finish:
             continue
-        train, test = _rows_of(roles[k, n_inner], 1), _rows_of(roles[k, n_inner], 0)
-        reached, done = path(
-            _taken(prepared[k, n_inner], train),
-            _picked(answers, train),
-            _picked(weights, train),
-            candidates[best[k] : best[k] + 1],
-            _taken(prepared[k, n_inner], test),
-            seeds[k],
-        )
+        x, y, w, others, test = _divided(prepared[k, -1], roles[k, -1], answers, weights)
+        reached, done = path(x, y, w, candidates[best[k] : best[k] + 1], others, seeds[k])
         converged[k] = done[0]
         for i in range(len(test)):
             margins[k, test[i]] = reached[0, i]

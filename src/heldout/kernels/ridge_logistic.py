@@ -35,6 +35,7 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
+from heldout.kernels.products import predict, row_products
 
 _STEPS = 200
 _SMALL_STEP = 1e-6
@@ -42,11 +43,62 @@ _SMALL_STEP = 1e-6
 _HALVINGS = 40
 
 
-class _Room(NamedTuple):
-    """Arrays that a path uses again and again: a factorised matrix, and rows of one number each."""
+class _Problem(NamedTuple):
+    """A training set, where its solution stands, and the work space of its solver.
 
-    work: Floats
+    Where patients are `few`, `rows` is their Gram matrix and `variables` are theirs; otherwise
+    `rows` are their features, and `variables` the coefficients and, last, the intercept. `weights`
+    hold C already. `move` is a step of the variables, `turn` that of the `margins`, `tried` the
+    margins after a part of it. `penalty` holds the loss, and the penalty's slope and curvature
+    along the step. `work` is a factorised matrix; `root`, `ones` and `pull` are those of patients.
+    """
+
+    few: bool
     rows: Floats
+    answers: Floats
+    weights: Floats
+    variables: Floats
+    margins: Floats
+    move: Floats
+    turn: Floats
+    tried: Floats
+    slope: Floats
+    curve: Floats
+    penalty: Floats
+    work: Floats
+    root: Floats
+    ones: Floats
+    pull: Floats
+
+
+@compiled()
+def _new_problem(train: Floats, answers: Floats) -> _Problem:
+    """Return the problem of a training set at 0, without the weights of its patients."""
+    n, p = train.shape
+    few = n <= p
+    size = n if few else p + 1
+    rows = train
+    if few:
+        rows = np.empty((n, n))
+        row_products(train, n, rows)
+    return _Problem(
+        few,
+        rows,
+        answers,
+        np.empty(n),
+        np.zeros(size),
+        np.zeros(n),
+        np.empty(size),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+        np.zeros(3),
+        np.empty((size, size)),
+        np.empty(n),
+        np.empty(n),
+        np.empty(n),
+    )
 
 
 @compiled()
@@ -54,21 +106,6 @@ def _add_scaled(target: Floats, factor: float, row: Floats) -> None:
     """Add a multiple of one array to another, in place."""
     for j in range(len(target)):
         target[j] += factor * row[j]
-
-
-@compiled()
-def _gram_of(rows: Floats) -> Floats:
-    """Return the products of all pairs of rows."""
-    n = len(rows)
-    gram = np.empty((n, n))
-    for i in range(n):
-        for j in range(i, n):
-            total = 0.0
-            for k in range(rows.shape[1]):
-                total += rows[i, k] * rows[j, k]
-            gram[i, j] = total
-            gram[j, i] = total
-    return gram
 
 
 @compiled()
@@ -104,8 +141,9 @@ def _solve_factorised(factor: Floats, values: Floats) -> None:
 
 
 @compiled()
-def _loss(margins: Floats, answers: Floats, weights: Floats) -> float:
+def _loss(problem: _Problem, margins: Floats) -> float:
     """Return the weighted log loss; exact for margins of any size."""
+    answers, weights = problem.answers, problem.weights
     total = 0.0
     for i in range(len(margins)):
         f = margins[i]
@@ -114,36 +152,25 @@ def _loss(margins: Floats, answers: Floats, weights: Floats) -> float:
 
 
 @compiled()
-def _curvatures(
-    margins: Floats, answers: Floats, weights: Floats, slope: Floats, curve: Floats
-) -> None:
+def _find_curvatures(problem: _Problem) -> None:
     """Write the first and second derivative of the log loss by each margin."""
+    margins, answers, weights = problem.margins, problem.answers, problem.weights
     for i in range(len(margins)):
         e = np.exp(-abs(margins[i]))
         p = 1.0 / (1.0 + e) if margins[i] >= 0 else e / (1.0 + e)
-        slope[i] = weights[i] * (p - answers[i])
-        curve[i] = weights[i] * e / ((1.0 + e) * (1.0 + e))
+        problem.slope[i] = weights[i] * (p - answers[i])
+        problem.curve[i] = weights[i] * e / ((1.0 + e) * (1.0 + e))
 
 
 @compiled()
-def _search_line(
-    margins: Floats,
-    turn: Floats,
-    penalty: Floats,
-    answers: Floats,
-    weights: Floats,
-    tried: Floats,
-) -> float:
-    """Return the share of a step after which the objective is no higher; ``tried`` is there.
-
-    ``penalty`` holds the loss at the start, and the penalty's slope and curvature along the step;
-    the loss is written back.
-    """
+def _search_line(problem: _Problem) -> float:
+    """Return the share of a step after which the objective is no higher; write what it leads to."""
+    margins, turn, tried, penalty = problem.margins, problem.turn, problem.tried, problem.penalty
     share, start = 1.0, penalty[0]
     for _ in range(_HALVINGS):
         for i in range(len(margins)):
             tried[i] = margins[i] + share * turn[i]
-        penalty[0] = _loss(tried, answers, weights)
+        penalty[0] = _loss(problem, tried)
         change = share * penalty[1] + 0.5 * share * share * penalty[2]
         if penalty[0] + change <= start + 1e-12 * abs(start):
             break
@@ -152,19 +179,17 @@ def _search_line(
 
 
 @compiled()
-def _factorise_patients(
-    gram: Floats, curve: Floats, root: Floats, work: Floats, ones: Floats
-) -> None:
+def _factorise_patients(problem: _Problem) -> None:
     """Factorise ``I + D K D`` with ``D`` the root of the curvatures, and solve it for ``D 1``.
 
     The matrix is well conditioned whatever the curvatures are.
     """
-    n = len(curve)
+    root, ones, work, n = problem.root, problem.ones, problem.work, len(problem.root)
     for i in range(n):
-        root[i] = np.sqrt(curve[i])
+        root[i] = np.sqrt(problem.curve[i])
         ones[i] = root[i]
     for i in range(n):
-        target, source, scale = work[i], gram[i], root[i]
+        target, source, scale = work[i], problem.rows[i], root[i]
         for j in range(n):
             target[j] = scale * source[j] * root[j]
         target[i] += 1.0
@@ -173,160 +198,134 @@ def _factorise_patients(
 
 
 @compiled()
-def _step_of_patients(
-    gram: Floats,
-    pull: Floats,
-    balance: float,
-    root: Floats,
-    work: Floats,
-    ones: Floats,
-    move: Floats,
-) -> float:
-    """Write the move of the dual variables that undoes a pull, and return the intercept's.
+def _undo_pull(problem: _Problem, balance: float) -> float:
+    """Write the move of the dual variables that undoes their pull, and return the intercept's.
 
     ``(I + D D K) move = -pull - D D 1 shift``, and the dual variables, whose sum is ``balance``
     before, add up to 0 after: the intercept's own equation.
     """
+    root, ones, pull, right = problem.root, problem.ones, problem.pull, problem.move
     n = len(pull)
-    right = move
     right[:] = 0.0
     for j in range(n):
-        _add_scaled(right, pull[j], gram[j])
+        _add_scaled(right, pull[j], problem.rows[j])
     for i in range(n):
         right[i] *= root[i]
-    _solve_factorised(work, right)
+    _solve_factorised(problem.work, right)
     level, total = balance, 0.0
     for i in range(n):
         level += root[i] * right[i] - pull[i]
         total += root[i] * ones[i]
     shift = level / total if total > 0 else 0.0
     for i in range(n):
-        move[i] = root[i] * (right[i] - shift * ones[i]) - pull[i]
+        right[i] = root[i] * (right[i] - shift * ones[i]) - pull[i]
     return shift
 
 
 @compiled()
-def _follow_tangent(
-    gram: Floats, dual: Floats, margins: Floats, growth: float, room: _Room
-) -> None:
-    """Go along the path's tangent to a C that is larger by a factor of ``exp(growth)``."""
-    move, root, ones, pull = room.rows[2], room.rows[3], room.rows[6], room.rows[7]
+def _follow_tangent(problem: _Problem, growth: float) -> None:
+    """Go along the path's tangent to a C that is larger by a factor of ``exp(growth)``.
+
+    The factorisation is still that of the solution before.
+    """
+    dual, margins, move = problem.variables, problem.margins, problem.move
     for i in range(len(dual)):
-        pull[i] = -growth * dual[i]
-    shift = _step_of_patients(gram, pull, 0.0, root, room.work, ones, move)
+        problem.pull[i] = -growth * dual[i]
+    shift = _undo_pull(problem, 0.0)
     for j in range(len(dual)):
-        _add_scaled(margins, move[j], gram[j])
+        _add_scaled(margins, move[j], problem.rows[j])
     for i in range(len(dual)):
         dual[i] += move[i]
         margins[i] += shift
 
 
 @compiled()
-def _newton_of_patients(
-    gram: Floats,
-    answers: Floats,
-    weights: Floats,
-    dual: Floats,
-    margins: Floats,
-    growth: float,
-    room: _Room,
-) -> bool:
-    """Minimise from where ``dual`` and ``margins`` stand, in place; weights hold C already.
-
-    They stand at the solution for a C that was smaller by a factor of ``exp(growth)``, whose
-    factorisation is still in the room, and begin by going along the path's tangent; with a growth
-    of 0 there was no solution before.
-    """
-    n = len(answers)
-    slope, curve, move, root = room.rows[0], room.rows[1], room.rows[2], room.rows[3]
-    turn, tried, ones, pull = room.rows[4], room.rows[5], room.rows[6], room.rows[7]
-    work, penalty = room.work, np.zeros(3)
-    if growth > 0:
-        _follow_tangent(gram, dual, margins, growth, room)
-    penalty[0] = _loss(margins, answers, weights)
-    for _ in range(_STEPS):
-        _curvatures(margins, answers, weights, slope, curve)
-        balance = 0.0
-        for i in range(n):
-            pull[i] = slope[i] + dual[i]
-            balance += dual[i]
-        _factorise_patients(gram, curve, root, work, ones)
-        shift = _step_of_patients(gram, pull, balance, root, work, ones, move)
-        turn[:] = 0.0
-        for j in range(n):
-            _add_scaled(turn, move[j], gram[j])
-        penalty[1:], largest, reach = 0.0, 0.0, 1.0
-        for i in range(n):
-            penalty[1] += dual[i] * turn[i]
-            penalty[2] += move[i] * turn[i]
-            turn[i] += shift
-            largest = max(largest, abs(turn[i]))
-            reach = max(reach, abs(margins[i]))
-        share = _search_line(margins, turn, penalty, answers, weights, tried)
-        for i in range(n):
-            dual[i] += share * move[i]
-            margins[i] = tried[i]
-        if share == 1.0 and largest <= _SMALL_STEP * reach:
-            return True
-    return False
+def _step_of_patients(problem: _Problem) -> None:
+    """Write Newton's move of the dual variables, and what comes of it."""
+    dual, move, turn, penalty = problem.variables, problem.move, problem.turn, problem.penalty
+    balance = 0.0
+    for i in range(len(dual)):
+        problem.pull[i] = problem.slope[i] + dual[i]
+        balance += dual[i]
+    _factorise_patients(problem)
+    shift = _undo_pull(problem, balance)
+    turn[:] = 0.0
+    for j in range(len(dual)):
+        _add_scaled(turn, move[j], problem.rows[j])
+    penalty[1:] = 0.0
+    for i in range(len(dual)):
+        penalty[1] += dual[i] * turn[i]
+        penalty[2] += move[i] * turn[i]
+        turn[i] += shift
 
 
 @compiled()
-def _step_of_features(
-    train: Floats, slope: Floats, curve: Floats, solution: Floats, work: Floats, move: Floats
-) -> None:
-    """Write Newton's move of the coefficients and, last, of the intercept."""
+def _step_of_features(problem: _Problem) -> None:
+    """Write Newton's move of the coefficients and, last, of the intercept; what comes of it."""
+    train, work, penalty = problem.rows, problem.work, problem.penalty
+    move, turn = problem.move, problem.turn
     n, p = train.shape
     work[:] = 0.0
     move[:] = 0.0
     for i in range(n):
         row = train[i]
         for j in range(p):
-            factor = curve[i] * row[j]
+            factor = problem.curve[i] * row[j]
             for k in range(j, p):
                 work[j, k] += factor * row[k]
             work[j, p] += factor
-        work[p, p] += curve[i]
-        _add_scaled(move[:p], -slope[i], row)
-        move[p] -= slope[i]
+        work[p, p] += problem.curve[i]
+        _add_scaled(move[:p], -problem.slope[i], row)
+        move[p] -= problem.slope[i]
     for j in range(p):
         work[j, j] += 1.0
-        move[j] -= solution[j]
+        move[j] -= problem.variables[j]
     _factorise(work)
     _solve_factorised(work, move)
+    penalty[1:] = 0.0
+    for j in range(p):
+        penalty[1] += problem.variables[j] * move[j]
+        penalty[2] += move[j] * move[j]
+    for i in range(n):
+        turn[i] = move[p]
+        for j in range(p):
+            turn[i] += train[i, j] * move[j]
 
 
 @compiled()
-def _newton_of_features(
-    train: Floats, answers: Floats, weights: Floats, solution: Floats, margins: Floats
-) -> bool:
-    """Minimise over coefficients and, last, the intercept, in place; weights hold C already."""
-    n, p = train.shape
-    slope, curve = np.empty(n), np.empty(n)
-    work, move = np.empty((p + 1, p + 1)), np.empty(p + 1)
-    turn, tried, penalty = np.empty(n), np.empty(n), np.zeros(3)
-    penalty[0] = _loss(margins, answers, weights)
+def _minimise(problem: _Problem) -> bool:
+    """Minimise from where variables and margins stand, in place; return whether it converged."""
+    margins, turn = problem.margins, problem.turn
+    problem.penalty[0] = _loss(problem, margins)
     for _ in range(_STEPS):
-        _curvatures(margins, answers, weights, slope, curve)
-        _step_of_features(train, slope, curve, solution, work, move)
-        penalty[1:], largest, reach = 0.0, 0.0, 1.0
-        for j in range(p):
-            penalty[1] += solution[j] * move[j]
-            penalty[2] += move[j] * move[j]
-        for i in range(n):
-            turn[i] = move[p]
-            for j in range(p):
-                turn[i] += train[i, j] * move[j]
+        _find_curvatures(problem)
+        if problem.few:
+            _step_of_patients(problem)
+        else:
+            _step_of_features(problem)
+        share = _search_line(problem)
+        largest, reach = 0.0, 1.0
+        for i in range(len(margins)):
             largest = max(largest, abs(turn[i]))
             reach = max(reach, abs(margins[i]))
-        share = _search_line(margins, turn, penalty, answers, weights, tried)
-        for j in range(p + 1):
-            solution[j] += share * move[j]
-        for i in range(n):
-            margins[i] = tried[i]
+        margins[:] = problem.tried
+        _add_scaled(problem.variables, share, problem.move)
         if share == 1.0 and largest <= _SMALL_STEP * reach:
             return True
     return False
+
+
+@compiled()
+def _write_solution(problem: _Problem, train: Floats, solution: Floats) -> None:
+    """Write the coefficients and, last, the intercept."""
+    if not problem.few:
+        solution[:] = problem.variables
+        return
+    p = train.shape[1]
+    solution[p] = problem.margins[0]
+    for i in range(len(train)):
+        _add_scaled(solution[:p], problem.variables[i], train[i])
+        solution[p] -= problem.rows[0, i] * problem.variables[i]
 
 
 @compiled()
@@ -356,29 +355,15 @@ def ridge_logistic_fit(
     events = answers.sum()
     if events == 0 or events == n:
         return solutions, converged
-    few = n <= p
-    gram = _gram_of(train) if few else np.empty((0, 0))
-    dual, margins, scaled, before = np.zeros(n), np.zeros(n), np.empty(n), 0.0
-    room = _Room(np.empty((n, n)), np.empty((8, n)))
-    solution = np.zeros(p + 1)
+    problem, before = _new_problem(train, answers), 0.0
     for place in np.argsort(penalties, kind="mergesort"):
         c = penalties[place]
-        for i in range(n):
-            scaled[i] = c * weights[i]
-        if few:
-            growth = np.log(c / before) if before > 0 else 0.0
-            done = _newton_of_patients(gram, answers, scaled, dual, margins, growth, room)
-            before = c
-            solution[:] = 0.0
-            for i in range(n):
-                _add_scaled(solution[:p], dual[i], train[i])
-            solution[p] = margins[0]
-            for j in range(n):
-                solution[p] -= gram[0, j] * dual[j]
-        else:
-            done = _newton_of_features(train, answers, scaled, solution, margins)
-        solutions[place] = solution
-        converged[place] = 1.0 if done else 0.0
+        problem.weights[:] = c * weights
+        if problem.few and 0.0 < before < c:
+            _follow_tangent(problem, np.log(c / before))
+        converged[place] = 1.0 if _minimise(problem) else 0.0
+        _write_solution(problem, train, solutions[place])
+        before = c
     return solutions, converged
 
 
@@ -413,11 +398,8 @@ def ridge_logistic_path(
     """
     p = train.shape[1]
     solutions, converged = ridge_logistic_fit(train, answers, weights, candidates[:, 0].copy())
-    margins = np.empty((len(candidates), len(test)))
+    margins = np.zeros((len(candidates), len(test)))
     for c in range(len(candidates)):
-        for i in range(len(test)):
-            total = solutions[c, p]
-            for j in range(p):
-                total += solutions[c, j] * test[i, j]
-            margins[c, i] = total
+        if not predict(test, solutions[c, :p], solutions[c, p], margins[c]):
+            converged[c] = 0.0
     return margins, converged

@@ -56,24 +56,17 @@ class Machine(NamedTuple):
 @compiled()
 def two_classes(answers: Floats) -> bool:
     """Return whether both answers occur."""
-    events = 0
-    for answer_given in answers:
-        if answer_given > 0.0:
-            events += 1
-    return events > 0 and events < answers.shape[0]
+    return bool(np.any(answers > 0.0) and not np.all(answers > 0.0))
 
 
 @compiled()
 def new_machine(answers: Floats) -> Machine:
     """Return a problem at ``dual = 0`` whose kernel and limits are still to be filled in."""
     n = answers.shape[0]
-    signs = np.empty(n)
-    for i in range(n):
-        signs[i] = 1.0 if answers[i] > 0.0 else -1.0
     return Machine(
         np.empty((n, n)),
         np.empty((n, n)),
-        signs,
+        np.where(answers > 0.0, 1.0, -1.0),
         np.zeros(n),
         np.zeros(n),
         np.zeros(n),
@@ -82,17 +75,6 @@ def new_machine(answers: Floats) -> Machine:
         np.empty((n, n)),
         np.empty(n),
     )
-
-
-@compiled()
-def inner_products(rows: Floats, columns: Floats, products: Floats) -> None:
-    """Fill in the inner product of every row with every column's patient."""
-    for i in range(rows.shape[0]):
-        for j in range(columns.shape[0]):
-            total = 0.0
-            for k in range(rows.shape[1]):
-                total += rows[i, k] * columns[j, k]
-            products[i, j] = total
 
 
 @compiled()
@@ -126,8 +108,9 @@ def gaussian_gram(apart: Floats, gamma: float, kernel: Floats) -> None:
 
 
 @compiled()
-def round_to_single(exact: Floats, gram: Floats) -> None:
+def round_to_single(machine: Machine) -> None:
     """Fill in the kernel between training patients as libsvm keeps it, in single precision."""
+    exact, gram = machine.exact, machine.gram
     for i in range(exact.shape[0]):
         for j in range(exact.shape[1]):
             gram[i, j] = np.float64(np.float32(exact[i, j]))
@@ -470,26 +453,11 @@ def _is_determined(machine: Machine, size: float) -> bool:
 
 
 @compiled()
-def _in_double_precision(machine: Machine) -> Machine:
-    """Return the problem with the exact kernel; the solution is shared."""
-    return Machine(
-        machine.exact,
-        machine.exact,
-        machine.signs,
-        machine.low,
-        machine.high,
-        machine.dual,
-        machine.slack,
-        machine.free,
-        machine.square,
-        machine.step,
-    )
-
-
-@compiled()
 def solve(machine: Machine) -> bool:
     """Solve the dual problem from where it stands; return whether it converged."""
     converged, size = _minimise(machine)
     if not (converged and _is_determined(machine, size)):
-        converged, _ = _minimise(_in_double_precision(machine))
+        machine.gram[:] = machine.exact
+        converged, _ = _minimise(machine)
+        round_to_single(machine)
     return converged
