@@ -42,8 +42,8 @@ def platt_of(
     margins: Floats, answers: Floats, weights: Floats, folds: Integers, left_out: int
 ) -> tuple[float, float]:
     """Return slope and intercept of Platt's sigmoid, learnt from all folds but one."""
-    kept = (folds >= 0) & (folds != left_out)
-    return platt_fit(margins[kept], answers[kept], weights[kept])
+    others = (folds >= 0) & (folds != left_out)
+    return platt_fit(margins[others], answers[others], weights[others])
 
 
 @compiled()

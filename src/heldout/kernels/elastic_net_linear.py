@@ -37,9 +37,9 @@ from heldout.kernels.penalised_quadratic import (
     falling,
     minimise,
     new_quadratic,
-    predict,
 )
-from heldout.kernels.ridge_linear import centre, row_products
+from heldout.kernels.products import predict, row_products
+from heldout.kernels.ridge_linear import centre
 
 
 class _Standardised(NamedTuple):
@@ -72,15 +72,17 @@ def _standardise(
     """
     count, size = train.shape
     mean = (answers / count).sum()
-    deviation = np.sqrt(((answers - mean) ** 2 / count).sum())
-    units = (answers - mean) / deviation if deviation > 0.0 else np.zeros(count)
+    apart = answers - mean
+    deviation = np.sqrt((apart * apart / count).sum())
+    units = apart / deviation if deviation > 0.0 else np.zeros(count)
     centred = centre(train, units, weights)
     total = weights.sum()
     right = np.zeros(size)
     for i in range(count):
-        right += centred.features[i] * centred.answers[i] / total
+        for j in range(size):
+            right[j] += centred.features[i, j] * centred.answers[i] / total
     row_products(np.ascontiguousarray(centred.features.T), size, problem.gram)
-    problem.gram[:] /= total
+    problem.gram[:] = problem.gram / total
     return _Standardised(right, centred.feature_means, centred.answer_mean, mean, deviation)
 
 
@@ -145,11 +147,10 @@ def elastic_net_linear_path(
     problem = new_quadratic(train.shape[1])
     linear = _standardise(train, answers, weights, problem)
     coefficients = np.empty(train.shape[1])
-    penalties = np.empty((candidates.shape[0], 2))
-    penalties[:, 0] = candidates[:, 0] * candidates[:, 1]
-    penalties[:, 1] = candidates[:, 0] * (1.0 - candidates[:, 1])
-    for c in falling(penalties):
-        done = _settle(linear, problem, Penalty(penalties[c, 0], penalties[c, 1]))
+    absolute = candidates[:, 0] * candidates[:, 1]
+    squared = candidates[:, 0] * (1.0 - candidates[:, 1])
+    for c in falling(absolute, squared):
+        done = _settle(linear, problem, Penalty(absolute[c], squared[c]))
         intercept = _turn_back(linear, problem.coefficients, coefficients)
         finite = predict(test, coefficients, intercept, margins[c])
         if done and finite:

@@ -50,10 +50,9 @@ from heldout.kernels.penalised_quadratic import (
     falling,
     minimise,
     new_quadratic,
-    predict,
     worst_violation,
 )
-from heldout.kernels.ridge_linear import row_products
+from heldout.kernels.products import predict, row_products
 
 _Wholes = NDArray[np.int64]
 
@@ -111,7 +110,8 @@ def _new_logistic(train: Floats, answers: Floats, weights: Floats) -> _Logistic:
 @compiled()
 def _start(fit: _Logistic) -> tuple[float, bool]:
     """Set all coefficients to 0; return the intercept, and whether both classes are there."""
-    events, others = (fit.weights * fit.answers).sum(), (fit.weights * (1.0 - fit.answers)).sum()
+    events = (fit.weights * fit.answers).sum()
+    others = (fit.weights * (1.0 - fit.answers)).sum()
     both = events > 0.0 and others > 0.0
     intercept = np.log(events / others) if both else 0.0
     fit.coefficients[:] = 0.0
@@ -124,8 +124,9 @@ def _expand(fit: _Logistic, squared: float) -> _Sums:
     """Write residuals, curvatures and slopes at the margins; return the sums over patients."""
     slopes, centres, train = fit.slopes, fit.centres, fit.train
     total, total_curvature, size = 0.0, 0.0, 0.0
-    slopes[:] = squared * fit.coefficients
-    centres[:] = 0.0
+    for j in range(slopes.size):
+        slopes[j] = squared * fit.coefficients[j]
+        centres[j] = 0.0
     for i in range(fit.answers.size):
         # Neither probability is 1 minus the other: that would cancel where a margin is large.
         small = np.exp(-abs(fit.margins[i]))
@@ -164,7 +165,8 @@ def _model(fit: _Logistic, problem: Quadratic, sums: _Sums, bound: float) -> int
     int
     """
     train, rows, roots = fit.train, fit.rows, fit.moves
-    roots[:] = np.sqrt(fit.curvatures)
+    for i in range(roots.size):
+        roots[i] = np.sqrt(fit.curvatures[i])
     count = 0
     for j in range(fit.coefficients.size):
         middle = fit.centres[j] / sums.curvature
@@ -283,7 +285,8 @@ def _newton_step(
             fit.coefficients[j] = problem.coefficients[a]
         else:
             fit.coefficients[j] += part * problem.step[a]
-    fit.margins[:] += part * fit.moves
+    for i in range(fit.margins.size):
+        fit.margins[i] += part * fit.moves[i]
     return part * rise, unique
 
 
@@ -388,12 +391,10 @@ def elastic_net_logistic_path(
     intercept, both = _start(fit)
     if not both:
         return margins, converged
-    penalties = np.empty((candidates.shape[0], 2))
-    penalties[:, 0] = candidates[:, 1] / candidates[:, 0]
-    penalties[:, 1] = (1.0 - candidates[:, 1]) / candidates[:, 0]
-    for c in falling(penalties):
-        penalty = Penalty(penalties[c, 0], penalties[c, 1])
-        intercept, done = _descend(fit, problem, intercept, penalty)
+    absolute = candidates[:, 1] / candidates[:, 0]
+    squared = (1.0 - candidates[:, 1]) / candidates[:, 0]
+    for c in falling(absolute, squared):
+        intercept, done = _descend(fit, problem, intercept, Penalty(absolute[c], squared[c]))
         finite = predict(test, fit.coefficients, intercept, margins[c])
         if done and finite:
             converged[c] = 1.0

@@ -62,6 +62,15 @@ _RESULT = types.NamedTuple((MATRIX, _INTS, MATRIX, MATRIX, FLOATS, MATRIX), Judg
 
 
 @compiled()
+def _divided(
+    table: Floats, role: _Roles, answers: Floats, weights: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Integers]:
+    """Return features, answers and weights to learn from, and features and rows of the others."""
+    train, test = np.flatnonzero(role == 1), np.flatnonzero(role == 0)
+    return table[train], answers[train], weights[train], table[test], test
+
+
+@compiled()
 def _smallest(criteria: Floats) -> int:
     """Return the first candidate than which none is better by more than rounding."""
     best = 0
@@ -164,35 +173,19 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         # Who is outside of the training set stays at -1, and nobody is judged by them.
         folds[:] = -1
         for j in range(n_inner):
-            train, test = np.flatnonzero(roles[k, j] == 1), np.flatnonzero(roles[k, j] == 0)
-            reached, _ = path(
-                prepared[k, j][train],
-                answers[train],
-                weights[train],
-                candidates,
-                prepared[k, j][test],
-                seeds[k],
-            )
+            x, y, w, others, test = _divided(prepared[k, j], roles[k, j], answers, weights)
+            reached, _ = path(x, y, w, candidates, others, seeds[k])
             folds[test] = j
-            for c in range(n_candidates):
-                inner[c][test] = reached[c]
+            inner[:, test] = reached
         best[k], sigmoids[k, 0], sigmoids[k, 1] = chosen(
             inner, answers, weights, folds, unit, criterion, room, criteria[k]
         )
         if not finish:
             continue
-        outer = roles[k, n_inner]
-        train, test = np.flatnonzero(outer == 1), np.flatnonzero(outer == 0)
-        reached, done = path(
-            prepared[k, n_inner][train],
-            answers[train],
-            weights[train],
-            candidates[best[k] : best[k] + 1],
-            prepared[k, n_inner][test],
-            seeds[k],
-        )
+        x, y, w, others, test = _divided(prepared[k, -1], roles[k, -1], answers, weights)
+        reached, done = path(x, y, w, candidates[best[k] : best[k] + 1], others, seeds[k])
         converged[k] = done[0]
-        margins[k][test] = reached[0]
         for i in range(len(test)):
+            margins[k, test[i]] = reached[0, i]
             predictions[k, test[i]] = predicted(reached[0, i], unit, sigmoids[k])
     return Judgement(criteria, best, margins, predictions, converged, sigmoids)

@@ -248,23 +248,8 @@ def minimise(problem: Quadratic, count: int, penalty: Penalty, tolerance: float)
 
 
 @compiled()
-def falling(penalties: Floats) -> _Wholes:
-    """Return the order of the penalties (rows): strongest L1 first, among equals strongest L2."""
-    order = np.argsort(-penalties[:, 1], kind="mergesort")
-    by_both: _Wholes = order[np.argsort(-penalties[order, 0], kind="mergesort")]
+def falling(absolute: Floats, squared: Floats) -> _Wholes:
+    """Return the order of penalties: strongest L1 first, among equals strongest L2."""
+    order = np.argsort(-squared, kind="mergesort")
+    by_both: _Wholes = order[np.argsort(-absolute[order], kind="mergesort")]
     return by_both
-
-
-@compiled()
-def predict(test: Floats, coefficients: Floats, intercept: float, margins: Floats) -> bool:
-    """Write the margins of the patients who were left out; return whether all are finite."""
-    finite = True
-    for t in range(test.shape[0]):
-        margin = intercept
-        for j in range(coefficients.size):
-            margin += test[t, j] * coefficients[j]
-        if np.isfinite(margin):
-            margins[t] = margin
-        else:
-            finite = False
-    return finite

@@ -58,22 +58,6 @@ _LARGE_MARGIN = 30.0
 
 
 @compiled()
-def _targets_of(answers: Floats, weights: Floats) -> tuple[float, float, float]:
-    """Return the targets of events and of others, and the log-odds that the search starts from."""
-    events, others = weights[answers > 0.0].sum(), weights[answers <= 0.0].sum()
-    start = np.log((events + 1.0) / (others + 1.0))
-    return (events + 1.0) / (events + 2.0), 1.0 / (others + 2.0), start
-
-
-@compiled()
-def _centre_and_size(margins: Floats) -> tuple[float, float, float]:
-    """Return the middle of the range of margins, half its width, and the largest size."""
-    lowest, highest = margins.min(), margins.max()
-    half = 0.5 * highest - 0.5 * lowest
-    return lowest + half, half, max(abs(lowest), abs(highest))
-
-
-@compiled()
 def _loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at: float) -> float:
     """Return the weighted log loss of a sigmoid with a slope and an intercept."""
     total = 0.0
@@ -140,14 +124,6 @@ def _minimise(
 
 
 @compiled()
-def _log_odds_of_mean(targets: Floats, weights: Floats) -> float:
-    """Return the log-odds of the weighted mean of targets."""
-    reached = (weights * targets).sum()
-    log_odds: float = np.log(reached / (weights.sum() - reached))
-    return log_odds
-
-
-@compiled()
 def _nearest_minimum(margin: float, log_odds: float, start: float) -> tuple[float, float]:
     """Return slope and intercept that give one margin its log-odds, nearest to ``(0, start)``."""
     scale = abs(margin) if abs(margin) >= _LARGE_MARGIN else 1.0
@@ -175,13 +151,19 @@ def platt_fit(margins: Floats, answers: Floats, weights: Floats) -> tuple[float,
         The probability of an event is ``1 / (1 + exp(-(slope * margin + intercept)))``. Always
         finite; without patients 0 and 0.
     """
-    if not len(margins):
+    if margins.shape[0] == 0:
         return 0.0, 0.0
-    of_event, of_other, start = _targets_of(answers, weights)
-    targets = np.where(answers > 0.0, of_event, of_other)
-    middle, half, largest = _centre_and_size(margins)
-    if half <= _EQUAL * max(1.0, largest):
-        return _nearest_minimum(middle, _log_odds_of_mean(targets, weights), start)
+    events = weights[answers > 0.0].sum()
+    others = weights[answers <= 0.0].sum()
+    targets = np.where(answers > 0.0, (events + 1.0) / (events + 2.0), 1.0 / (others + 2.0))
+    start = np.log((events + 1.0) / (others + 1.0))
+    lowest, highest = margins.min(), margins.max()
+    half = 0.5 * highest - 0.5 * lowest
+    middle = lowest + half
+    if half <= _EQUAL * max(1.0, abs(lowest), abs(highest)):
+        reached = (weights * targets).sum()
+        log_odds = np.log(reached / (weights.sum() - reached))
+        return _nearest_minimum(middle, log_odds, start)
     slope, at = _minimise((margins - middle) / half, targets, weights, start)
     slope /= half
     return slope, at - slope * middle

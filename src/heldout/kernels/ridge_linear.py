@@ -41,6 +41,7 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
+from heldout.kernels.products import inner_products, predict, row_products
 
 # A pivot below this share of the largest entry of the Gram matrix is rounding.
 _ROUNDING = 1e-12
@@ -55,7 +56,6 @@ class _Centred(NamedTuple):
     answers: Floats
     feature_means: Floats
     answer_mean: float
-    roots: Floats
 
 
 class _Tridiagonal(NamedTuple):
@@ -64,46 +64,6 @@ class _Tridiagonal(NamedTuple):
     diagonal: Floats
     beside: Floats
     reflections: Floats
-
-
-@compiled()
-def row_products(rows: Floats, count: int, products: Floats) -> None:
-    """Write the inner products of the first rows of a matrix.
-
-    Parameters
-    ----------
-    rows : ndarray of shape (at least count, length)
-    count : int
-        How many rows count.
-    products : ndarray of shape (at least count, at least count)
-        Its first ``count`` rows and columns are written over.
-    """
-    length = rows.shape[1]
-    for a in range(count):
-        b = a
-        # Four sums at a time, because each addition waits for the one before it.
-        while b + 4 <= count:
-            first, second, third, fourth = 0.0, 0.0, 0.0, 0.0
-            for i in range(length):
-                factor = rows[a, i]
-                first += factor * rows[b, i]
-                second += factor * rows[b + 1, i]
-                third += factor * rows[b + 2, i]
-                fourth += factor * rows[b + 3, i]
-            products[a, b] = first
-            products[a, b + 1] = second
-            products[a, b + 2] = third
-            products[a, b + 3] = fourth
-            b += 4
-        while b < count:
-            first = 0.0
-            for i in range(length):
-                first += rows[a, i] * rows[b, i]
-            products[a, b] = first
-            b += 1
-    for a in range(count):
-        for b in range(a):
-            products[a, b] = products[b, a]
 
 
 @compiled()
@@ -119,14 +79,19 @@ def centre(train: Floats, answers: Floats, weights: Floats) -> _Centred:
     -------
     Centred
     """
-    total, roots = weights.sum(), np.sqrt(weights)
+    count, size = train.shape
+    means, total = np.zeros(size), weights.sum()
+    for i in range(count):
+        for j in range(size):
+            means[j] += weights[i] * train[i, j]
+    means = means / total
     answer_mean = (weights * answers).sum() / total
-    means = np.zeros(train.shape[1])
-    for i in range(len(train)):
-        means += weights[i] * train[i]
-    means /= total
-    features = roots.reshape(-1, 1) * (train - means)
-    return _Centred(features, roots * (answers - answer_mean), means, answer_mean, roots)
+    roots = np.sqrt(weights)
+    features = np.empty((count, size))
+    for i in range(count):
+        for j in range(size):
+            features[i, j] = roots[i] * (train[i, j] - means[j])
+    return _Centred(features, roots * (answers - answer_mean), means, answer_mean)
 
 
 @compiled()
@@ -293,19 +258,15 @@ def _factorise(centred: _Centred, directions: Floats) -> tuple[_Tridiagonal, Flo
     if count < size:
         rows = centred.features
         right = centred.answers.copy()
-        turned = np.zeros((directions.shape[0], count))
-        for d in range(directions.shape[0]):
-            for i in range(count):
-                product = 0.0
-                for j in range(size):
-                    product += rows[i, j] * directions[d, j]
-                turned[d, i] = product
+        turned = np.empty((directions.shape[0], count))
+        inner_products(directions, rows, turned)
     else:
         rows = np.ascontiguousarray(centred.features.T)
         turned = directions.copy()
         right = np.zeros(size)
         for i in range(count):
-            right += centred.features[i] * centred.answers[i]
+            for j in range(size):
+                right[j] += centred.features[i, j] * centred.answers[i]
     gram = np.empty((right.size, right.size))
     row_products(rows, right.size, gram)
     tridiagonal = _tridiagonalise(gram)
@@ -344,7 +305,7 @@ def ridge_linear_path(
     margins : ndarray of shape (n_candidates, n_test)
         Predicted numbers.
     converged : ndarray of shape (n_candidates,)
-        0 where the matrix is singular; there the weighted mean is predicted.
+        0 where the matrix is singular, or numbers overflow; there the weighted mean is predicted.
     """
     centred = centre(train, answers, weights)
     tridiagonal, right, turned = _factorise(centred, test - centred.feature_means)
@@ -352,10 +313,7 @@ def ridge_linear_path(
     margins = np.full((candidates.shape[0], test.shape[0]), centred.answer_mean)
     converged = np.zeros(candidates.shape[0])
     for c in range(candidates.shape[0]):
-        if not _solve(tridiagonal, candidates[c, 0], right, solution):
-            continue
-        converged[c] = 1.0
-        for t in range(test.shape[0]):
-            for k in range(right.size):
-                margins[c, t] += turned[t, k] * solution[0, k]
+        if _solve(tridiagonal, candidates[c, 0], right, solution):
+            finite = predict(turned, solution[0], centred.answer_mean, margins[c])
+            converged[c] = 1.0 if finite else 0.0
     return margins, converged

@@ -35,7 +35,7 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
-from heldout.kernels.ridge_linear import row_products
+from heldout.kernels.products import row_products
 
 _STEPS = 200
 _SMALL_STEP = 1e-6

@@ -63,12 +63,12 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
+from heldout.kernels.products import inner_products, predict
 from heldout.kernels.svc_dual import (
     Machine,
     find_intercept,
     gaussian,
     gaussian_gram,
-    inner_products,
     new_machine,
     round_to_single,
     set_limits,
@@ -85,19 +85,55 @@ def _fit_and_predict(machine: Machine, across: Floats, margins: Floats) -> float
     `across` (n_test, n_train) is the kernel, `margins` (n_test,).
     """
     converged = solve(machine)
-    intercept = find_intercept(machine)
-    finite = True
-    for i in range(across.shape[0]):
-        total = intercept
-        for j in range(across.shape[1]):
-            total += machine.dual[j] * across[i, j]
-        margins[i] = total
-        finite &= np.isfinite(total)
+    finite = predict(across, machine.dual, find_intercept(machine), margins)
     # A penalty so large that it overflowed: the next candidate must not set out from there.
     if not finite:
         margins[:] = 0.0
         machine.dual[:] = 0.0
     return 1.0 if converged and finite else 0.0
+
+
+@compiled()
+def _svc_path(
+    radial: bool,
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+) -> tuple[Floats, Floats]:
+    """Fit a support vector machine, with a Gaussian kernel or a linear one, for every candidate."""
+    n_train, n_test = train.shape[0], test.shape[0]
+    margins = np.zeros((candidates.shape[0], n_test))
+    converged = np.zeros(candidates.shape[0])
+    if not two_classes(answers):
+        return margins, converged
+    machine, across = new_machine(answers), np.empty((n_test, n_train))
+    apart, apart_across = np.empty((n_train, n_train)), np.empty((n_test, n_train))
+    if radial:
+        squared_distances(train, train, apart)
+        squared_distances(test, train, apart_across)
+    else:
+        inner_products(train, train, machine.exact)
+        inner_products(test, train, across)
+        round_to_single(machine)
+    before, kernel_of = 0.0, np.nan
+    # By gamma, or by C: the last of a candidate's numbers is what its neighbour shares.
+    for row in np.argsort(candidates[:, -1]):
+        penalty, gamma = candidates[row, 0], candidates[row, -1] if radial else 0.0
+        if not (0.0 < penalty < np.inf and 0.0 <= gamma < np.inf):
+            continue
+        if radial:
+            machine.dual[:] = 0.0
+            if gamma != kernel_of:
+                gaussian_gram(apart, gamma, machine.exact)
+                gaussian(apart_across, gamma, across)
+                round_to_single(machine)
+                kernel_of = gamma
+        set_limits(machine, weights, penalty, before)
+        converged[row] = _fit_and_predict(machine, across, margins[row])
+        before = penalty
+    return margins, converged
 
 
 @compiled(PATH)
@@ -131,23 +167,7 @@ def linear_svc_path(
     converged : array of shape (n_candidates,)
         1, or 0 where there is one class only, C is not positive and finite, or numbers overflow.
     """
-    margins = np.zeros((candidates.shape[0], test.shape[0]))
-    converged = np.zeros(candidates.shape[0])
-    if not two_classes(answers):
-        return margins, converged
-    machine = new_machine(answers)
-    inner_products(train, train, machine.exact)
-    round_to_single(machine.exact, machine.gram)
-    across = np.empty((test.shape[0], train.shape[0]))
-    inner_products(test, train, across)
-    before = 0.0
-    for row in np.argsort(candidates[:, 0]):
-        penalty = candidates[row, 0]
-        if 0.0 < penalty < np.inf:
-            set_limits(machine, weights, penalty, before)
-            converged[row] = _fit_and_predict(machine, across, margins[row])
-            before = penalty
-    return margins, converged
+    return _svc_path(False, train, answers, weights, candidates, test)
 
 
 @compiled(PATH)
@@ -181,26 +201,4 @@ def rbf_svc_path(
     converged : array of shape (n_candidates,)
         1, or 0 where there is one class only, C or gamma is impossible, or numbers overflow.
     """
-    margins = np.zeros((candidates.shape[0], test.shape[0]))
-    converged = np.zeros(candidates.shape[0])
-    if not two_classes(answers):
-        return margins, converged
-    machine = new_machine(answers)
-    apart = np.empty((train.shape[0], train.shape[0]))
-    squared_distances(train, train, apart)
-    apart_across = np.empty((test.shape[0], train.shape[0]))
-    squared_distances(test, train, apart_across)
-    across = np.empty((test.shape[0], train.shape[0]))
-    kernel_of = np.nan
-    for row in np.argsort(candidates[:, 1]):
-        penalty, gamma = candidates[row, 0], candidates[row, 1]
-        if 0.0 < penalty < np.inf and 0.0 <= gamma < np.inf:
-            if gamma != kernel_of:
-                gaussian_gram(apart, gamma, machine.exact)
-                round_to_single(machine.exact, machine.gram)
-                gaussian(apart_across, gamma, across)
-                kernel_of = gamma
-            machine.dual[:] = 0.0
-            set_limits(machine, weights, penalty, 0.0)
-            converged[row] = _fit_and_predict(machine, across, margins[row])
-    return margins, converged
+    return _svc_path(True, train, answers, weights, candidates, test)

@@ -56,8 +56,7 @@ class Machine(NamedTuple):
 @compiled()
 def two_classes(answers: Floats) -> bool:
     """Return whether both answers occur."""
-    events: int = (answers > 0.0).sum()
-    return 0 < events < len(answers)
+    return bool(np.any(answers > 0.0) and not np.all(answers > 0.0))
 
 
 @compiled()
@@ -79,17 +78,6 @@ def new_machine(answers: Floats) -> Machine:
 
 
 @compiled()
-def inner_products(rows: Floats, columns: Floats, products: Floats) -> None:
-    """Fill in the inner product of every row with every column's patient."""
-    for i in range(rows.shape[0]):
-        for j in range(columns.shape[0]):
-            total = 0.0
-            for k in range(rows.shape[1]):
-                total += rows[i, k] * columns[j, k]
-            products[i, j] = total
-
-
-@compiled()
 def squared_distances(rows: Floats, columns: Floats, apart: Floats) -> None:
     """Fill in the squared distance of every row from every column's patient."""
     for i in range(rows.shape[0]):
@@ -104,7 +92,9 @@ def squared_distances(rows: Floats, columns: Floats, apart: Floats) -> None:
 @compiled()
 def gaussian(apart: Floats, gamma: float, kernel: Floats) -> None:
     """Fill in ``exp(-gamma * squared distance)``."""
-    kernel[:] = np.exp(-gamma * apart)
+    for i in range(apart.shape[0]):
+        for j in range(apart.shape[1]):
+            kernel[i, j] = np.exp(-gamma * apart[i, j])
 
 
 @compiled()
@@ -118,9 +108,12 @@ def gaussian_gram(apart: Floats, gamma: float, kernel: Floats) -> None:
 
 
 @compiled()
-def round_to_single(exact: Floats, gram: Floats) -> None:
+def round_to_single(machine: Machine) -> None:
     """Fill in the kernel between training patients as libsvm keeps it, in single precision."""
-    gram[:] = exact.astype(np.float32)
+    exact, gram = machine.exact, machine.gram
+    for i in range(exact.shape[0]):
+        for j in range(exact.shape[1]):
+            gram[i, j] = np.float64(np.float32(exact[i, j]))
 
 
 @compiled()
@@ -460,26 +453,11 @@ def _is_determined(machine: Machine, size: float) -> bool:
 
 
 @compiled()
-def _in_double_precision(machine: Machine) -> Machine:
-    """Return the problem with the exact kernel; the solution is shared."""
-    return Machine(
-        machine.exact,
-        machine.exact,
-        machine.signs,
-        machine.low,
-        machine.high,
-        machine.dual,
-        machine.slack,
-        machine.free,
-        machine.square,
-        machine.step,
-    )
-
-
-@compiled()
 def solve(machine: Machine) -> bool:
     """Solve the dual problem from where it stands; return whether it converged."""
     converged, size = _minimise(machine)
     if not (converged and _is_determined(machine, size)):
-        converged, _ = _minimise(_in_double_precision(machine))
+        machine.gram[:] = machine.exact
+        converged, _ = _minimise(machine)
+        round_to_single(machine)
     return converged

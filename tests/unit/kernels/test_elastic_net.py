@@ -17,7 +17,7 @@ from heldout.kernels.elastic_net_logistic import (
     elastic_net_logistic_fit,
     elastic_net_logistic_path,
 )
-from tests.unit.kernels.rules import rule_of
+from tests.unit.kernels.coefficients import coefficients_of
 
 Floats = NDArray[np.float64]
 SHAPES = [(22, 30), (29, 5), (29, 30), (60, 8)]
@@ -212,7 +212,7 @@ def test_doubled_columns_share_their_coefficient_and_constant_ones_have_none() -
     data = with_doubled_column(cohort())
     data.train[:, 2] = 0
     for path, first in ((elastic_net_logistic_path, 3.0), (elastic_net_linear_path, 0.1)):
-        b, _, converged = rule_of(path, *data[:3], [first, 0.1])
+        b, _, converged = coefficients_of(path, *data[:3], first, 0.1)
         assert converged
         assert b[0] != 0
         assert b[0] == pytest.approx(b[1], abs=1e-11)
@@ -289,7 +289,7 @@ def test_numbers_agree_with_scikit_learn(n: int, p: int, weighted: bool, seed: i
     for row, (alpha, l1_ratio) in zip(expected, SPACE_OF_NUMBERS, strict=True):
         model = library(data, alpha, l1_ratio)
         row[:] = model.predict(data.test)
-        ours, _, _ = rule_of(elastic_net_linear_path, *data[:3], [alpha, l1_ratio])
+        ours, _, _ = coefficients_of(elastic_net_linear_path, *data[:3], alpha, l1_ratio)
         theirs = model.regressor_.coef_ * data.answers.std()
         np.testing.assert_allclose(ours, theirs, atol=1e-9, rtol=0)
     assert converged.all()

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, Ridge
 
 from heldout.kernels.ridge_linear import ridge_linear_path
-from tests.unit.kernels.rules import rule_of
+from tests.unit.kernels.coefficients import coefficients_of
 
 Floats = NDArray[np.float64]
 SHAPES = [(22, 30), (29, 5), (29, 30), (60, 8)]
@@ -66,7 +66,7 @@ def test_predictions_and_coefficients_agree_with_scikit_learn(
     for row, alpha in zip(expected, SPACE[:, 0], strict=True):
         model = library(data, alpha)
         row[:] = model.predict(data.test)
-        coefficients, intercept, converged = rule_of(ridge_linear_path, *data[:3], [alpha])
+        coefficients, intercept, converged = coefficients_of(ridge_linear_path, *data[:3], alpha)
         assert converged
         same(coefficients, model.coef_)
         assert intercept == pytest.approx(model.intercept_, abs=1e-10)
@@ -135,7 +135,7 @@ def test_without_a_penalty_dependent_columns_are_declined(n: int, p: int) -> Non
     assert converged.tolist() == [0, 1, 0]
     mean = np.average(data.answers, weights=data.weights)
     np.testing.assert_allclose(margins[[0, 2]], mean)
-    coefficients, intercept, done = rule_of(ridge_linear_path, *data[:3], [0.0])
+    coefficients, intercept, done = coefficients_of(ridge_linear_path, *data[:3], 0.0)
     assert not done
     assert not coefficients.any()
     assert intercept == pytest.approx(mean)

@@ -9,8 +9,17 @@ from scipy.special import expit
 from sklearn.svm import SVC
 
 from heldout.kernels.support_vector import linear_svc_path, rbf_svc_path
-from heldout.kernels.svc_dual import balance, new_machine, set_limits
-from tests.unit.kernels.rules import rule_of
+from heldout.kernels.svc_dual import (
+    balance,
+    find_intercept,
+    gaussian_gram,
+    new_machine,
+    round_to_single,
+    set_limits,
+    solve,
+    squared_distances,
+)
+from tests.unit.kernels.coefficients import coefficients_of
 
 Floats = NDArray[np.float64]
 
@@ -105,12 +114,29 @@ def test_margins_are_scikit_learns(
 def test_coefficients_are_scikit_learns(n: int, p: int, penalty: float) -> None:
     problem = simulated(n, p, 3)
     model = problem.reference("linear", np.array([penalty]))
-    coefficients, intercept, converged = rule_of(
-        linear_svc_path, problem.train, problem.answers, problem.weights, [penalty]
+    coefficients, intercept, converged = coefficients_of(
+        linear_svc_path, problem.train, problem.answers, problem.weights, penalty
     )
     assert converged
     np.testing.assert_allclose(coefficients, model.coef_[0], rtol=0, atol=1e-9)
     np.testing.assert_allclose(intercept, model.intercept_[0], rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("penalty", [1e-2, 1.0, 1e3])
+def test_dual_variables_are_scikit_learns(penalty: float) -> None:
+    problem = simulated(29, 5, 4)
+    model = problem.reference("rbf", np.array([penalty, 0.1]))
+    expected = np.zeros(29)
+    expected[model.support_] = model.dual_coef_[0]
+    machine, apart = new_machine(problem.answers), np.empty((29, 29))
+    squared_distances(problem.train, problem.train, apart)
+    gaussian_gram(apart, 0.1, machine.exact)
+    round_to_single(machine)
+    set_limits(machine, problem.weights, penalty, 0.0)
+    assert solve(machine)
+    # Dual variables are as large as C where margins are as 1.
+    np.testing.assert_allclose(machine.dual, expected, rtol=0, atol=1e-8 * max(1.0, penalty))
+    np.testing.assert_allclose(find_intercept(machine), model.intercept_[0], rtol=0, atol=1e-9)
 
 
 def constant_column(problem: Problem) -> None:
