@@ -1,7 +1,7 @@
-"""The catalogue of models: preparation, estimator and search space, one function each.
+"""The catalogue of models: preparation, estimator and search space, one entry each.
 
-Adding a model is a function for either kind of outcome and one entry in `MODELS`; the
-contract tests run by themselves. Estimators are scikit-learn's or XGBoost's own, so that a
+Adding a model is one entry in `MODELS`, with what differs for numbers; the contract tests run by
+themselves. Estimators are scikit-learn's or XGBoost's own, so that a
 fitted model loads without this package. Whoever has another estimator names it in an entry of
 ``configs/models/``; see docs/models.md.
 """
@@ -16,8 +16,8 @@ from heldout.models.definition import (
     Whole,
     build_pipeline,
     build_preparation,
+    centre_of,
     fitting_weights,
-    middle,
     models_for,
     predict_patients,
 )
@@ -34,9 +34,9 @@ __all__ = [
     "Whole",
     "build_pipeline",
     "build_preparation",
+    "centre_of",
     "check_models",
     "fitting_weights",
-    "middle",
     "models_for",
     "models_of",
     "own_code",

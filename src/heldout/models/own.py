@@ -26,7 +26,7 @@ import numpy as np
 from heldout.arrays import Floats
 from heldout.errors import did_you_mean
 from heldout.kinds import KindName
-from heldout.models.definition import Candidate, Choice, Model, Real, Space, Whole, middle
+from heldout.models.definition import Candidate, Choice, Maker, Model, Real, Space, Whole, centre_of
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec, RegressorSpec, SpaceSpec
 
@@ -62,35 +62,13 @@ class _Entry:
     faults: tuple[_Fault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Factory:
-    """Makes a user's estimator of a candidate and a seed, in any process that can import it."""
-
-    path: str
-    settings: tuple[tuple[str, Any], ...]
-    told_threads: bool = True
+class _OwnMaker(Maker):
+    """Makes a user's estimator."""
 
     @property
     def name(self) -> str:
         """The class without its module."""
         return self.path.rpartition(".")[2]
-
-    def __call__(self, candidate: Candidate, seed: int) -> Any:
-        """Return the unfitted estimator."""
-        kind = _imported(self.path)
-        given = {"random_state": seed} | ({"n_jobs": 1} if self.told_threads else {})
-        takes = _parameters_of(kind)
-        told = {name: value for name, value in given.items() if name in takes}
-        return kind(**told, **dict(self.settings), **candidate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rehearsal:
-    """What was seen of an estimator on made-up patients."""
-
-    margin: _Margin
-    explainer: _Explainer
-    weighted: bool
 
 
 class _Unfit(Exception):
@@ -113,7 +91,7 @@ def own_code(models: Sequence[Model]) -> tuple[str, ...]:
     """
     every = chain.from_iterable((one, one.regressor) for one in models)
     makers = [one.estimator for one in every if one is not None]
-    return tuple(_code_of(one.path) for one in makers if isinstance(one, _Factory))
+    return tuple(_code_of(one.path) for one in makers if isinstance(one, _OwnMaker))
 
 
 def _code_of(path: str) -> str:
@@ -180,13 +158,17 @@ def _part_of(
     faults = [*_parameter_faults(spec, takes, at)]
     if faults:
         return _Entry(faults=tuple(faults))
-    make = _Factory(path=spec.estimator, settings=tuple(spec.settings.items()))
+    make = _OwnMaker(
+        path=spec.estimator,
+        settings=spec.settings,
+        given=tuple(name for name in _GIVEN if name in takes),
+    )
     space = {name: _space_of(what) for name, what in spec.space.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             kind = _kind_of(make, space, wanted)
-            make = replace(make, told_threads=not _regrets_threads(make, space, kind))
+            make = _without_regret(make, space, kind)
             fitted, faults = _rehearsed(make, space, kind)
             seen = None if faults else _seen_of(make, fitted, kind)
         except _Unfit as unfit:
@@ -199,9 +181,7 @@ def _part_of(
             estimator=make,
             kind=kind,
             space=space,
-            margin=seen.margin,
-            explainer=seen.explainer,
-            weighted=seen.weighted,
+            **seen,
         )
     )
 
@@ -305,11 +285,11 @@ def _space_of(spec: SpaceSpec) -> Real | Whole | Choice:
     return Choice(options=spec.choice)
 
 
-def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
+def _kind_of(make: _OwnMaker, space: Space, wanted: KindName | None) -> KindName:
     """Return what an estimator predicts; one that is of no use here is refused."""
     from sklearn.base import is_classifier, is_regressor
 
-    estimator = _made(make, {name: middle(what) for name, what in space.items()})
+    estimator = _made(make, centre_of(space))
     says = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
     # Classes that are not scikit-learn's need not know what they are called there.
     classifies = _attempt(lambda: is_classifier(estimator), says)
@@ -335,7 +315,7 @@ def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
     return kind
 
 
-def _made(make: _Factory, candidate: Candidate) -> Any:
+def _made(make: _OwnMaker, candidate: Candidate) -> Any:
     """Return an unfitted estimator, or say why there is none."""
     try:
         return make(candidate, 0)
@@ -353,26 +333,27 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def _regrets_threads(make: _Factory, space: Space, kind: KindName) -> bool:
-    """Return whether an estimator warns when it is told its number of threads.
+def _without_regret(make: _OwnMaker, space: Space, kind: KindName) -> _OwnMaker:
+    """Return a maker that says nothing of threads to an estimator that warns if it is told.
 
     Some of scikit-learn's have one only because they once had, and are about to lose it.
     """
-    centre = {name: middle(what) for name, what in space.items()}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FutureWarning)
-        _fitted_to(make, centre, *_made_up_patients(kind))
-    return any("'n_jobs'" in str(warning.message) for warning in caught)
+        _fitted_to(make, centre_of(space), *_made_up_patients(kind))
+    if not any("'n_jobs'" in str(warning.message) for warning in caught):
+        return make
+    return replace(make, given=tuple(name for name in make.given if name != "n_jobs"))
 
 
-def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any], list[_Fault]]:
+def _rehearsed(make: _OwnMaker, space: Space, kind: KindName) -> tuple[list[Any], list[_Fault]]:
     """Return an estimator fitted to made-up patients in several ways, and what went wrong.
 
     The middle of the space is fitted, and every option of a choice. Of the ends only what the
     estimator says of the settings counts: whether there are patients enough depends on the study.
     """
     features, answers = _made_up_patients(kind)
-    centre = {name: middle(what) for name, what in space.items()}
+    centre = centre_of(space)
     fitted = [_fitted_to(make, centre, features, answers)]
     faults: list[_Fault] = []
     for name, what in space.items():
@@ -387,8 +368,8 @@ def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any],
     return fitted, faults
 
 
-def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsal:
-    """Return what is seen of estimators that were fitted to made-up patients."""
+def _seen_of(make: _OwnMaker, fitted: Sequence[Any], kind: KindName) -> dict[str, Any]:
+    """Return what a `Model` says of estimators that were fitted to made-up patients."""
     features, _ = _made_up_patients(kind)
     try:
         margin = _margin_of([_margin_units(one, kind, features) for one in fitted])
@@ -400,11 +381,11 @@ def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsa
             f"found {make.name}, which cannot predict made-up patients ({type(error).__name__}: "
             f"{_one_line(error)}); required: one that can. Name another class."
         ) from None
-    return _Rehearsal(
-        margin=margin,
-        explainer=explainers.pop() if len(explainers) == 1 else "none",
-        weighted=_takes_weights(fitted[0]),
-    )
+    return {
+        "margin": margin,
+        "explainer": explainers.pop() if len(explainers) == 1 else "none",
+        "weighted": _takes_weights(fitted[0]),
+    }
 
 
 def _made_up_patients(kind: KindName) -> tuple[Floats, Any]:
@@ -416,7 +397,7 @@ def _made_up_patients(kind: KindName) -> tuple[Floats, Any]:
 
 
 def _fitted_to(
-    make: _Factory, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
+    make: _OwnMaker, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
 ) -> Any:
     """Return an estimator fitted to made-up patients, or say with which settings it is not."""
     estimator = _made(make, candidate)
@@ -494,7 +475,7 @@ def _explainer_of(estimator: Any, margin: _Margin, features: Floats) -> _Explain
         return "linear" if np.allclose(line, tell(features)) else "none"
     name, home = type(estimator).__name__, type(estimator).__module__
     names = [names for package, names in _TREES.items() if home.startswith(package)]
-    if not any(name in (f"{one}Classifier", f"{one}Regressor") for one in chain(*names)):
+    if not any(name in (f"{stem}Classifier", f"{stem}Regressor") for stem in chain(*names)):
         return "none"
     if not name.startswith("GradientBoosting"):
         return "tree"

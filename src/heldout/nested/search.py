@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models import Candidate, Choice, Model, Real, Whole, middle
+from heldout.models import Candidate, Choice, Model, Real, Whole, centre_of
 from heldout.nested.judging import FIRST_FOLDS, judge_candidates, judge_in_turn
 from heldout.nested.training import TrainingSets
 from heldout.spec import TuningSpec
@@ -203,7 +203,7 @@ def _searched_in_turn(
         search_seed,
         pruner=optuna.pruners.MedianPruner(FIRST_TRIALS, n_warmup_steps=FIRST_FOLDS - 1),
     )
-    study.enqueue_trial({name: middle(part) for name, part in model.space.items()})
+    study.enqueue_trial(centre_of(model.space))
     space = {name: _distribution(part) for name, part in model.space.items()}
     trials = []
     for _ in range(tuning.trials):
@@ -291,7 +291,7 @@ def _asked_at_once(
     import optuna
 
     distributions = {key: _distribution(part) for key, part in space}
-    centre = {key: middle(part) for key, part in space}
+    centre = centre_of(dict(space))
     study = _new_study(name, seed)
     # The sampler reads the space from a finished trial; no value of it is ever looked at.
     study.add_trial(
