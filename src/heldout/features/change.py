@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from heldout.features.columns import Raw
 from heldout.features.known import AT, Request, find_score
@@ -44,22 +43,15 @@ def build_early_change(request: Request) -> Iterator[Raw | str]:
         if bounds is not None and early.column.bounds is not None:
             low, high = early.column.bounds
             bounds = (bounds[0] - high, bounds[1] - low)
-        made = joined(
+        yield joined(
             request,
             late,
             early,
             {"kind": "change"},
-            sign="-",
+            name=f"{name}_{landmark}-{baseline}",
+            label=f"{column.label}, change by {visits[landmark].label or landmark}",
             bounds=bounds if early.column.bounds is not None else None,
             unit=column.unit,
             instrument=column.instrument,
             higher_is=column.higher_is,
-        )
-        yield replace(
-            made,
-            column=replace(
-                made.column,
-                name=f"{name}_{landmark}-{baseline}",
-                label=f"{column.label}, change by {visits[landmark].label or landmark}",
-            ),
         )

@@ -53,11 +53,7 @@ class Search:
     def best(self) -> Trial:
         """The trial with the smallest criterion; of trials equal to rounding the first."""
         whole = [trial for trial in self.trials if not trial.pruned]
-        best = whole[0]
-        for trial in whole[1:]:
-            if is_less(trial.criterion, best.criterion):
-                best = trial
-        return best
+        return whole[least([trial.criterion for trial in whole])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +76,24 @@ class Searches:
     sigmoids: Floats
 
 
-def is_less(criterion: float, other: float) -> bool:
-    """Return whether a criterion is less than another by more than rounding.
+def least(criteria: Sequence[float]) -> int:
+    """Return which of several criteria is the least; of those equal to rounding the first.
 
     Parameters
     ----------
-    criterion, other : float
-        At least 0; of a number they are in its unit squared.
+    criteria : sequence of float
+        At least one, at least 0; of a number they are in its unit squared.
 
     Returns
     -------
-    bool
+    int
         A difference of 1e-13, and of 1e-13 of criteria above 1, is none.
     """
-    return criterion < other - 1e-13 * max(1.0, other)
+    best = 0
+    for number, criterion in enumerate(criteria):
+        if criterion < criteria[best] - 1e-13 * max(1.0, criteria[best]):
+            best = number
+    return best
 
 
 def tune_model(
