@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from heldout.cli.parser import AddCommand
     from heldout.instruments import Scored
-    from heldout.instruments.audit import TableAudit
+    from heldout.instruments.audit import ScoreAudit
     from heldout.spec import InstrumentKey
 
 # How many pseudonyms the audit lists on the screen; JSON has all of them.
@@ -386,7 +386,7 @@ def _audit_text(scored: Scored, names: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
+def _audit_lines(audit: ScoreAudit, names: Mapping[str, str]) -> list[str]:
     """Return how one score came about, and whose answers contradict a skip rule."""
     from heldout.errors import a_few
 
