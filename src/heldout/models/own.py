@@ -72,7 +72,12 @@ class _OwnMaker(Maker):
 
 
 class _Unfit(Exception):
-    """An estimator cannot be used; the message says why."""
+    """An estimator cannot be used: why, as a text or, if not its path is at fault, as a fault."""
+
+    @property
+    def faults(self) -> list[_Fault]:
+        """What is wrong, by its place in the estimator's part of the entry."""
+        return [why if isinstance(why, tuple) else (("estimator",), why) for why in self.args]
 
 
 def own_code(models: Sequence[Model]) -> tuple[str, ...]:
@@ -89,9 +94,9 @@ def own_code(models: Sequence[Model]) -> tuple[str, ...]:
         Of each own estimator its import path, the version of the package it was installed with,
         and a digest of the file it stands in; empty if all models are the catalogue's.
     """
-    every = chain.from_iterable((one, one.regressor) for one in models)
-    makers = [one.estimator for one in every if one is not None]
-    return tuple(_code_of(one.path) for one in makers if isinstance(one, _OwnMaker))
+    every = chain.from_iterable((model, model.regressor) for model in models)
+    makers = [model.estimator for model in every if model is not None]
+    return tuple(_code_of(make.path) for make in makers if isinstance(make, _OwnMaker))
 
 
 def _code_of(path: str) -> str:
@@ -137,27 +142,26 @@ def _entry_of(name: str, text: str) -> _Entry:
         "label": label[:1].upper() + label[1:],
         "preparation": spec.preparation,
     }
-    first = _part_of(spec, common, None if spec.regressor is None else "class", ())
-    if spec.regressor is None:
-        return first
-    second = _part_of(spec.regressor, common, "number", ("regressor",))
-    if first.model is None or second.model is None:
-        return _Entry(faults=(*first.faults, *second.faults))
-    return _Entry(model=replace(first.model, regressor=second.model))
-
-
-def _part_of(
-    spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None, at: tuple[str, ...]
-) -> _Entry:
-    """Return the model of one estimator, for one kind of outcome."""
-    place = (*at, "estimator")
-    try:
-        takes = _parameters_of(_imported(spec.estimator))
-    except _Unfit as unfit:
-        return _Entry(faults=((place, str(unfit)),))
-    faults = [*_parameter_faults(spec, takes, at)]
+    parts: list[tuple[RegressorSpec, KindName | None, tuple[str, ...]]] = [(spec, None, ())]
+    if spec.regressor is not None:
+        parts = [(spec, "class", ()), (spec.regressor, "number", ("regressor",))]
+    models: list[Model] = []
+    faults: list[_Fault] = []
+    for part, wanted, at in parts:
+        try:
+            models.append(_model_of(part, common, wanted))
+        except _Unfit as unfit:
+            faults += [((*at, *path), text) for path, text in unfit.faults]
     if faults:
         return _Entry(faults=tuple(faults))
+    return _Entry(model=replace(models[0], regressor=models[1]) if models[1:] else models[0])
+
+
+def _model_of(spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None) -> Model:
+    """Return the model of one estimator, for one kind of outcome."""
+    takes = _parameters_of(_imported(spec.estimator))
+    if faults := [*_parameter_faults(spec, takes)]:
+        raise _Unfit(*faults)
     make = _OwnMaker(
         path=spec.estimator,
         settings=spec.settings,
@@ -166,24 +170,10 @@ def _part_of(
     space = {name: _space_of(what) for name, what in spec.space.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            kind = _kind_of(make, space, wanted)
-            make = _without_regret(make, space, kind)
-            fitted, faults = _rehearsed(make, space, kind)
-            seen = None if faults else _seen_of(make, fitted, kind)
-        except _Unfit as unfit:
-            return _Entry(faults=((place, str(unfit)),))
-    if seen is None:
-        return _Entry(faults=tuple(((*at, *path), text) for path, text in faults))
-    return _Entry(
-        model=Model(
-            **common,
-            estimator=make,
-            kind=kind,
-            space=space,
-            **seen,
-        )
-    )
+        kind = _kind_of(make, space, wanted)
+        make = _without_regret(make, space, kind)
+        seen = _rehearsed(make, space, kind)
+    return Model(**common, estimator=make, kind=kind, space=space, **seen)
 
 
 @lru_cache(maxsize=64)
@@ -207,12 +197,12 @@ def _imported(path: str) -> Any:
     found = getattr(home, name, None)
     if not inspect.isclass(found):
         what = "is no class" if hasattr(home, name) else f"is not in {module}"
-        classes = [one for one, value in vars(home).items() if inspect.isclass(value)]
+        classes = [called for called, value in vars(home).items() if inspect.isclass(value)]
         raise _Unfit(
             f"found '{path}', which {what}; required: a class. Correct the path."
             f"{did_you_mean(name, classes)}"
         )
-    lacking = [one for one in _NEEDED if not callable(getattr(found, one, None))]
+    lacking = [method for method in _NEEDED if not callable(getattr(found, method, None))]
     if lacking:
         raise _Unfit(
             f"found '{path}', which has no {', '.join(lacking)}; required: a scikit-learn "
@@ -230,8 +220,8 @@ def _nearest_module(module: str) -> str:
             folder = getattr(import_module(path), "__path__", ())
         except Exception:
             start = f"{parent}." if parent else ""
-            beside = [f"{start}{one.name}" for one in pkgutil.iter_modules(folder)]
-            return did_you_mean(path, [one for one in beside if one != path])
+            beside = [f"{start}{step.name}" for step in pkgutil.iter_modules(folder)]
+            return did_you_mean(path, [other for other in beside if other != path])
     return ""
 
 
@@ -239,8 +229,10 @@ def _nearest_module(module: str) -> str:
 def _parameters_of(kind: Any) -> tuple[str, ...]:
     """Return the names of the parameters that a class of estimators takes."""
     named = inspect.signature(kind).parameters.values()
-    names = [one.name for one in named if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    if any(one.kind is one.VAR_KEYWORD for one in named):
+    names = [
+        part.name for part in named if part.kind in (part.POSITIONAL_OR_KEYWORD, part.KEYWORD_ONLY)
+    ]
+    if any(part.kind is part.VAR_KEYWORD for part in named):
         # LightGBM and XGBoost take more than they spell out, and know what.
         names += _attempt(lambda: kind().get_params(deep=False), {})
     return tuple(dict.fromkeys(names))
@@ -254,23 +246,21 @@ def _attempt(make: Callable[[], Result], otherwise: Result) -> Result:
         return otherwise
 
 
-def _parameter_faults(
-    spec: RegressorSpec, takes: Collection[str], at: tuple[str, ...]
-) -> Iterator[_Fault]:
+def _parameter_faults(spec: RegressorSpec, takes: Collection[str]) -> Iterator[_Fault]:
     """Yield what is wrong with the names under settings and space."""
-    name = spec.estimator.rpartition(".")[2]
+    called = spec.estimator.rpartition(".")[2]
     named = chain(
-        (("settings", one) for one in spec.settings), (("space", one) for one in spec.space)
+        (("settings", name) for name in spec.settings), (("space", name) for name in spec.space)
     )
     for key, parameter in named:
         if parameter in _GIVEN and parameter in takes:
             text = f"found '{parameter}', which is always {_GIVEN[parameter]}. Remove it."
-            yield (*at, key, parameter), text
+            yield (key, parameter), text
         elif parameter not in takes:
-            known = [one for one in takes if one not in _GIVEN]
+            known = [other for other in takes if other not in _GIVEN]
             yield (
-                (*at, key, parameter),
-                f"found '{parameter}', which {name} does not have; it has: {', '.join(known)}."
+                (key, parameter),
+                f"found '{parameter}', which {called} does not have; it has: {', '.join(known)}."
                 f"{did_you_mean(parameter, known) or ' Remove it.'}",
             )
 
@@ -346,8 +336,8 @@ def _without_regret(make: _OwnMaker, space: Space, kind: KindName) -> _OwnMaker:
     return replace(make, given=tuple(name for name in make.given if name != "n_jobs"))
 
 
-def _rehearsed(make: _OwnMaker, space: Space, kind: KindName) -> tuple[list[Any], list[_Fault]]:
-    """Return an estimator fitted to made-up patients in several ways, and what went wrong.
+def _rehearsed(make: _OwnMaker, space: Space, kind: KindName) -> dict[str, Any]:
+    """Return what is seen of an estimator that is fitted to made-up patients in several ways.
 
     The middle of the space is fitted, and every option of a choice. Of the ends only what the
     estimator says of the settings counts: whether there are patients enough depends on the study.
@@ -360,20 +350,24 @@ def _rehearsed(make: _OwnMaker, space: Space, kind: KindName) -> tuple[list[Any]
         choice = isinstance(what, Choice)
         for value in what.options[1:] if isinstance(what, Choice) else (what.low, what.high):
             try:
-                one = _fitted_to(make, centre | {name: value}, features, answers, strict=choice)
+                estimator = _fitted_to(
+                    make, centre | {name: value}, features, answers, strict=choice
+                )
             except _Unfit as unfit:
                 faults.append((("space", name), str(unfit)))
                 continue
-            fitted += [one] if choice else []
-    return fitted, faults
+            fitted += [estimator] if choice else []
+    if faults:
+        raise _Unfit(*faults)
+    return _seen_of(make, fitted, kind)
 
 
 def _seen_of(make: _OwnMaker, fitted: Sequence[Any], kind: KindName) -> dict[str, Any]:
     """Return what a `Model` says of estimators that were fitted to made-up patients."""
     features, _ = _made_up_patients(kind)
     try:
-        margin = _margin_of([_margin_units(one, kind, features) for one in fitted])
-        explainers = {_explainer_of(one, margin, features) for one in fitted}
+        margin = _margin_of([_margin_units(estimator, kind, features) for estimator in fitted])
+        explainers = {_explainer_of(estimator, margin, features) for estimator in fitted}
     except _Unfit:
         raise
     except Exception as error:
