@@ -19,7 +19,7 @@ from heldout.models.definition import (
     Real,
     Whole,
     build_pipeline,
-    middle,
+    centre_of,
     models_for,
     predict_patients,
 )
@@ -51,11 +51,6 @@ def learnt_from(model: Model, training: Patients = TRAINING) -> Patients:
 def ends(what: Real | Whole | Choice) -> tuple[float | int | str, ...]:
     """Return the extreme values of a part of a search space."""
     return what.options if isinstance(what, Choice) else (what.low, what.high)
-
-
-def middle_of(model: Model) -> Candidate:
-    """Return the candidate in the middle of a model's space."""
-    return {name: middle(what) for name, what in model.space.items()}
 
 
 def corners_of(model: Model) -> list[Candidate]:
@@ -114,36 +109,40 @@ class TestEveryModel:
         assert inspect.getdoc(model.estimator)
 
     def test_builds_a_pipeline_that_scikit_learn_can_copy(self, model: Model) -> None:
-        pipeline = build_pipeline(model, middle_of(model), 5)
+        pipeline = build_pipeline(model, centre_of(model.space), 5)
         assert repr(clone(pipeline)) == repr(pipeline)
 
     def test_is_made_of_scikit_learn_and_xgboost_alone(self, model: Model) -> None:
         """A bundle must load where this package is not installed."""
-        pipeline = fitted(model, middle_of(model))
+        pipeline = fitted(model, centre_of(model.space))
         steps = [pipeline, pipeline[:-1], *pipeline["prepare"], pipeline["model"]]
         assert {type(step).__module__.partition(".")[0] for step in steps} <= {"sklearn", "xgboost"}
 
     def test_prepares_and_predicts_in_two_steps(self, model: Model) -> None:
-        pipeline = build_pipeline(model, middle_of(model), 5)
+        pipeline = build_pipeline(model, centre_of(model.space), 5)
         assert isinstance(pipeline, Pipeline)
         assert list(pipeline.named_steps) == ["prepare", "model"]
 
     def test_predicts_in_double_precision(self, model: Model) -> None:
         """Floats of the record survive to the last bit only as float64."""
-        dtypes = {array.dtype for array in predictions(model, fitted(model, middle_of(model)))}
+        dtypes = {
+            array.dtype for array in predictions(model, fitted(model, centre_of(model.space)))
+        }
         assert dtypes == {np.dtype(np.float64)}
 
     def test_same_seed_gives_the_same_bits(self, model: Model) -> None:
-        first, second = (predictions(model, fitted(model, middle_of(model))) for _ in range(2))
+        first, second = (
+            predictions(model, fitted(model, centre_of(model.space))) for _ in range(2)
+        )
         np.testing.assert_array_equal(first, second)
 
     def test_uses_one_thread(self, model: Model) -> None:
         """Workers share the cores; more threads in each cost time at these sizes."""
-        parameters = model.estimator(middle_of(model), 5).get_params()
+        parameters = model.estimator(centre_of(model.space), 5).get_params()
         assert parameters.get("n_jobs", 1) in (1, None)
 
     def test_takes_its_chance_from_the_seed(self, model: Model) -> None:
-        parameters = model.estimator(middle_of(model), 5).get_params()
+        parameters = model.estimator(centre_of(model.space), 5).get_params()
         # Linear regression by coordinate descent visits its columns in order.
         chancy = model.name in ("elastic_net", "random_forest", "xgboost")
         chancy &= name_of(model) != "elastic_net-number"
@@ -171,7 +170,7 @@ class TestEveryModel:
             assert np.isnan(prediction).all() == (model.margin == "score")
 
     def test_middle_lies_in_the_space(self, model: Model) -> None:
-        for name, value in middle_of(model).items():
+        for name, value in centre_of(model.space).items():
             low, high = ends(model.space[name])
             assert low < value < high  # type: ignore[operator]
 
@@ -269,7 +268,7 @@ class TestEveryRegressor:
         )
 
     def test_margin_is_the_prediction_in_points(self, model: Model) -> None:
-        margin, prediction = predictions(model, fitted(model, middle_of(model)))
+        margin, prediction = predictions(model, fitted(model, centre_of(model.space)))
         np.testing.assert_array_equal(margin, prediction)
         assert model.margin == "points"
 
@@ -277,7 +276,7 @@ class TestEveryRegressor:
         """Feature a alone carries the number; the mean ties everybody."""
         training = numbers_of(a_training_set(80))
         features, answers = training.features["all"][:, :1], training.answers
-        pipeline = build_pipeline(model, middle_of(model), 5).fit(features, answers)
+        pipeline = build_pipeline(model, centre_of(model.space), 5).fit(features, answers)
         _, prediction = predict_patients(model, pipeline[-1], pipeline[:-1].transform(features))
         distance = np.median(prediction[answers > 20]) - np.median(prediction[answers <= 20])
         assert distance == 0 if model.name == "prevalence" else distance > 1
@@ -291,7 +290,7 @@ class TestEveryRegressor:
         features = training.features[model.columns]
         unseen = UNSEEN.features[model.columns]
         plain, moved = (
-            build_pipeline(model, middle_of(model), 5)
+            build_pipeline(model, centre_of(model.space), 5)
             .fit(features, answers, model__sample_weight=training.weights)
             .predict(unseen)
             for answers in (training.answers, shift + scale * training.answers)
@@ -303,9 +302,9 @@ class TestEveryRegressor:
         """Ten times the weight for high numbers must raise the mean prediction."""
         training = numbers_of(TRAINING)
         heavy = training.weights * np.where(training.answers > 20, 10, 1)
-        pipeline = build_pipeline(model, middle_of(model), 5)
+        pipeline = build_pipeline(model, centre_of(model.space), 5)
         pipeline.fit(training.features[model.columns], training.answers, model__sample_weight=heavy)
-        _, even = predictions(model, fitted(model, middle_of(model)))
+        _, even = predictions(model, fitted(model, centre_of(model.space)))
         _, raised = predictions(model, pipeline)
         assert raised.mean() > even.mean() + 1
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from heldout.explain import explain_patients
 from heldout.models.catalogue import MODELS
-from heldout.models.definition import Model, build_pipeline, middle, predict_patients
+from heldout.models.definition import Model, build_pipeline, centre_of, predict_patients
 
 Floats = NDArray[np.float64]
 EXPLAINED = [
@@ -44,7 +44,7 @@ def study_of(model: Model, n_features: int = 3) -> Study:
     events = background.sum(axis=1) + background[:, 0] ** 2 + rng.normal(size=130) > 1
     background[rng.random(background.shape) < 0.1] = np.nan
     patients[0, 0] = np.nan
-    candidate = {name: middle(what) for name, what in model.space.items()}
+    candidate = centre_of(model.space)
     points = 30 + 5 * background[:, 0] ** 2
     answers = events.astype(int) if model.kind == "class" else np.nan_to_num(points, nan=30.0)
     pipeline = build_pipeline(model, candidate, 1).fit(background, answers)

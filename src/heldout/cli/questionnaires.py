@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from heldout.cli.parser import AddCommand
-    from heldout.instruments.audit import TableAudit
+    from heldout.instruments.audit import ScoreAudit
     from heldout.instruments.table import Scored
     from heldout.spec.instrument import InstrumentKey
 
@@ -385,7 +385,7 @@ def _audit_text(scored: Scored, names: Mapping[str, str]) -> str:
     return "\n".join(lines)
 
 
-def _audit_lines(audit: TableAudit, names: Mapping[str, str]) -> list[str]:
+def _audit_lines(audit: ScoreAudit, names: Mapping[str, str]) -> list[str]:
     """Return how one score came about, and whose answers contradict a skip rule."""
     from heldout.errors import a_few
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 
 import numpy as np
 
@@ -70,7 +70,11 @@ def count_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Aud
     tuple of AuditCounts
         As `heldout.instruments.audit.audit_scores` orders them.
     """
+    plain = [part.name for part in fields(AuditCounts) if part.name not in _NAMED]
     return tuple(
-        AuditCounts(**asdict(audit) | {name: len(getattr(audit, name)) for name in _NAMED})
+        AuditCounts(
+            **{name: getattr(audit, name) for name in plain}
+            | {name: len(getattr(audit, name)) for name in _NAMED},
+        )
         for audit in audit_scores(cohort, keys)
     )

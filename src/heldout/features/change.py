@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from heldout.features.columns import Raw
 from heldout.features.known import AT, Request, find_score
@@ -45,22 +44,15 @@ def build_early_change(request: Request) -> Iterator[Raw | str]:
             low, high = early.column.bounds
             # From the lowest now after the highest at baseline, to the opposite.
             bounds = (bounds[0] - high, bounds[1] - low)
-        change = joined(
+        yield joined(
             request,
             late,
             early,
             {"kind": "change"},
-            sign="-",
+            name=f"{name}_{landmark}-{baseline}",
+            label=f"{column.label}, change by {visits[landmark].label or landmark}",
             bounds=bounds if early.column.bounds is not None else None,
             unit=column.unit,
             instrument=column.instrument,
             higher_is=column.higher_is,
-        )
-        yield replace(
-            change,
-            column=replace(
-                change.column,
-                name=f"{name}_{landmark}-{baseline}",
-                label=f"{column.label}, change by {visits[landmark].label or landmark}",
-            ),
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from heldout.features.columns import FeatureColumn, Group, Raw
-from heldout.features.known import Request, find_score
+from heldout.features.known import Request, find_scores
 
 
 def build_constructs(request: Request) -> Iterator[Group | str]:
@@ -81,9 +81,7 @@ def _found_scores(
     request: Request, names: Sequence[str], *path: str | int
 ) -> tuple[list[Raw], list[str]]:
     """Return the scores of a list, and the faults of those that are not there or stand twice."""
-    scores = [find_score(request, text, *path, number) for number, text in enumerate(names)]
-    inputs = [score for score in scores if isinstance(score, Raw)]
-    faults = [fault for fault in scores if isinstance(fault, str)]
+    inputs, faults = find_scores(request, names, *path)
     called = [raw.column.name for raw in inputs]
     faults += [
         f"{request.where(*path)}: '{name}' stands twice. Keep one."

@@ -88,9 +88,9 @@ def find_known(request: Request, text: str, *path: str | int) -> Known | str:
         )
     else:
         fault = _visit_fault(request, name, visit, text) or _name_fault(name, visit, declared, text)
-    if fault or declared is None:
+    if fault:
         return f"{request.where(*path)}: {fault.removeprefix(': ')}"
-    return Known(name=name, visit=visit, declared=declared, scale=scale_of(spec, keys, name))
+    return known_at(request.cohort, keys, name, visit)
 
 
 def _name_fault(name: str, visit: str, declared: ColumnSpec, text: str) -> str:
@@ -136,16 +136,36 @@ def find_score(request: Request, text: str, *path: str | int) -> Raw | str:
     return raw_of(request.cohort, request.keys, known)
 
 
-def find_pair(request: Request, number: int) -> tuple[Raw, Raw] | list[str]:
-    """Return both columns of a pair, or the faults of either."""
-    pair = (request.spec.pairs or ())[number]
-    scores = [find_score(request, text, "pairs", number, side) for side, text in enumerate(pair)]
-    left, right = scores
-    if isinstance(left, Raw) and isinstance(right, Raw):
-        if left.column.name != right.column.name:
-            return left, right
-        return [f"{request.where('pairs', number)}: '{pair[0]}' stands on both sides. Name two."]
-    return [fault for fault in scores if isinstance(fault, str)]
+def find_scores(
+    request: Request, texts: Sequence[str], *path: str | int
+) -> tuple[list[Raw], list[str]]:
+    """Return the numbers of a list as columns, and why others are none.
+
+    Parameters
+    ----------
+    request : Request
+        The request.
+    texts : sequence of str
+        As in `find_known`, each.
+    *path : str or int
+        Place of the list in the request.
+
+    Returns
+    -------
+    scores : list of Raw
+    faults : list of str
+    """
+    scores = [find_score(request, text, *path, number) for number, text in enumerate(texts)]
+    return (
+        [score for score in scores if isinstance(score, Raw)],
+        [score for score in scores if isinstance(score, str)],
+    )
+
+
+def known_at(cohort: Cohort, keys: Mapping[str, InstrumentKey], name: str, visit: str) -> Known:
+    """Return a declared column, or a score of one, at a visit."""
+    declared = cohort.spec.columns[name.partition(".")[0]]
+    return Known(name=name, visit=visit, declared=declared, scale=scale_of(cohort.spec, keys, name))
 
 
 def raw_of(cohort: Cohort, keys: Mapping[str, InstrumentKey], known: Known) -> Raw:

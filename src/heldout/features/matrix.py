@@ -18,13 +18,12 @@ from heldout.features.clinical import build_clinical
 from heldout.features.columns import FeatureMatrix, Group, Raw
 from heldout.features.composites import build_components, build_constructs
 from heldout.features.items import build_items
-from heldout.features.known import Known, Request, raw_of
+from heldout.features.known import Request, known_at, raw_of
 from heldout.features.missingness import build_missingness
 from heldout.features.pairs import build_discrepancies, build_interactions, build_ratios
 from heldout.features.scores import build_subscales, build_totals
 from heldout.features.site import build_site
 from heldout.instruments.arithmetic import make_column
-from heldout.instruments.scales import scale_of
 from heldout.spec.experiment import Experiment
 from heldout.spec.features import FeatureSpec
 from heldout.spec.instrument import InstrumentKey
@@ -192,7 +191,4 @@ def severity_matrix(
     baseline = cohort.spec.baseline
     if column is None or not cohort.has(column, baseline):
         return None
-    declared = cohort.spec.columns[column.partition(".")[0]]
-    scale = scale_of(cohort.spec, keys, column)
-    known = Known(name=column, visit=baseline, declared=declared, scale=scale)
-    return _matrix_of(cohort, [raw_of(cohort, keys, known)])
+    return _matrix_of(cohort, [raw_of(cohort, keys, known_at(cohort, keys, column, baseline))])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from heldout.features.clinical import build_clinical
-from heldout.features.columns import Raw, Recipe
+from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.features.known import Request, find_known, find_score
 
 
@@ -35,18 +35,14 @@ def build_missingness(request: Request) -> Iterator[Raw | str]:
         if isinstance(score, str):
             yield score
             continue
-        column = replace(
-            score.column,
+        column = FeatureColumn(
             name=f"missing:{known.called(request.cohort.spec.baseline)}",
             label=f"{known.label} is missing",
+            inputs=score.column.inputs,
+            visit=score.column.visit,
             builder="missingness",
-            level=None,
-            levels=(),
             bounds=(0.0, 1.0),
-            input_bounds=(),
-            construct=None,
-            unit=None,
-            higher_is=None,
+            instrument=score.column.instrument,
         )
         steps = {"kind": "missing", "of": [score.recipe.steps]}
         yield Raw(column=column, recipe=Recipe(steps=steps, inputs=score.recipe.inputs))

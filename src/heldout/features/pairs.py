@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
 from heldout.errors import a_few
-from heldout.features.columns import Raw, Recipe
-from heldout.features.known import Request, find_pair
+from heldout.features.columns import FeatureColumn, Raw, Recipe
+from heldout.features.known import Request, find_scores
 from heldout.instruments.scales import scale_of
 
 _Bounds = tuple[float, float]
+# Between the names of what a recipe joins.
+_SIGNS = {"product": "*", "ratio": "/", "percent": "-", "change": "-"}
 _Join = Callable[[Request, Raw, Raw], Raw | str]
 
 
@@ -65,13 +66,17 @@ def build_discrepancies(request: Request) -> Iterator[Raw | str]:
 
 def _each_pair(request: Request, join: _Join) -> Iterator[Raw | str]:
     """Yield what a function makes of each pair whose scores are there; its faults get a place."""
-    for number in range(len(request.spec.pairs or ())):
-        scores = find_pair(request, number)
-        if isinstance(scores, list):
-            yield from scores
-        else:
-            built = join(request, *scores)
-            yield f"{request.where('pairs', number)}: {built}" if isinstance(built, str) else built
+    for number, pair in enumerate(request.spec.pairs or ()):
+        scores, faults = find_scores(request, pair, "pairs", number)
+        if faults:
+            yield from faults
+            continue
+        left, right = scores
+        same = left.column.name == right.column.name
+        built = (
+            f"'{pair[0]}' stands on both sides. Name two." if same else join(request, left, right)
+        )
+        yield f"{request.where('pairs', number)}: {built}" if isinstance(built, str) else built
 
 
 def _interaction(request: Request, left: Raw, right: Raw) -> Raw | str:
@@ -91,7 +96,6 @@ def _interaction(request: Request, left: Raw, right: Raw) -> Raw | str:
         left,
         right,
         {"kind": "product", "centres": centres},
-        sign="*",
         bounds=(min(products), max(products)),
     )
 
@@ -110,7 +114,7 @@ def _ratio(request: Request, left: Raw, right: Raw) -> Raw | str:
         )
     quotients = [a / b for a, b in product(left.column.bounds, right.column.bounds)]
     bounds = (min(quotients), max(quotients))
-    return joined(request, left, right, {"kind": "ratio"}, sign="/", bounds=bounds)
+    return joined(request, left, right, {"kind": "ratio"}, bounds=bounds)
 
 
 def _discrepancy(request: Request, left: Raw, right: Raw) -> Raw | str:
@@ -129,7 +133,6 @@ def _discrepancy(request: Request, left: Raw, right: Raw) -> Raw | str:
         left,
         right,
         {"kind": "percent", "ranges": [list(bounds or ()) for bounds in ranges]},
-        sign="-",
         bounds=(-100.0, 100.0),
         unit="% of range",
     )
@@ -140,26 +143,25 @@ def joined(
     left: Raw,
     right: Raw,
     steps: dict[str, Any],
-    *,
-    sign: str,
-    bounds: _Bounds | None,
     **changes: Any,
 ) -> Raw:
-    """Return the column that two others make together; it is known when the later one is."""
+    """Return the column that two others make together; it is known when the later one is.
+
+    Nothing of what the first one is said to be holds of both, unless `changes` say so.
+    """
     first, second = left.column, right.column
-    visits = request.cohort.spec.visits
-    shared = first.construct if first.construct == second.construct else None
-    column = replace(
-        first,
-        name=f"{first.name}{sign}{second.name}",
-        label=f"{first.label} {sign} {second.label}",
+    visits, sign = request.cohort.spec.visits, _SIGNS[steps["kind"]]
+    said = {
+        "name": f"{first.name}{sign}{second.name}",
+        "label": f"{first.label} {sign} {second.label}",
+        "construct": first.construct if first.construct == second.construct else None,
+    }
+    column = FeatureColumn(
         visit=max((first.visit, second.visit), key=lambda visit: visits[visit].day),
         builder=request.spec.build,
         made_of=(first.name, second.name),
         inputs=tuple(dict.fromkeys((*first.inputs, *second.inputs))),
-        bounds=bounds,
-        input_bounds=(),
-        **{"construct": shared, "instrument": None, "unit": None, "higher_is": None} | changes,
+        **said | changes,
     )
     recipe = Recipe(
         steps=steps | {"of": [left.recipe.steps, right.recipe.steps]},

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from heldout.features.columns import Raw
-from heldout.features.known import Request, find_known, find_score, raw_of
-from heldout.instruments.scales import scale_of, score_names
+from heldout.features.known import Request, find_known, find_score, known_at, raw_of
+from heldout.instruments.scales import score_names
 
 
 def build_totals(request: Request) -> Iterator[Raw | str]:
@@ -59,15 +58,14 @@ def build_subscales(request: Request) -> Iterator[Raw | str]:
             yield find_score(request, text, "columns", number)
             continue
         there = [
-            (name, scale)
+            name
             for name in score_names(cohort.spec, keys, known.name)
             if "." in name and cohort.has(name, known.visit)
-            for scale in [scale_of(cohort.spec, keys, name)]
         ]
         if not there:
             yield (
                 f"{request.where('columns', number)}: '{text}' has no score at '{known.visit}' "
                 "beside its total. Use totals, or clinical for a plain number."
             )
-        for name, scale in there:
-            yield raw_of(cohort, keys, replace(known, name=name, scale=scale))
+        for name in there:
+            yield raw_of(cohort, keys, known_at(cohort, keys, name, known.visit))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,9 +45,10 @@ class ScoreAudit:
         Patients who have the score.
     unanswered : int
         Patients without any answer; they count as missing too.
-    prorated, skipped, missing : tuple of str
+    prorated, skipped, missing, contradicting : tuple of str
         Pseudonyms: scored with a part filled in; with an item left open that counts as 0 by a
-        skip rule; without a score.
+        skip rule; without a score; who answered above 0 what by a skip rule was not asked. The
+        rule says whether such an answer counts; the score follows it.
     """
 
     name: str
@@ -67,19 +68,6 @@ class ScoreAudit:
     prorated: tuple[str, ...]
     skipped: tuple[str, ...]
     missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableAudit(ScoreAudit):
-    """How one score of a table was made of items, and whose answers a skip rule contradicts.
-
-    Attributes
-    ----------
-    contradicting : tuple of str
-        Pseudonyms of who answered above 0 what by a skip rule was not asked. The rule says
-        whether the answer counts; the score follows it.
-    """
-
     contradicting: tuple[str, ...]
 
 
@@ -104,7 +92,7 @@ def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Sco
         declared = cohort.spec.columns[column]
         answers = read_answers(key, items_at(cohort, key, column, visit))
         audits += [
-            _audit_of(
+            audit_of(
                 key,
                 answers,
                 score_column(key, answers, score, prorate=declared.prorate),
@@ -118,7 +106,7 @@ def audit_scores(cohort: Cohort, keys: Mapping[str, InstrumentKey]) -> tuple[Sco
     return tuple(audits)
 
 
-def _audit_of(
+def audit_of(
     key: InstrumentKey,
     answers: Answers,
     result: ScoredItems,
@@ -155,10 +143,6 @@ def _audit_of(
     columns = [item - 1 for item in items]
     zeroed = {item for skip in key.skip for item in skip.zero}
     direction = key.scores[score].higher_is
-
-    def who(rows: NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist())
-
     return ScoreAudit(
         name=name,
         visit=visit,
@@ -174,39 +158,18 @@ def _audit_of(
         n=len(answers.values),
         scored=int((~np.isnan(result.values)).sum()),
         unanswered=int(np.isnan(answers.values[:, columns]).all(axis=1).sum()),
-        prorated=who(result.prorated),
-        skipped=who(_touched(answers.skipped, items, len(answers.values))),
-        missing=who(np.isnan(result.values)),
+        prorated=_names_of(patients, result.prorated),
+        skipped=_names_of(patients, _touched(answers.skipped, items, len(answers.values))),
+        missing=_names_of(patients, np.isnan(result.values)),
+        contradicting=_names_of(
+            patients, _touched(answers.contradicting, items, len(answers.values))
+        ),
     )
 
 
-def audit_table(
-    key: InstrumentKey,
-    answers: Answers,
-    result: ScoredItems,
-    *,
-    patients: Sequence[object],
-    higher_is: str | None = None,
-) -> TableAudit:
-    """Return how one score of a table was made.
-
-    Parameters
-    ----------
-    key, answers, result, patients, higher_is
-        As in `_audit_of`.
-
-    Returns
-    -------
-    TableAudit
-    """
-    audit = _audit_of(
-        key, answers, result, name=result.score, patients=patients, higher_is=higher_is
-    )
-    rows = _touched(answers.contradicting, audit.items, audit.n)
-    return TableAudit(
-        **{field.name: getattr(audit, field.name) for field in fields(audit)},
-        contradicting=tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist()),
-    )
+def _names_of(patients: Sequence[object], rows: NDArray[np.bool_]) -> tuple[str, ...]:
+    """Return the pseudonyms of some rows."""
+    return tuple(str(patients[row]) for row in np.flatnonzero(rows).tolist())
 
 
 def _touched(
@@ -239,5 +202,4 @@ def contradictions(
         answers = read_answers(key, items_at(cohort, key, column, visit))
         rows = _touched(answers.contradicting, range(1, key.items + 1), len(cohort.patients))
         if rows.any():
-            who = tuple(cohort.patients[row] for row in np.flatnonzero(rows).tolist())
-            yield column, visit, who
+            yield column, visit, _names_of(cohort.patients, rows)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from heldout.arrays import Floats
 from heldout.errors import InstrumentError, a_few, did_you_mean, raise_faults
 from heldout.instruments.arithmetic import Answers
-from heldout.instruments.audit import TableAudit, audit_table
+from heldout.instruments.audit import ScoreAudit, audit_of
 from heldout.instruments.keys import (
     CALL,
     Door,
@@ -46,7 +46,7 @@ class Scored:
     ----------
     scores : DataFrame of shape (n_rows, n_scores)
         With the table's index; NaN where there is no score.
-    audit : tuple of TableAudit
+    audit : tuple of ScoreAudit
         One a score, with the index's labels for pseudonyms.
     states : DataFrame of shape (n_rows, n_items + n_scores)
         What became of each item (``answered``, ``missing``, ``not assessed``, ``skipped``,
@@ -61,7 +61,7 @@ class Scored:
     """
 
     scores: pd.DataFrame
-    audit: tuple[TableAudit, ...]
+    audit: tuple[ScoreAudit, ...]
     states: pd.DataFrame
     columns: tuple[str, ...]
     key: InstrumentKey
@@ -178,7 +178,14 @@ def score_table(table: pd.DataFrame, key: InstrumentKey, request: ScoringRequest
     return Scored(
         scores=pd.DataFrame({result.score: result.values for result in results}, index=table.index),
         audit=tuple(
-            audit_table(key, answers, result, patients=list(table.index), higher_is=higher_is)
+            audit_of(
+                key,
+                answers,
+                result,
+                name=result.score,
+                patients=list(table.index),
+                higher_is=higher_is,
+            )
             for result in results
         ),
         states=_states_of(key, answers, results, table.index),

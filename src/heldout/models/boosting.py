@@ -30,44 +30,19 @@ BOOSTING_OF_NUMBERS: Space = {
     "reg_lambda": Real(low=0.4, high=120.0, log=True),
     "min_child_weight": Real(low=2.0, high=20.0, log=True),
 }
-
-
-def xgboost(candidate: Candidate, seed: int) -> Any:
-    """Return gradient-boosted trees by XGBoost, one thread: more cost time at these sizes."""
-    from xgboost import XGBClassifier
-
-    return XGBClassifier(**_boosting_settings(candidate, seed), n_jobs=1)
-
-
-def xgboost_of_numbers(candidate: Candidate, seed: int) -> Any:
-    """Return gradient-boosted regression trees by XGBoost, one thread."""
-    from xgboost import XGBRegressor
-
-    return XGBRegressor(**_boosting_settings(candidate, seed), n_jobs=1)
-
-
-def _boosting_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
-    """Return what both kinds of boosted trees are told."""
-    return {
-        "n_estimators": candidate["n_estimators"],
-        "learning_rate": candidate["learning_rate"],
-        "max_depth": candidate["max_depth"],
-        "subsample": candidate["subsample"],
-        "colsample_bytree": candidate["colsample_bytree"],
-        "reg_lambda": candidate["reg_lambda"],
-        "min_child_weight": candidate["min_child_weight"],
-        "tree_method": "exact",
-        "random_state": seed,
-    }
+# What every estimator is told beside its candidate.
+EXACT = {"tree_method": "exact"}
 
 
 def boosted_margins(
-    candidates: Sequence[Candidate], seed: int, patients: Learnt, test: Floats
+    objective: str, candidates: Sequence[Candidate], seed: int, patients: Learnt, test: Floats
 ) -> Floats:
-    """Return log-odds of patients by every candidate, as its `xgboost` has them.
+    """Return margins of patients by every candidate, as its XGBoost estimator has them.
 
     Parameters
     ----------
+    objective : str
+        XGBoost's, of the estimator: log-odds or numbers.
     candidates : sequence of mapping
         At least one.
     seed : int
@@ -81,34 +56,6 @@ def boosted_margins(
     -------
     array of shape (n_candidates, n_test)
     """
-    return _margins_of("binary:logistic", candidates, seed, patients, test)
-
-
-def boosted_numbers(
-    candidates: Sequence[Candidate], seed: int, patients: Learnt, test: Floats
-) -> Floats:
-    """Return numbers of patients by every candidate, as its `xgboost_of_numbers` has them.
-
-    Parameters
-    ----------
-    candidates, seed, patients, test
-        As for `boosted_margins`.
-
-    Returns
-    -------
-    array of shape (n_candidates, n_test)
-    """
-    return _margins_of("reg:squarederror", candidates, seed, patients, test)
-
-
-def _margins_of(
-    objective: str,
-    candidates: Sequence[Candidate],
-    seed: int,
-    patients: Learnt,
-    test: Floats,
-) -> Floats:
-    """Return margins of patients by every candidate, from one matrix for all of them."""
     from xgboost import Booster, DMatrix
 
     train, answers, weights = patients
@@ -116,9 +63,9 @@ def _margins_of(
     judge = DMatrix(test, nthread=1)
     margins = np.empty((len(candidates), len(test)))
     for number, candidate in enumerate(candidates):
-        settings = _boosting_settings(candidate, seed) | {"objective": objective, "nthread": 1}
+        settings: dict[str, Any] = {**candidate, **EXACT, "objective": objective}
         rounds = settings.pop("n_estimators")
-        booster = Booster(settings, [learn])
+        booster = Booster(settings | {"random_state": seed, "nthread": 1}, [learn])
         for step in range(rounds):
             booster.update(learn, step)
         margins[number] = booster.predict(judge, output_margin=True)

@@ -8,20 +8,14 @@ other regressors follow a change of unit or of origin by themselves.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models.boosting import (
-    BOOSTING,
-    BOOSTING_OF_NUMBERS,
-    boosted_margins,
-    boosted_numbers,
-    xgboost,
-    xgboost_of_numbers,
-)
-from heldout.models.definition import Candidate, Kernel, Model, Real, Whole
+from heldout.models.boosting import BOOSTING, BOOSTING_OF_NUMBERS, EXACT, boosted_margins
+from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Whole
 
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 _NEARLY_NO_PENALTY = 100.0
@@ -30,62 +24,6 @@ _TIGHT = 1e-10
 _SVC_TOLERANCE = 1e-8
 # Of one column the kernel's ridge is then the straight line, to rounding.
 _NO_PENALTY = 1e-12
-
-
-def prevalence(candidate: Candidate, seed: int) -> Any:
-    """Return a classifier that predicts the training set's share of events for everybody."""
-    from sklearn.dummy import DummyClassifier
-
-    return DummyClassifier(strategy="prior")
-
-
-def mean(candidate: Candidate, seed: int) -> Any:
-    """Return a regressor that predicts the training set's mean for everybody."""
-    from sklearn.dummy import DummyRegressor
-
-    return DummyRegressor(strategy="mean")
-
-
-def severity(candidate: Candidate, seed: int) -> Any:
-    """Return a logistic regression on one column, practically without penalty."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=_NEARLY_NO_PENALTY, solver="newton-cholesky", tol=_TIGHT)
-
-
-def _straight_line(candidate: Candidate, seed: int) -> Any:
-    """Return a linear regression on one column."""
-    from sklearn.linear_model import LinearRegression
-
-    return LinearRegression()
-
-
-def ridge(candidate: Candidate, seed: int) -> Any:
-    """Return a ridge logistic regression."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(C=candidate["C"], solver="newton-cholesky", tol=_TIGHT)
-
-
-def _ridge_of_numbers(candidate: Candidate, seed: int) -> Any:
-    """Return a ridge linear regression."""
-    from sklearn.linear_model import Ridge
-
-    return Ridge(alpha=candidate["alpha"])
-
-
-def elastic_net(candidate: Candidate, seed: int) -> Any:
-    """Return an elastic-net logistic regression."""
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(
-        C=candidate["C"],
-        l1_ratio=candidate["l1_ratio"],
-        solver="saga",
-        tol=1e-6,
-        max_iter=20_000,
-        random_state=seed,
-    )
 
 
 def _start_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
@@ -115,51 +53,16 @@ def _elastic_net_of_numbers(candidate: Candidate, seed: int) -> Any:
     return TransformedTargetRegressor(regressor=net, transformer=StandardScaler())
 
 
-def linear_svc(candidate: Candidate, seed: int) -> Any:
-    """Return a support-vector classifier without a kernel."""
-    from sklearn.svm import SVC
-
-    return SVC(kernel="linear", C=candidate["C"], tol=_SVC_TOLERANCE)
-
-
-def svc(candidate: Candidate, seed: int) -> Any:
-    """Return a support-vector classifier with a radial kernel."""
-    from sklearn.svm import SVC
-
-    return SVC(kernel="rbf", C=candidate["C"], gamma=candidate["gamma"], tol=_SVC_TOLERANCE)
-
-
-def random_forest(candidate: Candidate, seed: int) -> Any:
-    """Return a random forest of 100 trees."""
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(**_forest_settings(candidate, seed))
-
-
-def _random_forest_of_numbers(candidate: Candidate, seed: int) -> Any:
-    """Return a random forest of 100 regression trees."""
-    from sklearn.ensemble import RandomForestRegressor
-
-    return RandomForestRegressor(**_forest_settings(candidate, seed))
-
-
-def _forest_settings(candidate: Candidate, seed: int) -> dict[str, Any]:
-    """Return what both forests are told."""
-    return {
-        "n_estimators": 100,
-        "min_samples_leaf": candidate["min_samples_leaf"],
-        "max_features": candidate["max_features"],
-        "random_state": seed,
-        "n_jobs": 1,
-    }
-
-
 def _for_both(model: Model, **changes: Any) -> Model:
     """Return a classifier with its regressor: the same model but for what is named."""
     number = replace(model, kind="number", margin="points", **changes)
     return replace(model, regressor=number)
 
 
+_NEWTON = {"solver": "newton-cholesky", "tol": _TIGHT}
+_LOGISTIC = Maker(path="sklearn.linear_model.LogisticRegression", settings=_NEWTON)
+_TREES = {"n_estimators": 100}
+_GIVEN = ("random_state", "n_jobs")
 _PENALTY = Real(low=1e-3, high=10.0, log=True)
 _WIDTH = Real(low=1e-4, high=1.0, log=True)
 _CONSTANT = Kernel(name="constant", row=lambda candidate: (0.0,))
@@ -174,37 +77,39 @@ MODELS = {
             Model(
                 name="prevalence",
                 label="Prevalence",
-                estimator=prevalence,
+                estimator=Maker(
+                    path="sklearn.dummy.DummyClassifier", settings={"strategy": "prior"}
+                ),
                 reference=True,
                 margin="probability",
                 explainer="none",
                 kernel=_CONSTANT,
             ),
             label="Mean",
-            estimator=mean,
+            estimator=Maker(path="sklearn.dummy.DummyRegressor"),
         ),
         _for_both(
             Model(
                 name="severity",
                 label="Baseline severity alone",
-                estimator=severity,
+                estimator=replace(_LOGISTIC, settings=_NEWTON | {"C": _NEARLY_NO_PENALTY}),
                 columns="severity",
                 reference=True,
                 kernel=Kernel(name="ridge_logistic", row=lambda candidate: (_NEARLY_NO_PENALTY,)),
             ),
-            estimator=_straight_line,
+            estimator=Maker(path="sklearn.linear_model.LinearRegression"),
             kernel=Kernel(name="ridge_linear", row=lambda candidate: (_NO_PENALTY,)),
         ),
         _for_both(
             Model(
                 name="ridge",
                 label="Ridge logistic regression",
-                estimator=ridge,
+                estimator=_LOGISTIC,
                 space={"C": _PENALTY},
                 kernel=Kernel(name="ridge_logistic", most_cells=_MOST_CELLS_OF_RIDGE),
             ),
             label="Ridge linear regression",
-            estimator=_ridge_of_numbers,
+            estimator=Maker(path="sklearn.linear_model.Ridge"),
             # The penalty beside a sum over patients, as 1/C is: the same range, turned round.
             space={"alpha": Real(low=0.1, high=1000.0, log=True)},
             kernel=Kernel(name="ridge_linear"),
@@ -213,7 +118,11 @@ MODELS = {
             Model(
                 name="elastic_net",
                 label="Elastic-net logistic regression",
-                estimator=elastic_net,
+                estimator=replace(
+                    _LOGISTIC,
+                    settings={"solver": "saga", "tol": 1e-6, "max_iter": 20_000},
+                    given=("random_state",),
+                ),
                 space={"C": _PENALTY, "l1_ratio": Real(low=0.05, high=0.95)},
                 kernel=Kernel(name="elastic_net_logistic", start=_start_elastic_net),
             ),
@@ -229,7 +138,9 @@ MODELS = {
         Model(
             name="linear_svc",
             label="Linear support-vector classifier",
-            estimator=linear_svc,
+            estimator=Maker(
+                path="sklearn.svm.SVC", settings={"kernel": "linear", "tol": _SVC_TOLERANCE}
+            ),
             space={"C": _PENALTY},
             margin="score",
             explainer="none",
@@ -238,7 +149,9 @@ MODELS = {
         Model(
             name="svc",
             label="Support-vector classifier (RBF)",
-            estimator=svc,
+            estimator=Maker(
+                path="sklearn.svm.SVC", settings={"kernel": "rbf", "tol": _SVC_TOLERANCE}
+            ),
             space={"C": Real(low=0.01, high=1000.0, log=True), "gamma": _WIDTH},
             margin="score",
             explainer="none",
@@ -248,7 +161,11 @@ MODELS = {
             Model(
                 name="random_forest",
                 label="Random forest",
-                estimator=random_forest,
+                estimator=Maker(
+                    path="sklearn.ensemble.RandomForestClassifier",
+                    settings=_TREES,
+                    given=_GIVEN,
+                ),
                 space={
                     "min_samples_leaf": Whole(low=1, high=8),
                     "max_features": Real(low=0.1, high=1.0),
@@ -258,21 +175,23 @@ MODELS = {
                 explainer="tree",
                 kernel=Kernel(name="forest"),
             ),
-            estimator=_random_forest_of_numbers,
+            estimator=Maker(
+                path="sklearn.ensemble.RandomForestRegressor", settings=_TREES, given=_GIVEN
+            ),
         ),
         _for_both(
             Model(
                 name="xgboost",
                 label="Gradient-boosted trees (XGBoost)",
-                estimator=xgboost,
+                estimator=Maker(path="xgboost.XGBClassifier", settings=EXACT, given=_GIVEN),
                 space=BOOSTING,
                 preparation="impute",
                 explainer="tree",
-                trainer=boosted_margins,
+                trainer=partial(boosted_margins, "binary:logistic"),
             ),
-            estimator=xgboost_of_numbers,
+            estimator=Maker(path="xgboost.XGBRegressor", settings=EXACT, given=_GIVEN),
             space=BOOSTING_OF_NUMBERS,
-            trainer=boosted_numbers,
+            trainer=partial(boosted_margins, "reg:squarederror"),
         ),
     )
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -67,6 +68,49 @@ def middle(what: Real | Whole | Choice) -> float | int | str:
         return what.options[0]
     value = (what.low * what.high) ** 0.5 if what.log else (what.low + what.high) / 2
     return round(value) if isinstance(what, Whole) else value
+
+
+def centre_of(space: Space) -> dict[str, float | int | str]:
+    """Return the candidate in the middle of a search space.
+
+    Parameters
+    ----------
+    space : mapping
+        Hyper-parameter -> what may be tried.
+
+    Returns
+    -------
+    dict
+        Empty if there is nothing to tune.
+    """
+    return {name: middle(what) for name, what in space.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maker:
+    """Makes an unfitted estimator of a candidate and a seed, in any process that can import it.
+
+    Attributes
+    ----------
+    path : str
+        The class with its module.
+    settings : mapping
+        What every estimator is told.
+    given : tuple of str
+        What it takes of ``random_state``, the seed, and ``n_jobs``, which is always 1: at these
+        sizes more threads cost time.
+    """
+
+    path: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    given: tuple[str, ...] = ()
+
+    def __call__(self, candidate: Candidate, seed: int) -> Any:
+        """Return the unfitted estimator."""
+        module, _, name = self.path.rpartition(".")
+        given = {"random_state": seed, "n_jobs": 1}
+        told = {parameter: given[parameter] for parameter in self.given}
+        return getattr(import_module(module), name)(**told, **self.settings, **candidate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module, metadata
-from itertools import chain, product
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -26,7 +26,7 @@ import numpy as np
 from heldout.arrays import Floats
 from heldout.errors import did_you_mean
 from heldout.kinds import KindName
-from heldout.models.definition import Candidate, Choice, Model, Real, Space, Whole, middle
+from heldout.models.definition import Candidate, Choice, Maker, Model, Real, Space, Whole, centre_of
 from heldout.spec.faults import validated
 from heldout.spec.models import ModelSpec, RegressorSpec, SpaceSpec
 
@@ -62,39 +62,22 @@ class _Entry:
     faults: tuple[_Fault, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Factory:
-    """Makes a user's estimator of a candidate and a seed, in any process that can import it."""
-
-    path: str
-    settings: tuple[tuple[str, Any], ...]
-    set_threads: bool = True
+class _OwnMaker(Maker):
+    """Makes a user's estimator."""
 
     @property
     def name(self) -> str:
         """The class without its module."""
         return self.path.rpartition(".")[2]
 
-    def __call__(self, candidate: Candidate, seed: int) -> Any:
-        """Return the unfitted estimator."""
-        kind = _imported(self.path)
-        given = {"random_state": seed} | ({"n_jobs": 1} if self.set_threads else {})
-        takes = _parameters_of(kind)
-        taken = {name: value for name, value in given.items() if name in takes}
-        return kind(**taken, **dict(self.settings), **candidate)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rehearsal:
-    """What was seen of an estimator on made-up patients."""
-
-    margin: _Margin
-    explainer: _Explainer
-    weighted: bool
-
 
 class _Unfit(Exception):
-    """An estimator cannot be used; the message says why."""
+    """An estimator cannot be used: why, as a text or, if not its path is at fault, as a fault."""
+
+    @property
+    def faults(self) -> list[_Fault]:
+        """What is wrong, by its place in the estimator's part of the entry."""
+        return [why if isinstance(why, tuple) else (("estimator",), why) for why in self.args]
 
 
 def own_code(models: Sequence[Model]) -> tuple[str, ...]:
@@ -112,8 +95,8 @@ def own_code(models: Sequence[Model]) -> tuple[str, ...]:
         and a digest of the file it stands in; empty if all models are the catalogue's.
     """
     every = chain.from_iterable((model, model.regressor) for model in models)
-    factories = [model.estimator for model in every if model is not None]
-    return tuple(_code_of(make.path) for make in factories if isinstance(make, _Factory))
+    makers = [model.estimator for model in every if model is not None]
+    return tuple(_code_of(make.path) for make in makers if isinstance(make, _OwnMaker))
 
 
 def _code_of(path: str) -> str:
@@ -159,51 +142,38 @@ def _entry_of(name: str, text: str) -> _Entry:
         "label": label[:1].upper() + label[1:],
         "preparation": spec.preparation,
     }
-    first = _part_of(spec, common, None if spec.regressor is None else "class", ())
-    if spec.regressor is None:
-        return first
-    second = _part_of(spec.regressor, common, "number", ("regressor",))
-    if first.model is None or second.model is None:
-        return _Entry(faults=(*first.faults, *second.faults))
-    return _Entry(model=replace(first.model, regressor=second.model))
-
-
-def _part_of(
-    spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None, at: tuple[str, ...]
-) -> _Entry:
-    """Return the model of one estimator, for one kind of outcome."""
-    at_estimator = (*at, "estimator")
-    try:
-        takes = _parameters_of(_imported(spec.estimator))
-    except _Unfit as unfit:
-        return _Entry(faults=((at_estimator, str(unfit)),))
-    faults = [*_parameter_faults(spec, takes, at)]
+    parts: list[tuple[RegressorSpec, KindName | None, tuple[str, ...]]] = [(spec, None, ())]
+    if spec.regressor is not None:
+        parts = [(spec, "class", ()), (spec.regressor, "number", ("regressor",))]
+    models: list[Model] = []
+    faults: list[_Fault] = []
+    for part, wanted, at in parts:
+        try:
+            models.append(_model_of(part, common, wanted))
+        except _Unfit as unfit:
+            faults += [((*at, *path), text) for path, text in unfit.faults]
     if faults:
         return _Entry(faults=tuple(faults))
-    make = _Factory(path=spec.estimator, settings=tuple(spec.settings.items()))
+    return _Entry(model=replace(models[0], regressor=models[1]) if models[1:] else models[0])
+
+
+def _model_of(spec: RegressorSpec, common: Mapping[str, Any], wanted: KindName | None) -> Model:
+    """Return the model of one estimator, for one kind of outcome."""
+    takes = _parameters_of(_imported(spec.estimator))
+    if faults := [*_parameter_faults(spec, takes)]:
+        raise _Unfit(*faults)
+    make = _OwnMaker(
+        path=spec.estimator,
+        settings=spec.settings,
+        given=tuple(name for name in _GIVEN if name in takes),
+    )
     space = {name: _space_of(what) for name, what in spec.space.items()}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        try:
-            kind = _kind_of(make, space, wanted)
-            make = replace(make, set_threads=not _regrets_threads(make, space, kind))
-            fitted, faults = _rehearsed(make, space, kind)
-            seen = None if faults else _seen_of(make, fitted, kind)
-        except _Unfit as unfit:
-            return _Entry(faults=((at_estimator, str(unfit)),))
-    if seen is None:
-        return _Entry(faults=tuple(((*at, *path), text) for path, text in faults))
-    return _Entry(
-        model=Model(
-            **common,
-            estimator=make,
-            kind=kind,
-            space=space,
-            margin=seen.margin,
-            explainer=seen.explainer,
-            weighted=seen.weighted,
-        )
-    )
+        kind = _kind_of(make, space, wanted)
+        make = _without_regret(make, space, kind)
+        seen = _rehearsed(make, space, kind)
+    return Model(**common, estimator=make, kind=kind, space=space, **seen)
 
 
 @lru_cache(maxsize=64)
@@ -227,7 +197,7 @@ def _imported(path: str) -> Any:
     kind = getattr(home, name, None)
     if not inspect.isclass(kind):
         what = "is no class" if hasattr(home, name) else f"is not in {module}"
-        classes = [name for name, value in vars(home).items() if inspect.isclass(value)]
+        classes = [called for called, value in vars(home).items() if inspect.isclass(value)]
         raise _Unfit(
             f"found '{path}', which {what}; required: a class. Correct the path."
             f"{did_you_mean(name, classes)}"
@@ -250,7 +220,7 @@ def _nearest_module(module: str) -> str:
             folder = getattr(import_module(path), "__path__", ())
         except Exception:
             start = f"{parent}." if parent else ""
-            beside = [f"{start}{module.name}" for module in pkgutil.iter_modules(folder)]
+            beside = [f"{start}{step.name}" for step in pkgutil.iter_modules(folder)]
             return did_you_mean(path, [other for other in beside if other != path])
     return ""
 
@@ -258,10 +228,11 @@ def _nearest_module(module: str) -> str:
 @lru_cache(maxsize=64)
 def _parameters_of(kind: Any) -> tuple[str, ...]:
     """Return the names of the parameters that a class of estimators takes."""
-    parameters = inspect.signature(kind).parameters.values()
-    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    names = [parameter.name for parameter in parameters if parameter.kind in by_name]
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+    named = inspect.signature(kind).parameters.values()
+    names = [
+        part.name for part in named if part.kind in (part.POSITIONAL_OR_KEYWORD, part.KEYWORD_ONLY)
+    ]
+    if any(part.kind is part.VAR_KEYWORD for part in named):
         # LightGBM and XGBoost take more than they spell out, and know what.
         names += _attempt(lambda: kind().get_params(deep=False), {})
     return tuple(dict.fromkeys(names))
@@ -275,21 +246,21 @@ def _attempt(make: Callable[[], Result], otherwise: Result) -> Result:
         return otherwise
 
 
-def _parameter_faults(
-    spec: RegressorSpec, takes: Collection[str], at: tuple[str, ...]
-) -> Iterator[_Fault]:
+def _parameter_faults(spec: RegressorSpec, takes: Collection[str]) -> Iterator[_Fault]:
     """Yield what is wrong with the names under settings and space."""
-    name = spec.estimator.rpartition(".")[2]
-    named = chain(product(["settings"], spec.settings), product(["space"], spec.space))
+    called = spec.estimator.rpartition(".")[2]
+    named = chain(
+        (("settings", name) for name in spec.settings), (("space", name) for name in spec.space)
+    )
     for key, parameter in named:
         if parameter in _GIVEN and parameter in takes:
             text = f"found '{parameter}', which is always {_GIVEN[parameter]}. Remove it."
-            yield (*at, key, parameter), text
+            yield (key, parameter), text
         elif parameter not in takes:
             known = [other for other in takes if other not in _GIVEN]
             yield (
-                (*at, key, parameter),
-                f"found '{parameter}', which {name} does not have; it has: {', '.join(known)}."
+                (key, parameter),
+                f"found '{parameter}', which {called} does not have; it has: {', '.join(known)}."
                 f"{did_you_mean(parameter, known) or ' Remove it.'}",
             )
 
@@ -304,11 +275,11 @@ def _space_of(spec: SpaceSpec) -> Real | Whole | Choice:
     return Choice(options=spec.choice)
 
 
-def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
+def _kind_of(make: _OwnMaker, space: Space, wanted: KindName | None) -> KindName:
     """Return what an estimator predicts; one that is of no use here is refused."""
     from sklearn.base import is_classifier, is_regressor
 
-    estimator = _made(make, {name: middle(what) for name, what in space.items()})
+    estimator = _made(make, centre_of(space))
     says = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
     # Classes that are not scikit-learn's need not know what they are called there.
     classifies = _attempt(lambda: is_classifier(estimator), says)
@@ -334,7 +305,7 @@ def _kind_of(make: _Factory, space: Space, wanted: KindName | None) -> KindName:
     return kind
 
 
-def _made(make: _Factory, candidate: Candidate) -> Any:
+def _made(make: _OwnMaker, candidate: Candidate) -> Any:
     """Return an unfitted estimator, or say why there is none."""
     try:
         return make(candidate, 0)
@@ -352,26 +323,27 @@ def _one_line(error: Exception) -> str:
     return text if len(text) <= 300 else f"{text[:297]}..."
 
 
-def _regrets_threads(make: _Factory, space: Space, kind: KindName) -> bool:
-    """Return whether an estimator warns when it is told its number of threads.
+def _without_regret(make: _OwnMaker, space: Space, kind: KindName) -> _OwnMaker:
+    """Return a maker that says nothing of threads to an estimator that warns if it is told.
 
     Some of scikit-learn's have one only because they once had, and are about to lose it.
     """
-    centre = {name: middle(what) for name, what in space.items()}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", FutureWarning)
-        _fitted_to(make, centre, *_made_up_patients(kind))
-    return any("'n_jobs'" in str(warning.message) for warning in caught)
+        _fitted_to(make, centre_of(space), *_made_up_patients(kind))
+    if not any("'n_jobs'" in str(warning.message) for warning in caught):
+        return make
+    return replace(make, given=tuple(name for name in make.given if name != "n_jobs"))
 
 
-def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any], list[_Fault]]:
-    """Return an estimator fitted to made-up patients in several ways, and what went wrong.
+def _rehearsed(make: _OwnMaker, space: Space, kind: KindName) -> dict[str, Any]:
+    """Return what is seen of an estimator that is fitted to made-up patients in several ways.
 
     The middle of the space is fitted, and every option of a choice. Of the ends only what the
     estimator says of the settings counts: whether there are patients enough depends on the study.
     """
     features, answers = _made_up_patients(kind)
-    centre = {name: middle(what) for name, what in space.items()}
+    centre = centre_of(space)
     fitted = [_fitted_to(make, centre, features, answers)]
     faults: list[_Fault] = []
     for name, what in space.items():
@@ -385,11 +357,13 @@ def _rehearsed(make: _Factory, space: Space, kind: KindName) -> tuple[list[Any],
                 faults.append((("space", name), str(unfit)))
                 continue
             fitted += [estimator] if choice else []
-    return fitted, faults
+    if faults:
+        raise _Unfit(*faults)
+    return _seen_of(make, fitted, kind)
 
 
-def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsal:
-    """Return what is seen of estimators that were fitted to made-up patients."""
+def _seen_of(make: _OwnMaker, fitted: Sequence[Any], kind: KindName) -> dict[str, Any]:
+    """Return what a `Model` says of estimators that were fitted to made-up patients."""
     features, _ = _made_up_patients(kind)
     try:
         margin = _margin_of([_margin_units(estimator, kind, features) for estimator in fitted])
@@ -401,11 +375,11 @@ def _seen_of(make: _Factory, fitted: Sequence[Any], kind: KindName) -> _Rehearsa
             f"found {make.name}, which cannot predict made-up patients ({type(error).__name__}: "
             f"{_one_line(error)}); required: one that can. Name another class."
         ) from None
-    return _Rehearsal(
-        margin=margin,
-        explainer=explainers.pop() if len(explainers) == 1 else "none",
-        weighted=_takes_weights(fitted[0]),
-    )
+    return {
+        "margin": margin,
+        "explainer": explainers.pop() if len(explainers) == 1 else "none",
+        "weighted": _takes_weights(fitted[0]),
+    }
 
 
 def _made_up_patients(kind: KindName) -> tuple[Floats, Any]:
@@ -417,7 +391,7 @@ def _made_up_patients(kind: KindName) -> tuple[Floats, Any]:
 
 
 def _fitted_to(
-    make: _Factory, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
+    make: _OwnMaker, candidate: Candidate, features: Floats, answers: Any, *, strict: bool = True
 ) -> Any:
     """Return an estimator fitted to made-up patients, or say with which settings it is not."""
     estimator = _made(make, candidate)
@@ -495,7 +469,7 @@ def _explainer_of(estimator: Any, margin: _Margin, features: Floats) -> _Explain
         return "linear" if np.allclose(line, tell(features)) else "none"
     name, home = type(estimator).__name__, type(estimator).__module__
     names = [names for package, names in _TREES.items() if home.startswith(package)]
-    if not any(name in (f"{tree}Classifier", f"{tree}Regressor") for tree in chain(*names)):
+    if not any(name in (f"{stem}Classifier", f"{stem}Regressor") for stem in chain(*names)):
         return "none"
     if not name.startswith("GradientBoosting"):
         return "tree"

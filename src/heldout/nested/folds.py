@@ -21,7 +21,7 @@ from heldout.models.definition import (
     models_for,
     predict_patients,
 )
-from heldout.nested.search import Search, Searches, is_less, tune_model
+from heldout.nested.search import Search, Searches, least, tune_model
 from heldout.nested.training import Patients, draw_sets, prepare_features
 from heldout.spec.experiment import TuningSpec
 from heldout.splits import derive_seed
@@ -250,11 +250,8 @@ def choose_model(searches: Sequence[tuple[Model, Search]]) -> str:
         The earlier one if two are equal to rounding.
     """
     rivals = [(model, search) for model, search in searches if not model.reference]
-    best_model, best = rivals[0]
-    for model, search in rivals[1:]:
-        if is_less(search.best.criterion, best.best.criterion):
-            best_model, best = model, search
-    return best_model.name
+    best, _ = rivals[least([search.best.criterion for _, search in rivals])]
+    return best.name
 
 
 def evaluate_fold(

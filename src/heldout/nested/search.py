@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models.definition import Candidate, Choice, Model, Real, Whole, middle
+from heldout.models.definition import Candidate, Choice, Model, Real, Whole, centre_of
 from heldout.nested.judging import FIRST_FOLDS, judge_candidates, judge_in_turn
 from heldout.nested.training import TrainingSets
 from heldout.spec.experiment import TuningSpec
@@ -53,11 +53,7 @@ class Search:
     def best(self) -> Trial:
         """The trial with the smallest criterion; of trials equal to rounding the first."""
         whole = [trial for trial in self.trials if not trial.pruned]
-        best = whole[0]
-        for trial in whole[1:]:
-            if is_less(trial.criterion, best.criterion):
-                best = trial
-        return best
+        return whole[least([trial.criterion for trial in whole])]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,20 +76,24 @@ class Searches:
     sigmoids: Floats
 
 
-def is_less(criterion: float, other: float) -> bool:
-    """Return whether a criterion is less than another by more than rounding.
+def least(criteria: Sequence[float]) -> int:
+    """Return which of several criteria is the least; of those equal to rounding the first.
 
     Parameters
     ----------
-    criterion, other : float
-        At least 0; of a number they are in its unit squared.
+    criteria : sequence of float
+        At least one, at least 0; of a number they are in its unit squared.
 
     Returns
     -------
-    bool
+    int
         A difference of 1e-13, and of 1e-13 of criteria above 1, is none.
     """
-    return criterion < other - 1e-13 * max(1.0, other)
+    best = 0
+    for number, criterion in enumerate(criteria):
+        if criterion < criteria[best] - 1e-13 * max(1.0, criteria[best]):
+            best = number
+    return best
 
 
 def tune_model(
@@ -203,7 +203,7 @@ def _searched_in_turn(
         search_seed,
         pruner=optuna.pruners.MedianPruner(FIRST_TRIALS, n_warmup_steps=FIRST_FOLDS - 1),
     )
-    study.enqueue_trial({name: middle(part) for name, part in model.space.items()})
+    study.enqueue_trial(centre_of(model.space))
     space = {name: _distribution(part) for name, part in model.space.items()}
     trials = []
     for _ in range(tuning.trials):
@@ -291,7 +291,7 @@ def _asked_at_once(
     import optuna
 
     distributions = {key: _distribution(part) for key, part in space}
-    centre = {key: middle(part) for key, part in space}
+    centre = centre_of(dict(space))
     study = _new_study(name, seed)
     # The sampler reads the space from a finished trial; no value of it is ever looked at.
     study.add_trial(

@@ -8,7 +8,7 @@ every model that asks for the same preparation.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,12 +85,7 @@ class TrainingSets:
 
     def outer_set(self, number: int) -> TrainingSets:
         """Return one outer set alone."""
-        return TrainingSets(
-            roles=self.roles[number : number + 1],
-            answers=self.answers,
-            weights=self.weights,
-            kind=self.kind,
-        )
+        return replace(self, roles=self.roles[number : number + 1])
 
 
 def draw_sets(

@@ -5,7 +5,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from heldout.models.catalogue import MODELS
-from heldout.models.definition import build_pipeline, build_preparation, predict_patients
+from heldout.models.definition import build_pipeline, build_preparation, centre_of, predict_patients
 from tests.tables import a_training_set
 
 TRAINING = a_training_set(40)
@@ -37,7 +37,7 @@ def test_without_scaling_observed_values_stay_as_they_are() -> None:
 def test_a_pipeline_is_its_preparation_and_its_estimator(name: str) -> None:
     """Tuning fits the two apart, the final model together; both must be the same model."""
     model, features = MODELS[name], TRAINING.features["all"]
-    candidate = {"C": 0.5, "min_samples_leaf": 2, "max_features": 0.5}
+    candidate = centre_of(model.space)
     whole = build_pipeline(model, candidate, 3).fit(features, TRAINING.answers)
     prepare = build_preparation(model.preparation).fit(features)
     prepared = prepare.transform(features)

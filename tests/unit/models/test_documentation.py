@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from heldout.models.catalogue import MODELS
-from heldout.models.definition import Choice, Model, Real, Whole, middle
+from heldout.models.definition import Choice, Model, Real, Whole, centre_of
 from heldout.models.own import read_entry
 from heldout.nested.judging import FIRST_FOLDS
 from heldout.nested.search import FIRST_TRIALS
@@ -23,7 +23,7 @@ def space_words(what: Real | Whole | Choice) -> str:
 
 def class_of(model: Model) -> str:
     """Return the class of a model's estimator."""
-    candidate = {name: middle(what) for name, what in model.space.items()}
+    candidate = centre_of(model.space)
     return f"`{type(model.estimator(candidate, 0)).__name__}`"
 
 
