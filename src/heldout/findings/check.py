@@ -76,6 +76,11 @@ class StudyData:
     matrix: FeatureMatrix
 
 
+def named(items: str, words: str, fine: str, verdict: Literal["issue", "tip"] = "issue") -> Seen:
+    """Return what is said of items, for which ``{}`` stands; without any, that all is fine."""
+    return Seen(verdict, words.format(items)) if items else Seen("passed", fine)
+
+
 def listed(items: Iterable[str]) -> str:
     """Return items as one text, shortened where it is long."""
     return a_few(items, _MOST_LISTED)
