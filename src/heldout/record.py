@@ -286,6 +286,24 @@ def figure_name(kind: str, cell: Cell) -> str:
     return ".".join((kind, cell.outcome, cell.follow_up, cell.model))
 
 
+def rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return the rows of one of a record's tables that belong to a cell.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``outcome``, ``follow_up`` and ``model``.
+    cell : Cell
+        Of the same record.
+
+    Returns
+    -------
+    DataFrame
+    """
+    target = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
+    return table[target & (table["model"] == cell.model)]
+
+
 def write_record(record: RunRecord, folder: Path) -> None:
     """Write a record to its folder, whole or not at all.
 
@@ -302,13 +320,13 @@ def write_record(record: RunRecord, folder: Path) -> None:
         If the place cannot be written to.
     """
     contents = {
-        f"{name}.csv": getattr(record, name).to_csv(index=False, lineterminator="\n")
+        f"{name}.csv": getattr(record, name).to_csv(index=False, lineterminator="\n").encode()
         for name in _TABLES
     }
-    contents["record.json"] = _as_json(_body_of(record))
-    contents["environment.json"] = _as_json(dict(record.environment))
-    digests = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
-    contents["manifest.json"] = _as_json({"format": FORMAT, "sha256": digests})
+    contents["record.json"] = as_json(_body_of(record))
+    contents["environment.json"] = as_json(dict(record.environment))
+    digests = {name: _sha256(raw) for name, raw in sorted(contents.items())}
+    contents["manifest.json"] = as_json({"format": FORMAT, "sha256": digests})
     with whole_folder(folder, over=True) as new:
         write_files(new, contents)
 
@@ -321,9 +339,8 @@ def _body_of(record: RunRecord) -> dict[str, Any]:
         if name in left_out:
             continue
         value = getattr(record, name)
-        if isinstance(value, tuple | Deferred):
-            value = list(map(_plain, value))
-        body[name] = value if isinstance(value, list) else _plain(value)
+        parts = isinstance(value, tuple | Deferred)
+        body[name] = list(map(_plain, value)) if parts else _plain(value)
     return body
 
 
@@ -334,9 +351,19 @@ def _plain(part: Any) -> Any:
     return asdict(part) if hasattr(part, "__dataclass_fields__") else part
 
 
-def _as_json(value: object) -> str:
-    """Return a value as JSON in its own order, which means something; NaN is refused."""
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def as_json(value: object) -> bytes:
+    """Return a value as readable JSON in its own order, which means something; NaN is refused.
+
+    Parameters
+    ----------
+    value : object
+        Plain.
+
+    Returns
+    -------
+    bytes
+    """
+    return (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
 def _sha256(raw: bytes) -> str:

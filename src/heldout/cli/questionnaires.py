@@ -259,18 +259,17 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
     if not path.is_file():
         what = "is no file" if path.exists() else "there is no such file"
         raise CohortError(f"{path}: {what}. Check the path; it is relative to {Path.cwd()}.")
-    form: dict[str, Any] = {"sheet": sheet, "separator": separator}
-    usual = TEXT_TABLES.get(path.suffix.lower())
+    form: dict[str, Any] = {"separator": separator, "sheet": sheet}
+    ending = path.suffix.lower()
+    usual = TEXT_TABLES.get(ending)
+    idle = {"separator": usual is None, "sheet": ending != ".xlsx"}
+    for option in form:
+        if idle[option] and form[option] is not None:
+            raise CohortError(
+                f"--{option}: says nothing about {path.suffix} files such as {path}. Leave it out."
+            )
     if usual is not None:
         form |= _text_form(path, separator, usual)
-    elif separator is not None:
-        raise CohortError(
-            f"--separator: says nothing about {path.suffix} files such as {path}. Leave it out."
-        )
-    if sheet is not None and path.suffix.lower() != ".xlsx":
-        raise CohortError(
-            f"--sheet: says nothing about {path.suffix} files such as {path}. Leave it out."
-        )
     try:
         table, _ = read_table(path, str(path), **form)
     except CohortError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -48,12 +49,12 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
     # Before anything else: wrong options must not be said after an hour of the first fork.
     engine = _engine_of(options)
-    forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
-    records = []
-    for number, fork in enumerate(forks, start=1):
-        complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
-        records.append(_run_one(fork.experiment, engine, options))
-    named = [" ".join(fork.overrides) for fork in forks]
+    forks = read_sweeps(options.sweep)
+    experiments = sweep_experiment(options.experiment, options.overrides, forks)
+    named, records = list(map(" ".join, forks)), []
+    for number, (name, experiment) in enumerate(zip(named, experiments, strict=True), start=1):
+        complain(f"Fork {number} of {len(forks)}: {name}")
+        records.append(_run_one(experiment, engine, options))
     pairs = zip(named, records, strict=True)
     return answer(
         options,
@@ -325,9 +326,7 @@ def ui(options: argparse.Namespace) -> int:
     from heldout.study import mlruns
     from heldout.tracking import start_ui
 
-    def say(text: str) -> None:
-        print(text, flush=True)
-
+    say = partial(print, flush=True)
     return start_ui(mlruns(options.folder.resolve()), port=options.port, say=say)
 
 

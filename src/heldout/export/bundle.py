@@ -7,7 +7,6 @@ found, a stand-alone script, and the digest of each file. No row of a patient go
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata
 from importlib.resources import files
@@ -26,7 +25,7 @@ from heldout.features import FeatureMatrix
 from heldout.files import whole_folder, write_files
 from heldout.inference import Cell
 from heldout.nested import FittedModel
-from heldout.record import OutcomeFacts, RunRecord, shown_values
+from heldout.record import OutcomeFacts, RunRecord, as_json, shown_values
 
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
 # processes, kernel ridge, and label propagation.
@@ -95,11 +94,11 @@ def write_bundle(
     card = render_card(record, fitted, matrix, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
-        "schema.json": _as_json(schema),
-        "trusted.json": _as_json(types),
-        "metrics.json": _as_json({name: shown_values(cell) for name, cell in cells.items()}),
-        "versions.json": _as_json({name: metadata.version(name) for name in _LIBRARIES}),
-        "check.json": _as_json(check),
+        "schema.json": as_json(schema),
+        "trusted.json": as_json(types),
+        "metrics.json": as_json({name: shown_values(cell) for name, cell in cells.items()}),
+        "versions.json": as_json({name: metadata.version(name) for name in _LIBRARIES}),
+        "check.json": as_json(check),
         "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
         "arithmetic.py": (files("heldout.instruments") / "arithmetic.py").read_bytes(),
@@ -157,11 +156,6 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
         inside = list(held.values())
     for member in inside:
         yield from keepers_in(member, seen)
-
-
-def _as_json(value: object) -> bytes:
-    """Return a value as readable JSON."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:

@@ -51,9 +51,8 @@ def build_flow(record: RunRecord) -> Section:
         for visit in record.visits
     ]
     sites = f" from {counted(len(record.sites), 'site')}" if record.sites else ""
-    return section("flow", included=f"{counted(record.n_patients, 'patient')}{sites}") | {
-        "steps": steps,
-    }
+    included = f"{counted(record.n_patients, 'patient')}{sites}"
+    return section("flow", included=included) | {"steps": steps}
 
 
 def _flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") -> Section:

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from heldout.inference import Cell
 from heldout.kinds import KINDS, KindName
 from heldout.metrics import chance_range
-from heldout.record import RunRecord, figure_name
+from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
-from heldout.report.targets import Target, by_kind, chosen_share, has_evidence, part_of
+from heldout.report.targets import Target, by_kind, chosen_share, has_evidence
 from heldout.wording import counted, decimal, interval, p_value
 
 _CHOSEN = "Model chosen inside the folds"
@@ -231,7 +231,7 @@ def _model_group(record: RunRecord, target: Target, tested: bool) -> Section:
         rows.append(row("Arithmetic alone", decimal(known), *empty, "benchmark"))
     for cell in target.cells:
         reference = target.models[cell.model].reference
-        share = "reference" if reference else chosen_share(record, target, cell.model)
+        share = "reference" if reference else chosen_share(record, cell)
         rows.append(_model_row(target.label_of(cell), cell, share, tested))
     return group | {"rows": rows}
 
@@ -265,17 +265,13 @@ def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | No
         for target in targets
         if not target.kind.has_events and target.facts.status == "evaluated"
     ]
-    if not items:
-        return None
-    return section("scatters") | {
-        "items": items,
-    }
+    return section("scatters") | {"items": items} if items else None
 
 
 def _scatter(record: RunRecord, target: Target) -> Section:
     """Return the points of one number."""
     cell = target.headline
-    rows = part_of(record.predictions, target, cell.model)
+    rows = rows_of(record.predictions, cell)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()
     # Sorted, so that no point can be found by a patient's row in the table.
     points = sorted(zip(means["prediction"], means["observed"], strict=True))

@@ -171,9 +171,7 @@ def weights_of(spec: Simulation) -> dict[str, Floats]:
     for name, visit in FOLLOW_UPS.items():
         works = spec.effects_at is None or name in spec.effects_at
         differences = [works * spec.effects.get(construct, 0.0) for construct in CONSTRUCTS]
-        weights[name] = np.array(
-            [needed_correlation(size, rates[name], visit.spread) for size in differences]
-        )
+        weights[name] = needed_correlation(np.array(differences), rates[name], visit.spread)
     return weights
 
 

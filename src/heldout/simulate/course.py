@@ -99,12 +99,12 @@ def response_rates(at_month3: float) -> dict[str, float]:
     return {name: float(ndtr(start + visit.later)) for name, visit in FOLLOW_UPS.items()}
 
 
-def needed_correlation(difference: float, rate: float, spread: float) -> float:
-    """Return the correlation with improvement that makes a construct differ as wanted.
+def needed_correlation(differences: Floats | float, rate: float, spread: float) -> Floats:
+    """Return the correlation with improvement that makes each construct differ as wanted.
 
     Parameters
     ----------
-    difference : float
+    differences : array of shape (n_constructs,)
         Of responders from non-responders, in SD within these groups (Cohen's d).
     rate : float
         Share of responders.
@@ -113,8 +113,8 @@ def needed_correlation(difference: float, rate: float, spread: float) -> float:
 
     Returns
     -------
-    float
-        Of a construct that works alone; without limit, so that the caller must see to it.
+    array of shape (n_constructs,)
+        Of constructs that each work alone; without limit, so that the caller must see to it.
 
     Notes
     -----
@@ -125,10 +125,10 @@ def needed_correlation(difference: float, rate: float, spread: float) -> float:
     from scipy.special import ndtri
 
     between = rate * (1 - rate)
-    total = difference / np.sqrt(1 + between * difference**2)
+    total = differences / np.sqrt(1 + between * differences**2)
     density = np.exp(-(ndtri(rate) ** 2) / 2) / np.sqrt(2 * np.pi)
     weakened = spread / np.hypot(spread, NOISE)
-    return float(total * between / density / weakened)
+    return np.asarray(total * between / density / weakened, dtype=np.float64)
 
 
 def baseline_scores(severity: Floats, error: Floats) -> Floats:

@@ -66,7 +66,8 @@ def assemble_record(
     units = list(zip(units_of(design), results, strict=True))
     cells = [
         _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number, cell in _score_cells(design, units)
+        for number in range(len(design.outcomes))
+        for cell in _score_cells(design, number, units)
     ]
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = _primary_of(headline, design.outcomes)
@@ -103,14 +104,10 @@ def assemble_record(
 
 def _primary_of(headline: Sequence[Cell], outcomes: Sequence[Outcome]) -> Cell | None:
     """Return the headline that was named beforehand, if it was evaluated."""
-    return next(
-        (
-            cell
-            for cell, outcome in zip(headline, outcomes, strict=True)
-            if outcome.primary and cell.status == "evaluated"
-        ),
-        None,
-    )
+    for cell, outcome in zip(headline, outcomes, strict=True):
+        if outcome.primary and cell.status == "evaluated":
+            return cell
+    return None
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
@@ -153,7 +150,7 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
     outcome = design.outcomes[number]
     rows, column = np.flatnonzero(outcome.observed), np.cumsum(outcome.observed) - 1
     shape = (design.validation.repeats, len(rows))
-    names = [*(model.name for model in design.models_of(number)), HEADLINE]
+    names = design.names_of(number)
     margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
     folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
     for unit, result in units:
@@ -313,29 +310,26 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(design: Design, units: _Units) -> Iterator[tuple[int, Cell]]:
-    """Yield the cells of every outcome by its number, the headline last of each."""
-    for number, outcome in enumerate(design.outcomes):
-        if design.declined[number] is None:
-            own = [(unit, result) for unit, result in units if unit.outcome == number]
-            for name, held_out in _held_out(design, number, own).items():
-                kind = KINDS[outcome.kind]
-                yield number, score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-            continue
-        for name in (*(model.name for model in design.models_of(number)), HEADLINE):
-            yield (
-                number,
-                Cell(
-                    outcome=outcome.name,
-                    follow_up=outcome.follow_up,
-                    model=name,
-                    n=int(outcome.observed.sum()),
-                    events=outcome.events,
-                    kind=outcome.kind,
-                    status="declined",
-                    reason=design.declined[number],
-                ),
-            )
+def _score_cells(design: Design, number: int, units: _Units) -> Iterator[Cell]:
+    """Yield the cells of an outcome, the headline last."""
+    outcome, reason = design.outcomes[number], design.declined[number]
+    if reason is None:
+        own = [(unit, result) for unit, result in units if unit.outcome == number]
+        kind = KINDS[outcome.kind]
+        for name, held_out in _held_out(design, number, own).items():
+            yield score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
+        return
+    for name in design.names_of(number):
+        yield Cell(
+            outcome=outcome.name,
+            follow_up=outcome.follow_up,
+            model=name,
+            n=int(outcome.observed.sum()),
+            events=outcome.events,
+            kind=outcome.kind,
+            status="declined",
+            reason=reason,
+        )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:

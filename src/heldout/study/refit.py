@@ -81,11 +81,7 @@ def _refitted_bundle(
 ) -> Path:
     """Tune, choose and fit on all observed patients, and write the bundle."""
     design = plan.design
-    number = next(
-        number
-        for number, outcome in enumerate(design.outcomes)
-        if (outcome.name, outcome.follow_up) == (facts.name, facts.follow_up)
-    )
+    number = record.outcomes.index(facts)
     patients = design.patients(number, np.flatnonzero(design.outcomes[number].observed))
     models = tuple(candidate for candidate in design.models if model in (None, candidate.name))
     procedure = replace(design.procedure, models=models)
