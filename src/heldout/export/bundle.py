@@ -7,7 +7,7 @@ found, a stand-alone script, and the digest of each file. No row of a patient go
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +25,7 @@ from heldout.features import FeatureMatrix
 from heldout.files import whole_folder, write_files
 from heldout.inference import Cell
 from heldout.nested import FittedModel
+from heldout.provenance import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord, as_json, shown_values
 
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
@@ -39,8 +40,6 @@ def write_bundle(
     matrix: FeatureMatrix,
     outcome: OutcomeFacts,
     folder: Path,
-    *,
-    today: Mapping[str, Any],
 ) -> Path:
     """Write a model fitted on all patients as a folder that stands alone.
 
@@ -56,8 +55,6 @@ def write_bundle(
         What it predicts.
     folder : Path
         Must not exist.
-    today : mapping
-        ``versions`` and ``code`` that the model was fitted with, as in a record's environment.
 
     Returns
     -------
@@ -86,11 +83,9 @@ def write_bundle(
         )
     schema = schema_of(record, matrix, outcome, composition)
     patient = made_up_patient(schema)
-    check = {
-        "patient": patient,
-        "prediction": predictions(pipeline, schema, [(FIRST_ROW, patient)])[0],
-    }
+    [prediction] = predictions(pipeline, schema, [(FIRST_ROW, patient)])
     cells = _estimates_of(record, fitted, outcome)
+    today = {"versions": versions(), "code": code_digest()}
     card = render_card(record, fitted, matrix, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
@@ -98,7 +93,7 @@ def write_bundle(
         "trusted.json": as_json(types),
         "metrics.json": as_json({name: shown_values(cell) for name, cell in cells.items()}),
         "versions.json": as_json({name: metadata.version(name) for name in _LIBRARIES}),
-        "check.json": as_json(check),
+        "check.json": as_json({"patient": patient, "prediction": prediction}),
         "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
         "arithmetic.py": (files("heldout.instruments") / "arithmetic.py").read_bytes(),

@@ -480,8 +480,7 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     empty = np.isnan(matrix[:, valued]).all(axis=1)
     if empty.any() and any(valued):
         rows_of = _few(numbers[empty].tolist())
-        faults.append(f"no value at all: rows {rows_of}. Remove these patients.")
-    _refuse(faults)
+        raise Refused(f"no value at all: rows {rows_of}. Remove these patients.")
     return matrix
 
 

@@ -45,11 +45,6 @@ class Check(Generic[_Subject]):
     needs: type[_Subject]
     see: Callable[[_Subject], Seen]
 
-    @property
-    def page(self) -> str:
-        """The page that says what the code means and what to do, in the repository."""
-        return f"docs/findings/{self.code}.md"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyData:

@@ -126,9 +126,5 @@ def _build_features(record: RunRecord) -> Section:
         )
         for column in record.features
     ]
-    return section("features") | {
-        "table": table(
-            "Feature | Instrument | Construct | Visit | Unit | Column of the table",
-            [{"rows": rows}],
-        ),
-    }
+    columns = "Feature | Instrument | Construct | Visit | Unit | Column of the table"
+    return section("features") | {"table": table(columns, [{"rows": rows}])}

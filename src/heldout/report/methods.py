@@ -95,11 +95,9 @@ def build_methods(record: RunRecord) -> Section:
         "paragraphs": paragraphs(
             "methods",
             experiment=experiment,
-            validation=experiment["validation"],
-            tuning=experiment["tuning"],
+            sites=record.sites,
             sampler=_SAMPLERS[experiment["tuning"]["sampler"]],
             criterion=" and ".join(criteria[kind] for kind in kinds),
-            sites=record.sites,
             rivals=_named(model.label for model in models if not model.reference),
             references=_named(model.label for model in models if model.reference),
             preparations=_PREPARATIONS,
@@ -199,6 +197,7 @@ def build_reproduction(record: RunRecord) -> Section:
     """
     environment = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    workers = counted(environment["workers"], "worker")
     return section("reproduction") | {
         "pairs": [
             ["Experiment", record.name],
@@ -210,10 +209,6 @@ def build_reproduction(record: RunRecord) -> Section:
             ["Versions", f"Python {environment['python']}, {versions}"],
             ["Machine", str(environment["platform"])],
             ["Started", str(environment["started"])],
-            [
-                "Duration",
-                f"{duration(environment['seconds'])} with "
-                f"{counted(environment['workers'], 'worker')}",
-            ],
+            ["Duration", f"{duration(environment['seconds'])} with {workers}"],
         ],
     }

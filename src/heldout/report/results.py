@@ -88,21 +88,18 @@ def _headline_card(target: Target) -> Section:
     if cell.status != "evaluated":
         return card
     evidence = has_evidence(target, cell)
+    figures = [
+        [figure.label, figure.say(cell.figures[figure.name])]
+        for figure in kind.figures
+        # Predictions that do not differ have no slope, say.
+        if figure.shown != "data" and figure.name in cell.figures
+    ]
     return card | {
         "above_chance": cell.margin_low > 0 if evidence is None else evidence,
         "chance": _chance_words(cell),
         "auc": kind.estimate.say(cell.estimate),
         "interval": f"{kind.estimate.label}, 95 % interval {interval(cell.low, cell.high)}",
-        "facts": [
-            *(
-                [figure.label, figure.say(cell.figures[figure.name])]
-                for figure in kind.figures
-                # Predictions that do not differ have no slope, say.
-                if figure.shown != "data" and figure.name in cell.figures
-            ),
-            ["p", p_value(cell.p)],
-            ["p, adjusted", p_value(cell.p_adjusted)],
-        ],
+        "facts": [*figures, ["p", p_value(cell.p)], ["p, adjusted", p_value(cell.p_adjusted)]],
     }
 
 
@@ -198,17 +195,14 @@ def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
     dict
         ``tables``: one for events, one for numbers, as far as the study has them.
     """
-    tested = any(cell.p is not None for cell in (*record.cells, *record.headline))
+    tested, tables = any(cell.p is not None for cell in (*record.cells, *record.headline)), []
+    for kind, of_kind in by_kind(targets).items():
+        groups = [_model_group(record, target, tested) for target in of_kind]
+        tables.append(table(_model_columns(kind, tested), groups))
     return {
         "heading": "All models",
         "lead": _MAXIMUM_NOTE,
-        "tables": [
-            table(
-                _model_columns(kind, tested),
-                [_model_group(record, target, tested) for target in of_kind],
-            )
-            for kind, of_kind in by_kind(targets).items()
-        ],
+        "tables": tables,
     }
 
 

@@ -197,14 +197,14 @@ def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
                 _unit_columns(plan, unit) | {"model": name, "patient": patients} | figures
                 for name in _names_of(model, result)
             ]
-    return _table_of(tables, length="patient")
+    return _table_of(tables)
 
 
-def _table_of(blocks: Sequence[_Row], *, length: str) -> pd.DataFrame:
+def _table_of(blocks: Sequence[_Row]) -> pd.DataFrame:
     """Return blocks of columns below each other; a value that is no list stands in every row."""
     columns: dict[str, list[Any]] = {name: [] for block in blocks for name in block}
     for block in blocks:
-        n = len(block[length])
+        n = len(block["patient"])
         for name, cells in columns.items():
             value = block.get(name, np.nan)
             cells += value if isinstance(value, list) else [value] * n
@@ -213,39 +213,37 @@ def _table_of(blocks: Sequence[_Row], *, length: str) -> pd.DataFrame:
 
 def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per fold and model: its best candidate and whether it was chosen."""
-    return pd.DataFrame(
-        [
-            _unit_columns(plan, unit)
-            | {
-                "model": model["model"],
-                "candidate": _as_text(model["candidate"]),
-                "criterion": model["criterion"],
-                "converged": model["converged"],
-                "chosen": model["model"] == result["chosen"],
-            }
-            for unit, result in units
-            for model in result["models"]
-        ]
-    )
+    rows = [
+        _unit_columns(plan, unit)
+        | {
+            "model": model["model"],
+            "candidate": _as_text(model["candidate"]),
+            "criterion": model["criterion"],
+            "converged": model["converged"],
+            "chosen": model["model"] == result["chosen"],
+        }
+        for unit, result in units
+        for model in result["models"]
+    ]
+    return pd.DataFrame(rows)
 
 
 def _trial_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per candidate tried."""
-    return pd.DataFrame(
-        [
-            _unit_columns(plan, unit)
-            | {
-                "model": model["model"],
-                "trial": number,
-                "candidate": _as_text(candidate),
-                "criterion": criterion,
-                "pruned": pruned,
-            }
-            for unit, result in units
-            for model in result["models"]
-            for number, (candidate, criterion, pruned) in enumerate(model["trials"])
-        ]
-    )
+    rows = [
+        _unit_columns(plan, unit)
+        | {
+            "model": model["model"],
+            "trial": number,
+            "candidate": _as_text(candidate),
+            "criterion": criterion,
+            "pruned": pruned,
+        }
+        for unit, result in units
+        for model in result["models"]
+        for number, (candidate, criterion, pruned) in enumerate(model["trials"])
+    ]
+    return pd.DataFrame(rows)
 
 
 def _as_text(candidate: Mapping[str, Any]) -> str:
@@ -257,9 +255,7 @@ def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
     design = plan.design
     tables = [
-        _explained(
-            plan, number, model, [result for unit, result in units if unit.outcome == number]
-        )
+        _explained(plan, units, number, model)
         for number in (design.evaluated if design.explain else ())
         for model in design.models_of(number)
         if model.explainer != "none"
@@ -267,10 +263,9 @@ def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     return pd.concat(tables or [pd.DataFrame(columns=_EXPLANATION_COLUMNS)], ignore_index=True)
 
 
-def _explained(
-    plan: StudyPlan, number: int, model: Model, results: Sequence[UnitResult]
-) -> pd.DataFrame:
+def _explained(plan: StudyPlan, units: _Units, number: int, model: Model) -> pd.DataFrame:
     """Return one model's rows at one outcome."""
+    results = [result for unit, result in units if unit.outcome == number]
     outcome = plan.design.outcomes[number]
     matrix = plan.matrix if model.columns == "all" else plan.severity[number]
     assert matrix is not None

@@ -202,10 +202,9 @@ def experiment_on(table: pd.DataFrame, settings: Settings, question: Question) -
         With every fault of a stage at once.
     """
     _check_question(question, settings["models"])
-    names = dict.fromkeys([*question.at_baseline, *question.outcomes.values()])
-    keys = dict(zip(names, _keys_of(names), strict=True))
-    visits = dict(zip(question.outcomes, _keys_of(question.outcomes), strict=True))
-    declared = declare_columns(table, [*names, *filter(None, [question.site])])
+    keys = _keys_of([*question.at_baseline, *question.outcomes.values()])
+    visits = _keys_of(question.outcomes)
+    declared = declare_columns(table, [*keys, *filter(None, [question.site])])
     _check_columns(question, declared)
     _check_answers(question, table)
     days = enumerate([_BASELINE, *visits.values()])
@@ -299,20 +298,20 @@ def _outcomes_of(
     ]
 
 
-def _keys_of(names: Iterable[str]) -> list[str]:
-    """Return names as an experiment file may write them, each once.
+def _keys_of(names: Iterable[str]) -> dict[str, str]:
+    """Return each name with what an experiment file may call it, no two alike.
 
     Examples
     --------
-    >>> _keys_of(["age", "BDI-II", "BDI II", "7", "baseline"])
+    >>> list(_keys_of(["age", "BDI-II", "BDI II", "7", "baseline"]).values())
     ['age', 'BDI_II', 'BDI_II_2', 'x7', 'baseline_2']
     """
-    keys: list[str] = []
-    for name in names:
+    keys: dict[str, str] = {}
+    for name in dict.fromkeys(names):
         key = re.sub(r"[^A-Za-z0-9_]", "_", name)[:50]
         key = key if key[:1].isalpha() else f"x{key}"
         numbered = chain([key], (f"{key}_{number}" for number in count(2)))
-        keys.append(next(free for free in numbered if free not in (_BASELINE, *keys)))
+        keys[name] = next(free for free in numbered if free not in (_BASELINE, *keys.values()))
     return keys
 
 

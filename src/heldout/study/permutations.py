@@ -14,12 +14,13 @@ permutations that can be evaluated are as likely as each other, and the observed
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from math import factorial, prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -136,20 +137,25 @@ def _folds_of(
 
 def orders_of(design: Design, number: int) -> Iterator[Integers]:
     """Yield who gets whose scores: for one permutation, again and again if it is no good."""
-    n_patients = len(design.features)
+    groups = exchangeable(design.site, len(design.features))
     if number == 0:
-        yield np.arange(n_patients)
+        yield _moved(groups, groups)
         return
-    groups = exchangeable(design.site, n_patients)
     if enumerable(design):
-        yield _nth_order(groups, n_patients, number)
+        orders = product(*(permutations(rows) for rows in groups))
+        yield _moved(groups, next(islice(orders, number, None)))
         return
     rng = np.random.default_rng(derive_seed(design.seed, "order", number))
     while True:
-        order = np.arange(n_patients)
-        for rows in groups:
-            order[rows] = rng.permutation(rows)
-        yield order
+        yield _moved(groups, [rng.permutation(rows) for rows in groups])
+
+
+def _moved(groups: Sequence[Integers], orders: Iterable[Any]) -> Integers:
+    """Return the patients in the orders of their groups, which hold each patient once."""
+    order = np.arange(sum(map(len, groups)))
+    for rows, moved in zip(groups, orders, strict=True):
+        order[rows] = moved
+    return order
 
 
 def enumerable(design: Design) -> bool:
@@ -161,15 +167,6 @@ def _all_there_are(design: Design) -> int:
     """Return how many permutations there are that move somebody."""
     groups = exchangeable(design.site, len(design.features))
     return prod(factorial(len(rows)) for rows in groups) - 1
-
-
-def _nth_order(groups: Sequence[Integers], n_patients: int, number: int) -> Integers:
-    """Return one of all permutations by its number; 0 moves nobody."""
-    order = np.arange(n_patients)
-    chosen = next(islice(product(*(permutations(rows) for rows in groups)), number, None))
-    for rows, moved in zip(groups, chosen, strict=True):
-        order[rows] = moved
-    return order
 
 
 def permute_outcomes(outcomes: Sequence[Outcome], order: Integers) -> tuple[Outcome, ...]:
@@ -199,13 +196,9 @@ def _outcome_statistics(
     """Return the statistic of every model and of the headline at one outcome."""
     rows = np.flatnonzero(outcome.observed)
     patients = design.patients(number, rows, outcome)
+    path = ("permutation", outcome.name, outcome.follow_up, permutation)
     repeats = [
-        hold_out_in_turn(
-            patients,
-            fold[rows],
-            design.procedure,
-            ("permutation", outcome.name, outcome.follow_up, permutation, repeat),
-        )
+        hold_out_in_turn(patients, fold[rows], design.procedure, (*path, repeat))
         for repeat, fold in enumerate(folds)
     ]
     statistic = KINDS[outcome.kind].estimate.compute

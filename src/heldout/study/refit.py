@@ -10,7 +10,6 @@ import numpy as np
 from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export import write_bundle
 from heldout.nested import choose_model, fit_models
-from heldout.provenance import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec import experiment_from
 from heldout.study.folders import record_folder
@@ -92,8 +91,7 @@ def _refitted_bundle(
     chosen = next(each for each in fitted if each.model.name == name)
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None
-    today = {"versions": versions(), "code": code_digest()}
-    return write_bundle(record, chosen, matrix, facts, folder, today=today)
+    return write_bundle(record, chosen, matrix, facts, folder)
 
 
 def _wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:

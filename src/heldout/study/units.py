@@ -137,9 +137,9 @@ def _model_values(
     """Return a fitted model's fold as plain values, explained if that is wanted."""
     fitted = fold.fitted
     columns = fitted.model.columns
-    contributions, base = np.empty((0, 0)), np.empty(0)
+    contributions = np.empty((0, 0))
     if explain:
-        contributions, base = explain_patients(
+        contributions, _ = explain_patients(
             fitted.model, fitted.pipeline, training.features[columns], features[columns]
         )
     return {
@@ -152,7 +152,6 @@ def _model_values(
         ],
         "margin": fold.margin.tolist(),
         "prediction": fold.prediction.tolist(),
-        "base": base.tolist(),
         "contributions": contributions.tolist(),
     }
 
