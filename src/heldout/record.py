@@ -30,10 +30,8 @@ from heldout.outcomes.outcome import Tally
 from heldout.spec import Experiment
 
 FORMAT = 3
-# An older record opens with what its format had; what came later is empty in it.
-_READABLE = (1, 2, FORMAT)
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
-# What a format that is still read did not have.
+# Format that is still read -> what it did not have: a record opens with that empty.
 _LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
@@ -462,7 +460,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         written = manifest["format"]
         tables = [name for name in _TABLES if name not in _LATER.get(written, ())]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in tables)}
-        if written in _READABLE and not complete <= manifest["sha256"].keys():
+        if written in _LATER and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
@@ -473,9 +471,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
-    if written not in _READABLE:
+    if written not in _LATER:
         raise RecordError(
-            f"{path}: record format {written}, this version reads {_READABLE[0]} to {FORMAT}. "
+            f"{path}: record format {written}, this version reads {min(_LATER)} to {FORMAT}. "
             "Install a newer heldout."
         )
     return dict(manifest)

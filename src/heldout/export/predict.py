@@ -461,6 +461,11 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     Returns
     -------
     array of shape (n_patients, n_columns)
+
+    Raises
+    ------
+    Refused
+        If a cell, a score or a patient cannot be taken; all faults of a kind at once.
     """
     inputs, faults = _read_inputs(rows, schema)
     numbers = np.array([number for number, _ in rows])

@@ -135,10 +135,11 @@ def _agreements(
 def _comparisons(cohort: Cohort, scales: tuple[Scale, Scale]) -> Iterator[tuple[Floats, str]]:
     """Yield two scales where both are known, at baseline and as changes since then."""
     baseline, visits = cohort.spec.baseline, cohort.spec.visits
-    signs = np.array([[1 if scale.higher_is == "better" else -1] for scale in scales])
+    signs: Floats = np.array([[1.0 if scale.higher_is == "better" else -1.0] for scale in scales])
 
     def turned(visit: str) -> Floats:
-        return signs * np.array([cohort.numbers(scale.name, visit) for scale in scales])
+        values: Floats = signs * [cohort.numbers(scale.name, visit) for scale in scales]
+        return values
 
     measured = [visit for visit in visits if all(cohort.has(scale.name, visit) for scale in scales)]
     if baseline not in measured:

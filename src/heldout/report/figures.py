@@ -152,7 +152,9 @@ def _draw_forest(forest: dict[str, Any]) -> Figure:
     for group, height in zip(forest["groups"], heights, strict=True):
         _draw_group(axes, group, top, forest["limits"])
         top += height
-    _draw_scale(axes, top - 6, forest)
+    marks = {_across(tick, forest["limits"]): _tick_label(tick) for tick in forest["ticks"]}
+    _draw_axis(axes, (SCALE_START, SCALE_END), top - 6, marks)
+    _write(axes, LABELS_END - 6, top + 8, forest["scale"], "right")
     return figure
 
 
@@ -201,13 +203,6 @@ def _draw_row(axes: Axes, row: dict[str, Any], y: float, limits: _Limits) -> Non
         mfc=PAPER if row["kind"] == "reference" else colour, mec=colour, mew=1.3,
     )  # fmt: skip
     _write(axes, _WIDTH, y, row["words"], "right", color=colour, weight=weight)
-
-
-def _draw_scale(axes: Axes, y: float, forest: dict[str, Any]) -> None:
-    """Draw the scale under all groups."""
-    marks = {_across(tick, forest["limits"]): _tick_label(tick) for tick in forest["ticks"]}
-    _draw_axis(axes, (SCALE_START, SCALE_END), y, marks)
-    _write(axes, LABELS_END - 6, y + 14, forest["scale"], "right")
 
 
 BARS, BARS_START, BARS_END, BARS_TOP = 110, 90, 430, 46

@@ -11,7 +11,7 @@ from heldout.models import Model, models_for, models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
-from heldout.wording import counted, duration
+from heldout.wording import counted, duration, spoken
 
 _SAMPLERS = {
     "qmc": "a quasi-random (Sobol) sequence",
@@ -145,7 +145,7 @@ def _data_words(experiment: Mapping[str, Any]) -> Iterator[str]:
     for name, column in experiment["cohort"].get("columns", {}).items():
         if column.get("prorate") in _FILLED_IN:
             yield (
-                f"Missing items of {_spoken(name)} were replaced by the patient's mean of the "
+                f"Missing items of {spoken(name)} were replaced by the patient's mean of the "
                 f"others where {_FILLED_IN[column['prorate']]} of a score's items were there."
             )
     yield from _outcome_words(experiment)
@@ -163,15 +163,10 @@ def _outcome_words(experiment: Mapping[str, Any]) -> Iterator[str]:
     for outcome in experiment.get("outcomes", ()):
         value = outcome.get("rule", {}).get("value")
         if value in _NUMBERS:
-            yield f"The number of {_spoken(outcome['name'])} is {_NUMBERS[value]}."
+            yield f"The number of {spoken(outcome['name'])} is {_NUMBERS[value]}."
         missed = outcome.get("missing_visit")
         if missed in _MISSED:
-            yield f"For {_spoken(outcome['name'])}, a missed visit {_MISSED[missed]}."
-
-
-def _spoken(name: str) -> str:
-    """Return a name as it stands inside a sentence."""
-    return name.replace("_", " ")
+            yield f"For {spoken(outcome['name'])}, a missed visit {_MISSED[missed]}."
 
 
 def _sequential(record: RunRecord) -> bool:

@@ -128,24 +128,18 @@ def build_forests(targets: Sequence[Target]) -> Section:
     dict
         ``figures``; a kind of outcome that the study does not have has none.
     """
-    return {
-        "heading": "Every model beside chance",
-        "figures": [
-            _FORESTS[kind]
-            | {
-                "scale": KINDS[kind].estimate.label,
-                "caption": _forest_caption(kind, of_kind),
-                "groups": list(map(_forest_group, of_kind)),
-            }
-            for kind, of_kind in by_kind(targets).items()
-        ],
-    }
+    figures = [_forest(kind, of_kind) for kind, of_kind in by_kind(targets).items()]
+    return {"heading": "Every model beside chance", "figures": figures}
 
 
-def _forest_caption(kind: KindName, targets: Sequence[Target]) -> str:
-    """Return what a figure of all models shows."""
+def _forest(kind: KindName, targets: Sequence[Target]) -> Section:
+    """Return what the figure of one kind of outcome shows."""
     coupled = any(target.headline.arithmetic is not None for target in targets)
-    return str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else "")
+    return _FORESTS[kind] | {
+        "scale": KINDS[kind].estimate.label,
+        "caption": str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else ""),
+        "groups": list(map(_forest_group, targets)),
+    }
 
 
 def _forest_group(target: Target) -> Section:

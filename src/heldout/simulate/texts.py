@@ -18,7 +18,7 @@ from heldout.simulate.cohort import Simulation
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
 from heldout.simulate.forms import EVENT, FORMS, RECORD, event_name
 from heldout.simulate.truth import FollowUpTruth, Truth
-from heldout.wording import decimal
+from heldout.wording import decimal, spoken
 
 _PRIMARY = "month3"
 _DROPOUT = {
@@ -73,7 +73,7 @@ def _effect_sentences(truth: Truth, at: FollowUpTruth, *, together: bool) -> Ite
     everywhere = truth.effects_at == tuple(FOLLOW_UPS)
     where = "every follow-up" if everywhere else ", ".join(truth.effects_at)
     named = [
-        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {_spoken(name)}"
+        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {spoken(name)}"
         for name, size in truth.effects.items()
     ]
     alone = ", each if it alone worked" if len(named) > 1 else ""
@@ -87,12 +87,7 @@ def _effect_sentences(truth: Truth, at: FollowUpTruth, *, together: bool) -> Ite
 
 def _differences(at: FollowUpTruth, names: Iterable[str]) -> str:
     """Return by how much responders differ in constructs, in SD."""
-    return ", ".join(f"{_spoken(name)} {at.differences[name]:+.2f}" for name in names)
-
-
-def _spoken(name: str) -> str:
-    """Return a construct as it stands inside a sentence."""
-    return name.replace("_", " ")
+    return ", ".join(f"{spoken(name)} {at.differences[name]:+.2f}" for name in names)
 
 
 def truth_table(spec: Simulation, truth: Truth) -> list[list[str]]:

@@ -134,14 +134,15 @@ def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     )
 
 
-def _unit_columns(plan: StudyPlan, unit: Unit) -> _Row:
-    """Return the columns that say which unit a row comes from."""
+def _fit_columns(plan: StudyPlan, unit: Unit, model: str) -> _Row:
+    """Return the columns that say which model of which unit a row comes from."""
     outcome = plan.design.outcomes[unit.outcome]
     return {
         "outcome": outcome.name,
         "follow_up": outcome.follow_up,
         "repeat": unit.repeat,
         "fold": unit.fold,
+        "model": model,
     }
 
 
@@ -194,7 +195,7 @@ def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
             }
             figures = {column: values[part] for part, column in kind.columns.items()}
             tables += [
-                _unit_columns(plan, unit) | {"model": name, "patient": patients} | figures
+                _fit_columns(plan, unit, name) | {"patient": patients} | figures
                 for name in _names_of(model, result)
             ]
     return _table_of(tables)
@@ -214,9 +215,8 @@ def _table_of(blocks: Sequence[_Row]) -> pd.DataFrame:
 def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per fold and model: its best candidate and whether it was chosen."""
     rows = [
-        _unit_columns(plan, unit)
+        _fit_columns(plan, unit, model["model"])
         | {
-            "model": model["model"],
             "candidate": _as_text(model["candidate"]),
             "criterion": model["criterion"],
             "converged": model["converged"],
@@ -231,9 +231,8 @@ def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
 def _trial_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per candidate tried."""
     rows = [
-        _unit_columns(plan, unit)
+        _fit_columns(plan, unit, model["model"])
         | {
-            "model": model["model"],
             "trial": number,
             "candidate": _as_text(candidate),
             "criterion": criterion,
