@@ -102,8 +102,8 @@ BREAKS = (
     broken(
         "unit-keys",
         "study/units.py",
-        "set(result) == unit.keys",
-        "set(result) <= unit.keys",
+        "set(result) == keys",
+        "set(result) <= keys",
         "a damaged unit is done again",
         "unit/study/test_units.py",
     ),
@@ -141,9 +141,9 @@ BREAKS = (
     ),
     broken(
         "ledger-line",
-        "study/ledger.py",
-        "            continue\n",
-        "            return entries\n",
+        "files.py",
+        "            with suppress(ValueError):\n                yield json.loads(line)",
+        "            yield json.loads(line)",
         "a broken line loses that line only",
         "unit/study/test_ledger.py",
     ),

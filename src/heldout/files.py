@@ -6,12 +6,14 @@ reads sees the old one or the whole new one, and a process that is killed leaves
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from heldout.errors import RecordError, StudyError
 from heldout.system import BINARY, replace
@@ -170,6 +172,24 @@ def append_line(path: Path, line: str) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def read_entries(path: Path) -> Iterator[Any]:
+    """Yield what the lines of a file hold as JSON; a broken line is left out.
+
+    Parameters
+    ----------
+    path : Path
+        From `append_line`; nothing if there is no such file.
+
+    Yields
+    ------
+    object
+    """
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            with suppress(ValueError):
+                yield json.loads(line)
 
 
 def hold(path: Path, patience: float = 1.0) -> Callable[[], None]:

@@ -32,10 +32,8 @@ from heldout.outcomes.outcome import Tally
 from heldout.spec.experiment import Experiment
 
 FORMAT = 3
-# An older record opens with what its format had; what came later is empty in it.
-_READABLE = (1, 2, FORMAT)
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
-# What a format that is still read did not have.
+# Format that is still read -> what it did not have: a record opens with that empty.
 _LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
@@ -288,6 +286,24 @@ def figure_name(kind: str, cell: Cell) -> str:
     return ".".join((kind, cell.outcome, cell.follow_up, cell.model))
 
 
+def rows_of(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
+    """Return the rows of one of a record's tables that belong to a cell.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With columns ``outcome``, ``follow_up`` and ``model``.
+    cell : Cell
+        Of the same record.
+
+    Returns
+    -------
+    DataFrame
+    """
+    target = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
+    return table[target & (table["model"] == cell.model)]
+
+
 def write_record(record: RunRecord, folder: Path) -> None:
     """Write a record to its folder, whole or not at all.
 
@@ -304,13 +320,13 @@ def write_record(record: RunRecord, folder: Path) -> None:
         If the place cannot be written to.
     """
     contents = {
-        f"{name}.csv": getattr(record, name).to_csv(index=False, lineterminator="\n")
+        f"{name}.csv": getattr(record, name).to_csv(index=False, lineterminator="\n").encode()
         for name in _TABLES
     }
-    contents["record.json"] = _as_json(_body_of(record))
-    contents["environment.json"] = _as_json(dict(record.environment))
-    digests = {name: _sha256(text.encode()) for name, text in sorted(contents.items())}
-    contents["manifest.json"] = _as_json({"format": FORMAT, "sha256": digests})
+    contents["record.json"] = as_json(_body_of(record))
+    contents["environment.json"] = as_json(dict(record.environment))
+    digests = {name: _sha256(raw) for name, raw in sorted(contents.items())}
+    contents["manifest.json"] = as_json({"format": FORMAT, "sha256": digests})
     with whole_folder(folder, over=True) as new:
         write_files(new, contents)
 
@@ -323,9 +339,8 @@ def _body_of(record: RunRecord) -> dict[str, Any]:
         if name in left_out:
             continue
         value = getattr(record, name)
-        if isinstance(value, tuple | Deferred):
-            value = list(map(_plain, value))
-        body[name] = value if isinstance(value, list) else _plain(value)
+        parts = isinstance(value, tuple | Deferred)
+        body[name] = list(map(_plain, value)) if parts else _plain(value)
     return body
 
 
@@ -336,9 +351,19 @@ def _plain(part: Any) -> Any:
     return asdict(part) if hasattr(part, "__dataclass_fields__") else part
 
 
-def _as_json(value: object) -> str:
-    """Return a value as JSON in its own order, which means something; NaN is refused."""
-    return json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def as_json(value: object) -> bytes:
+    """Return a value as readable JSON in its own order, which means something; NaN is refused.
+
+    Parameters
+    ----------
+    value : object
+        Plain.
+
+    Returns
+    -------
+    bytes
+    """
+    return (json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
 def _sha256(raw: bytes) -> str:
@@ -437,7 +462,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         written = manifest["format"]
         tables = [name for name in _TABLES if name not in _LATER.get(written, ())]
         complete = {"record.json", "environment.json", *(f"{name}.csv" for name in tables)}
-        if written in _READABLE and not complete <= manifest["sha256"].keys():
+        if written in _LATER and not complete <= manifest["sha256"].keys():
             raise KeyError
     except (FileNotFoundError, NotADirectoryError):
         raise RecordError(
@@ -448,9 +473,9 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise RecordError(
             f"{path}: is damaged. Restore it, or run the experiment again with --fresh."
         ) from None
-    if written not in _READABLE:
+    if written not in _LATER:
         raise RecordError(
-            f"{path}: record format {written}, this version reads {_READABLE[0]} to {FORMAT}. "
+            f"{path}: record format {written}, this version reads {min(_LATER)} to {FORMAT}. "
             "Install a newer heldout."
         )
     return dict(manifest)

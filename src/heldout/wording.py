@@ -188,6 +188,26 @@ def counted(n: int, noun: str, plural: str | None = None) -> str:
     return f"{n} {noun if n == 1 else plural or noun + 's'}"
 
 
+def spoken(name: str) -> str:
+    """Return a name as it stands inside a sentence.
+
+    Parameters
+    ----------
+    name : str
+        Of an outcome, a column or a construct.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> spoken("reliable_change")
+    'reliable change'
+    """
+    return name.replace("_", " ")
+
+
 def shortened(text: str, limit: int) -> str:
     """Return a text that fits its place in a figure; the tables have it whole.
 

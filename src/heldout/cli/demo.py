@@ -13,7 +13,6 @@ from heldout.errors import StudyError
 from heldout.files import write_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from importlib.resources.abc import Traversable
 
 EXPERIMENT = "experiments/nimh_ketamine.yaml"
@@ -27,23 +26,6 @@ FILES = (
     "configs/models/standard.yaml",
     "configs/validation/nested_5x5.yaml",
 )
-
-
-def add_commands(
-    add: Callable[..., Callable[..., argparse.Action]],
-    add_running: Callable[[Callable[..., argparse.Action]], None],
-) -> None:
-    """Add the command, with the options of how a study runs."""
-    arg = add("demo", demo, "write the ketamine study, 36 real patients, into a folder and run it")
-    arg(
-        "folder",
-        type=Path,
-        nargs="?",
-        default=Path("heldout_demo"),
-        metavar="DIR",
-        help="the new folder; heldout_demo if absent",
-    )
-    add_running(arg)
 
 
 def demo(options: argparse.Namespace) -> int:

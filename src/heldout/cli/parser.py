@@ -65,7 +65,6 @@ def _parser() -> argparse.ArgumentParser:
         return parser.add_argument
 
     _add_studies(add)
-    demo.add_commands(add, _add_running)
     draft.add_commands(add)
     questionnaires.add_commands(add)
     simulate.add_commands(add)
@@ -75,8 +74,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_studies(add: AddCommand) -> None:
     """Add the commands about studies and their runs."""
     arg = add("run", studies.run, "run an experiment, or go on with it")
-    arg("experiment", type=Path, help="experiment file")
-    arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
+    _add_experiment(arg)
     arg(
         "--sweep",
         action="append",
@@ -88,8 +86,7 @@ def _add_studies(add: AddCommand) -> None:
     _add_running(arg)
 
     arg = add("plan", studies.plan, "show the composed experiment and its design; fits nothing")
-    arg("experiment", type=Path, help="experiment file")
-    arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
+    _add_experiment(arg)
 
     arg = add("report", studies.report, "write the HTML page of a run again")
     _add_run(arg)
@@ -110,6 +107,12 @@ def _add_studies(add: AddCommand) -> None:
     arg("patients", type=Path, help="CSV file of new patients")
     arg("--out", type=Path, metavar="FILE", help="new .csv or .tsv file for them")
 
+    words = "write the ketamine study, 36 real patients, into a folder and run it"
+    arg = add("demo", demo.demo, words)
+    words = "the new folder; heldout_demo if absent"
+    arg("folder", type=Path, nargs="?", default=Path("heldout_demo"), metavar="DIR", help=words)
+    _add_running(arg)
+
 
 class _Version(argparse.Action):
     """Print the version, looked up only when it is asked for."""
@@ -127,6 +130,12 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0")
     return int(text)
+
+
+def _add_experiment(arg: _Adder) -> None:
+    """Add the arguments that name an experiment."""
+    arg("experiment", type=Path, help="experiment file")
+    arg("overrides", nargs="*", metavar="key=value", help="lay values over the file")
 
 
 def _add_running(arg: _Adder) -> None:

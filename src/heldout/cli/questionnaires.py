@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -228,9 +228,9 @@ def score(options: argparse.Namespace) -> int:
     )
     scored = score_table(table, key, wanted)
     who = _patients_of(table, options.patient)
-    repeated = _repeated_ids(who)
-    notes = [*scored.notes, *([repeated] if repeated else [])]
-    names = _names_of(who, rows=repeated is not None)
+    repeated = list(_repeated_ids(who))
+    notes = [*scored.notes, *repeated]
+    names = _names_of(who, rows=bool(repeated))
     # Rows of one name could not be told apart in what is printed.
     if repeated or not options.patient:
         who.insert(len(who.columns), _row_name(who), [str(row) for row in table.index])
@@ -258,18 +258,17 @@ def _opened(path: Path, separator: str | None, sheet: str | None) -> pd.DataFram
     if not path.is_file():
         what = "is no file" if path.exists() else "there is no such file"
         raise CohortError(f"{path}: {what}. Check the path; it is relative to {Path.cwd()}.")
-    form: dict[str, Any] = {"sheet": sheet, "separator": separator}
-    usual = TEXT_TABLES.get(path.suffix.lower())
+    form: dict[str, Any] = {"separator": separator, "sheet": sheet}
+    ending = path.suffix.lower()
+    usual = TEXT_TABLES.get(ending)
+    idle = {"separator": usual is None, "sheet": ending != ".xlsx"}
+    for option in form:
+        if idle[option] and form[option] is not None:
+            raise CohortError(
+                f"--{option}: says nothing about {path.suffix} files such as {path}. Leave it out."
+            )
     if usual is not None:
         form |= _text_form(path, separator, usual)
-    elif separator is not None:
-        raise CohortError(
-            f"--separator: says nothing about {path.suffix} files such as {path}. Leave it out."
-        )
-    if sheet is not None and path.suffix.lower() != ".xlsx":
-        raise CohortError(
-            f"--sheet: says nothing about {path.suffix} files such as {path}. Leave it out."
-        )
     try:
         table, _ = read_table(path, str(path), **form)
     except CohortError as error:
@@ -322,16 +321,15 @@ def _patients_of(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     return table[list(columns)].astype("str")
 
 
-def _repeated_ids(who: pd.DataFrame) -> str | None:
-    """Return the note that ids stand several times, so that a score is not one patient's."""
+def _repeated_ids(who: pd.DataFrame) -> Iterator[str]:
+    """Yield the note that ids stand several times, so that a score is not one patient's."""
     if who.empty or not who.duplicated().any():
-        return None
+        return
     times = who.value_counts()
     several = times[times > 1]
-    also = (
-        "" if len(who.columns) > 1 else ("; with visits, name their column with a second --patient")
-    )
-    return (
+    visits = "; with visits, name their column with a second --patient"
+    also = "" if len(who.columns) > 1 else visits
+    yield (
         f"{len(several)} of {len(times)} ids in {' and '.join(who.columns)} stand several times, "
         f"in {several.sum()} rows. The column '{_row_name(who)}' tells them apart: the row of the "
         f"file{also}."

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -14,11 +16,12 @@ from heldout.errors import SpecError
 if TYPE_CHECKING:
     from heldout.engine.engine import Engine
     from heldout.inference.cells import Cell
-    from heldout.kinds import KindName
+    from heldout.kinds import Kind, KindName
     from heldout.record import RunRecord
     from heldout.spec.experiment import Experiment
 
-_NAME_WIDTH = 22
+# Of the name, of estimate, interval, p and adjusted p, and of each further figure.
+_NAME_WIDTH, _WIDTHS, _FIGURE_WIDTH = 22, (5, 15, 6, 10), 8
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,12 +51,12 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
     # Before anything else: wrong options must not be said after an hour of the first fork.
     engine = _engine_of(options)
-    forks = sweep_experiment(options.experiment, options.overrides, read_sweeps(options.sweep))
-    records = []
-    for number, fork in enumerate(forks, start=1):
-        complain(f"Fork {number} of {len(forks)}: {' '.join(fork.overrides)}")
-        records.append(_run_one(fork.experiment, engine, options))
-    named = [" ".join(fork.overrides) for fork in forks]
+    forks = read_sweeps(options.sweep)
+    experiments = sweep_experiment(options.experiment, options.overrides, forks)
+    named, records = list(map(" ".join, forks)), []
+    for number, (name, experiment) in enumerate(zip(named, experiments, strict=True), start=1):
+        complain(f"Fork {number} of {len(forks)}: {name}")
+        records.append(_run_one(experiment, engine, options))
     pairs = zip(named, records, strict=True)
     return answer(
         options,
@@ -230,10 +233,17 @@ def table_head(name: str, kind: KindName) -> str:
     from heldout.kinds import KINDS
 
     of_kind = KINDS[kind]
-    counts = f"{'n':>5}" + (f"{'events':>8}" if of_kind.has_events else "")
-    figures = "".join(f"{figure.short:<8}" for figure in of_kind.figures if figure.short)
-    estimate = f"{of_kind.estimate.label:<5}{'95 % interval':<15}{'p':<6}{'adjusted':<10}"
-    return f"{name:<{_NAME_WIDTH}}{counts}  {estimate}{figures}".rstrip()
+    figures = [figure.short for figure in of_kind.figures if figure.short]
+    texts = [of_kind.estimate.label, "95 % interval", "p", "adjusted", *figures]
+    return _table_row(of_kind, name, ("n", "events"), texts)
+
+
+def _table_row(kind: Kind, name: str, counts: tuple[object, object], texts: Sequence[str]) -> str:
+    """Return a row of the table of a kind: name, patients and events, then texts."""
+    n, events = counts
+    start = f"{name:<{_NAME_WIDTH}}{n:>5}" + (f"{events:>8}" if kind.has_events else "")
+    columns = zip(texts, chain(_WIDTHS, repeat(_FIGURE_WIDTH)), strict=False)
+    return f"{start}  {''.join(f'{text:<{width}}' for text, width in columns)}".rstrip()
 
 
 def table_line(name: str, cell: Cell) -> str:
@@ -252,17 +262,13 @@ def table_line(name: str, cell: Cell) -> str:
     """
     from heldout.wording import interval, p_value
 
-    kind = cell.of_kind
-    counts = f"{cell.n:>5}" + (f"{cell.events:>8}" if kind.has_events else "")
-    start = f"{name:<{_NAME_WIDTH}}{counts}  "
+    kind, counts = cell.of_kind, (cell.n, cell.events)
     if cell.status != "evaluated":
-        return f"{start}not evaluated"
+        return _table_row(kind, name, counts, ["not evaluated"])
     p, adjusted = ("-" if p is None else p_value(p) for p in (cell.p, cell.p_adjusted))
-    figures = "".join(
-        f"{figure.say(cell.figures.get(figure.name)):<8}" for figure in kind.figures if figure.short
-    )
-    estimate = f"{kind.estimate.say(cell.estimate):<5}{interval(cell.low, cell.high):<15}"
-    return f"{start}{estimate}{p:<6}{adjusted:<10}{figures}".rstrip()
+    figures = [figure.say(cell.figures.get(figure.name)) for figure in kind.figures if figure.short]
+    estimate = [kind.estimate.say(cell.estimate), interval(cell.low, cell.high)]
+    return _table_row(kind, name, counts, [*estimate, p, adjusted, *figures])
 
 
 def plan(options: argparse.Namespace) -> int:
@@ -326,9 +332,7 @@ def ui(options: argparse.Namespace) -> int:
     from heldout.study.folders import mlruns
     from heldout.tracking.ui import start_ui
 
-    def say(text: str) -> None:
-        print(text, flush=True)
-
+    say = partial(print, flush=True)
     return start_ui(mlruns(options.folder.resolve()), port=options.port, say=say)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heldout.arrays import Floats
-from heldout.describe.values import Characteristic, Summary, Variable
+from heldout.describe.values import Characteristic, Described, Summary, Variable
 from heldout.outcomes.outcome import Outcome
 
 EVERYBODY, MET, NOT_MET = "all", "event", "no_event"
@@ -47,12 +48,9 @@ def _describe(variable: Variable, outcome: Outcome | None) -> Characteristic:
         )
     elif outcome is not None and not variable.levels:
         correlation = _rank_correlation(values, outcome.values)
+    shared = {field.name: getattr(variable, field.name) for field in fields(Described)}
     return Characteristic(
-        name=variable.name,
-        visit=variable.visit,
-        label=variable.label,
-        unit=variable.unit,
-        levels=variable.levels,
+        **shared,
         outcome=None if outcome is None else outcome.name,
         follow_up=None if outcome is None else outcome.follow_up,
         groups=tuple(groups),

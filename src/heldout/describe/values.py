@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heldout.arrays import Floats
+from heldout.instruments.audit import Audited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +36,8 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Characteristic:
-    """One row of Table 1.
+class Described:
+    """What patients are described by.
 
     Attributes
     ----------
@@ -48,6 +49,34 @@ class Characteristic:
         As declared.
     levels : tuple of str
         Labels of a category's levels; empty for a number.
+    """
+
+    name: str
+    visit: str
+    label: str
+    unit: str | None
+    levels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable(Described):
+    """What one row of Table 1 is made of: a value a patient.
+
+    Attributes
+    ----------
+    values : array of shape (n_patients,)
+        Numbers; of a category the position of its level. NaN where not observed.
+    """
+
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Characteristic(Described):
+    """One row of Table 1.
+
+    Attributes
+    ----------
     outcome, follow_up : str or None
         What the patients are grouped by, or correlated with; None if by nothing.
     groups : tuple of Summary
@@ -58,11 +87,6 @@ class Characteristic:
         Spearman correlation with an outcome that is a number.
     """
 
-    name: str
-    visit: str
-    label: str
-    unit: str | None
-    levels: tuple[str, ...]
     outcome: str | None
     follow_up: str | None
     groups: tuple[Summary, ...]
@@ -88,62 +112,8 @@ class VisitFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditCounts:
-    """How one score at one visit was made of items, and of how many patients.
-
-    Attributes
-    ----------
-    name, visit, instrument : str
-        The score as experiments write it, when, and its key.
-    items, reversed, recoded, skippable, suicidality : tuple of int
-        Items that the score uses, and those of them that are reversed, recoded, possibly set
-        to 0 by a skip rule, and never filled in.
-    method, rule, higher_is : str
-        How parts are put together; what is done about missing ones; the direction.
-    n, scored, unanswered, prorated, skipped, missing : int
-        Patients included; with the score; without any answer; with a part filled in; with an
-        item set to 0 by a skip rule; without the score.
-    """
-
-    name: str
-    visit: str | None
-    instrument: str
-    items: tuple[int, ...]
-    reversed: tuple[int, ...]
-    recoded: tuple[int, ...]
-    skippable: tuple[int, ...]
-    suicidality: tuple[int, ...]
-    method: str
-    rule: str
-    higher_is: str
-    n: int
-    scored: int
-    unanswered: int
-    prorated: int
-    skipped: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variable:
-    """What one row of Table 1 is made of: a value a patient.
-
-    Attributes
-    ----------
-    name, visit, label, unit
-        As in `Characteristic`.
-    values : array of shape (n_patients,)
-        Numbers; of a category the position of its level. NaN where not observed.
-    levels : tuple of str
-        Labels of a category's levels; empty for a number.
-    """
-
-    name: str
-    visit: str
-    label: str
-    unit: str | None
-    values: Floats
-    levels: tuple[str, ...] = ()
+class AuditCounts(Audited[int]):
+    """How one score was made of items; `prorated`, `skipped` and `missing` are counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

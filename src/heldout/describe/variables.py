@@ -55,15 +55,15 @@ def _named_in(spec: FeatureSpec) -> list[str]:
 
 def _site_variable(cohort: Cohort) -> Variable:
     """Return the patients' sites as a category."""
-    places = sorted({site for site in cohort.site or () if site})
-    values = [places.index(site) if site else np.nan for site in cohort.site or ()]
+    sites = sorted({site for site in cohort.site or () if site})
+    values = [sites.index(site) if site else np.nan for site in cohort.site or ()]
     return Variable(
         name="site",
         visit=cohort.spec.baseline,
         label="Site",
         unit=None,
         values=np.array(values, dtype=np.float64),
-        levels=tuple(places),
+        levels=tuple(sites),
     )
 
 
@@ -75,13 +75,11 @@ def _variables_of(
     declared = cohort.spec.columns.get(column)
     if declared is None or declared.kind == "text":
         return []
-    names = [name]
-    if not cohort.has(name, visit) and declared.kind != "category":
-        names = score_names(cohort.spec, keys, column)
-    measured = [name for name in names if cohort.has(name, visit)]
     if declared.kind == "category":
-        return [_category_variable(cohort, name, visit, declared.label) for name in measured]
-    scales = [scale_of(cohort.spec, keys, name) for name in measured]
+        measured = cohort.has(name, visit)
+        return [_category_variable(cohort, name, visit, declared.label)] if measured else []
+    names = [name] if cohort.has(name, visit) else score_names(cohort.spec, keys, column)
+    scales = [scale_of(cohort.spec, keys, name) for name in names if cohort.has(name, visit)]
     return [
         Variable(
             name=scale.name,

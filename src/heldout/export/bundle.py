@@ -7,8 +7,7 @@ found, a stand-alone script, and the digest of each file. No row of a patient go
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +25,8 @@ from heldout.features.columns import FeatureMatrix
 from heldout.files import whole_folder, write_files
 from heldout.inference.cells import Cell
 from heldout.nested.folds import FittedModel
-from heldout.record import OutcomeFacts, RunRecord, shown_values
+from heldout.provenance import code_digest, versions
+from heldout.record import OutcomeFacts, RunRecord, as_json, shown_values
 
 # Where scikit-learn's estimators keep rows: nearest neighbours, support vectors, Gaussian
 # processes, kernel ridge, and label propagation.
@@ -40,8 +40,6 @@ def write_bundle(
     matrix: FeatureMatrix,
     outcome: OutcomeFacts,
     folder: Path,
-    *,
-    today: Mapping[str, Any],
 ) -> Path:
     """Write a model fitted on all patients as a folder that stands alone.
 
@@ -57,8 +55,6 @@ def write_bundle(
         What it predicts.
     folder : Path
         Must not exist.
-    today : mapping
-        ``versions`` and ``code`` that the model was fitted with, as in a record's environment.
 
     Returns
     -------
@@ -88,20 +84,17 @@ def write_bundle(
         )
     schema = schema_of(record, matrix, outcome, composition)
     patient = made_up_patient(schema)
-    # Whoever opens the bundle elsewhere sees at once whether libraries there predict the same.
-    check = {
-        "patient": patient,
-        "prediction": predictions(pipeline, schema, [(FIRST_ROW, patient)])[0],
-    }
+    [prediction] = predictions(pipeline, schema, [(FIRST_ROW, patient)])
     cells = _estimates_of(record, fitted, outcome)
+    today = {"versions": versions(), "code": code_digest()}
     card = render_card(record, fitted, matrix, outcome, cells, today=today)
     contents: dict[str, bytes] = {
         "model.skops": model,
-        "schema.json": _as_json(schema),
-        "trusted.json": _as_json(types),
-        "metrics.json": _as_json({name: shown_values(cell) for name, cell in cells.items()}),
-        "versions.json": _as_json({name: metadata.version(name) for name in _LIBRARIES}),
-        "check.json": _as_json(check),
+        "schema.json": as_json(schema),
+        "trusted.json": as_json(types),
+        "metrics.json": as_json({name: shown_values(cell) for name, cell in cells.items()}),
+        "versions.json": as_json({name: metadata.version(name) for name in _LIBRARIES}),
+        "check.json": as_json({"patient": patient, "prediction": prediction}),
         "MODEL_CARD.md": card.encode(),
         "predict.py": (files("heldout.export") / "predict.py").read_bytes(),
         "arithmetic.py": (files("heldout.instruments") / "arithmetic.py").read_bytes(),
@@ -160,11 +153,6 @@ def keepers_in(part: Any, seen: set[int]) -> Iterator[str]:
         inside = list(held.values())
     for member in inside:
         yield from keepers_in(member, seen)
-
-
-def _as_json(value: object) -> bytes:
-    """Return a value as readable JSON."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def _estimates_of(record: RunRecord, fitted: FittedModel, outcome: OutcomeFacts) -> dict[str, Cell]:

@@ -461,6 +461,11 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     Returns
     -------
     array of shape (n_patients, n_columns)
+
+    Raises
+    ------
+    Refused
+        If a cell, a score or a patient cannot be taken; all faults of a kind at once.
     """
     inputs, faults = _read_inputs(rows, schema)
     numbers = np.array([number for number, _ in rows])
@@ -480,8 +485,7 @@ def matrix_of(rows: list[tuple[int, dict[str, str]]], schema: dict[str, Any]) ->
     empty = np.isnan(matrix[:, valued]).all(axis=1)
     if empty.any() and any(valued):
         rows_of = _few(numbers[empty].tolist())
-        faults.append(f"no value at all: rows {rows_of}. Remove these patients.")
-    _refuse(faults)
+        raise Refused(f"no value at all: rows {rows_of}. Remove these patients.")
     return matrix
 
 

@@ -46,11 +46,6 @@ class Check(Generic[_Subject]):
     needs: type[_Subject]
     see: Callable[[_Subject], Seen]
 
-    @property
-    def page(self) -> str:
-        """The page that says what the code means and what to do, in the repository."""
-        return f"docs/findings/{self.code}.md"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyData:
@@ -75,6 +70,11 @@ class StudyData:
     keys: Mapping[str, InstrumentKey]
     outcomes: tuple[Outcome, ...]
     matrix: FeatureMatrix
+
+
+def named(items: str, words: str, fine: str, verdict: Literal["issue", "tip"] = "issue") -> Seen:
+    """Return what is said of items, for which ``{}`` stands; without any, that all is fine."""
+    return Seen(verdict, words.format(items)) if items else Seen("passed", fine)
 
 
 def listed(items: Iterable[str]) -> str:

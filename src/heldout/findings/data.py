@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from heldout.cohort.people import Cohort
-from heldout.findings.check import Seen, StudyData, listed
+from heldout.findings.check import Seen, StudyData, listed, named
 from heldout.wording import counted, percent
 
 LEAST_COMPARED, ALIKE, FEWEST_EQUAL = 8, 0.95, 3
@@ -75,8 +75,7 @@ def _equal_patients(cohort: Cohort, codes: NDArray[np.int64]) -> Seen:
     """Look for patients who are equal in all of a few columns, where chance hardly makes such."""
     n_columns = codes.shape[1]
     if n_columns < FEWEST_EQUAL:
-        text = f"Fewer than {FEWEST_EQUAL} columns tell patients apart."
-        return Seen("not_applicable", text)
+        return Seen("not_applicable", f"Fewer than {FEWEST_EQUAL} columns tell patients apart.")
     # With a gap, a patient would be equal to several who are not equal to each other.
     known = np.flatnonzero((codes >= 0).all(axis=1))
     if _equal_by_chance(codes[known]) >= 1:
@@ -149,12 +148,11 @@ def constant_features(data: StudyData) -> Seen:
     table = data.matrix.table
     # Not "equal": of a feature that nobody has, both are NaN.
     names = [name for name in data.matrix.names if not table[name].max() > table[name].min()]
-    if not names:
-        return Seen("passed", "Every feature differs between patients.")
-    return Seen(
-        "issue",
-        f"The same in all patients who have it: {listed(names)}. A feature that does not differ "
-        "predicts nothing; remove it.",
+    return named(
+        listed(names),
+        "The same in all patients who have it: {}. A feature that does not differ predicts "
+        "nothing; remove it.",
+        "Every feature differs between patients.",
     )
 
 
@@ -177,13 +175,12 @@ def later_columns(data: StudyData) -> Seen:
     for source in data.cohort.sources:
         if visits[source.visit].day > visits[known_at].day and source.name not in of_outcomes:
             later.setdefault(source.name, {})[source.visit] = None
-    if not later:
-        return Seen("passed", f"Nothing but outcomes is declared after '{known_at}'.")
-    names = [f"{name} ({', '.join(at)})" for name, at in later.items()]
-    return Seen(
-        "tip",
+    return named(
+        listed(f"{name} ({', '.join(at)})" for name, at in later.items()),
         f"Known only after the prediction is made at '{known_at}', and therefore no features: "
-        f"{listed(names)}.",
+        "{}.",
+        f"Nothing but outcomes is declared after '{known_at}'.",
+        "tip",
     )
 
 
@@ -201,13 +198,11 @@ def missing_features(data: StudyData) -> Seen:
     """
     n_patients, missing = len(data.matrix.table), data.matrix.table.isna().sum()
     many = missing[missing > _MISSING_WORTH_SAYING * n_patients]
-    if many.empty:
-        return Seen("passed", "At most a fifth of the patients lacks any feature.")
-    names = listed(f"{name} {n}" for name, n in many.items())
-    return Seen(
-        "issue",
-        f"Missing in more than a fifth of {n_patients} patients: {names}. These values "
-        "are imputed inside the folds; a feature that is mostly imputed is hardly measured.",
+    return named(
+        listed(f"{name} {n}" for name, n in many.items()),
+        f"Missing in more than a fifth of {n_patients} patients: {{}}. These values are imputed "
+        "inside the folds; a feature that is mostly imputed is hardly measured.",
+        "At most a fifth of the patients lacks any feature.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from heldout.findings.check import Seen
+from heldout.findings.check import Seen, named
 from heldout.inference.cells import Cell
 from heldout.inference.verdict import LEVEL
 from heldout.kinds import KINDS, Kind
@@ -51,16 +51,16 @@ def events_per_feature(record: RunRecord) -> Seen:
     """
     n_features, outcomes = len(record.features), _evaluated(record)
     ratios = {_spoken(outcome): _informative(outcome) / n_features for outcome in outcomes}
-    low = {name: ratio for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE}
-    if not low:
-        return Seen("passed", "Every outcome has ten or more events per candidate feature.")
-    names = "; ".join(f"{name} {ratio:.1f}" for name, ratio in low.items())
+    low = [
+        f"{name} {ratio:.1f}" for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE
+    ]
     numbers = any(not KINDS[outcome.kind].has_events for outcome in outcomes)
-    return Seen(
-        "issue",
+    return named(
+        "; ".join(low),
         f"Events{', or patients of a number,' if numbers else ''} per candidate feature "
-        f"({n_features} features): {names}. Below {ENOUGH_EVENTS_PER_FEATURE}, results are "
+        f"({n_features} features): {{}}. Below {ENOUGH_EVENTS_PER_FEATURE}, results are "
         "exploratory.",
+        "Every outcome has ten or more events per candidate feature.",
     )
 
 
@@ -82,12 +82,11 @@ def attrition(record: RunRecord) -> Seen:
         for name, share in shares.items()
         if share > ATTRITION_WORTH_SAYING
     ]
-    if not lost:
-        return Seen("passed", "At most a tenth of the patients is missing at any follow-up.")
-    return Seen(
-        "issue",
-        f"Not observed: {'; '.join(lost)}. Only observed patients are analysed; if who stays "
-        "depends on how they fare, rates are too favourable.",
+    return named(
+        "; ".join(lost),
+        "Not observed: {}. Only observed patients are analysed; if who stays depends on how they "
+        "fare, rates are too favourable.",
+        "At most a tenth of the patients is missing at any follow-up.",
     )
 
 
@@ -109,12 +108,12 @@ def baseline_in_outcome(record: RunRecord) -> Seen:
         for outcome in _evaluated(record)
         if outcome.from_baseline
     ]
-    if not coupled:
-        return Seen("passed", "No outcome is computed from the baseline score.")
-    return Seen(
+    return named(
+        "; ".join(coupled),
+        "The baseline score is part of: {}. Baseline severity predicts these by arithmetic alone; "
+        "read every model beside it.",
+        "No outcome is computed from the baseline score.",
         "tip",
-        f"The baseline score is part of: {'; '.join(coupled)}. Baseline severity predicts these by "
-        "arithmetic alone; read every model beside it.",
     )
 
 
@@ -164,9 +163,7 @@ def declined_outcomes(record: RunRecord) -> Seen:
     Seen
     """
     reasons = [outcome.reason for outcome in record.outcomes if outcome.reason]
-    if not reasons:
-        return Seen("passed", "Every outcome was evaluated.")
-    return Seen("issue", " ".join(reasons))
+    return named(" ".join(reasons), "{}", "Every outcome was evaluated.")
 
 
 def best_of_table(record: RunRecord) -> Seen:
@@ -225,14 +222,13 @@ def convergence(record: RunRecord) -> Seen:
     Seen
     """
     failed = record.choices[~record.choices["converged"].astype(bool)]
-    if failed.empty:
-        return Seen("passed", "Every final fit converged.")
     every, models = Counter(record.choices["model"]), models_of(record.experiment)
-    counts = ", ".join(
+    counts = [
         f"{models[model].label} {n} of {every[model]}"
         for model, n in Counter(failed["model"]).most_common()
-    )
-    return Seen("issue", f"Final fits that did not converge: {counts}.")
+    ]
+    words = "Final fits that did not converge: {}."
+    return named(", ".join(counts), words, "Every final fit converged.")
 
 
 def too_good(record: RunRecord) -> Seen:
@@ -252,10 +248,8 @@ def too_good(record: RunRecord) -> Seen:
         for cell in record.headline
         if cell.estimate is not None and cell.estimate >= TOO_GOOD and cell.n < SMALL
     ]
-    if not suspects:
-        return Seen("passed", "No headline is too good to be true.")
-    text = f"Too good for so few patients: {', '.join(suspects)}. Look for a leak first."
-    return Seen("issue", text)
+    words = "Too good for so few patients: {}. Look for a leak first."
+    return named(", ".join(suspects), words, "No headline is too good to be true.")
 
 
 def permutation_test(record: RunRecord) -> Seen:
@@ -313,10 +307,9 @@ def later_inclusion(record: RunRecord) -> Seen:
         for rule in cohort.get("include", [])
         if days.get(rule.get("visit") or cohort["baseline"], start) > start
     ]
-    if not late:
-        return Seen("passed", "Patients are included by what was known at baseline.")
-    return Seen(
-        "issue",
-        f"Included by what came after baseline: {'; '.join(late)}. Nobody can be included so when "
-        "the prediction is made, and patients who left do not count as lost.",
+    return named(
+        "; ".join(late),
+        "Included by what came after baseline: {}. Nobody can be included so when the prediction "
+        "is made, and patients who left do not count as lost.",
+        "Patients are included by what was known at baseline.",
     )

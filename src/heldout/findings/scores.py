@@ -21,6 +21,14 @@ from heldout.wording import counted
 _ROUNDING = 0.051
 FEWEST_TO_CORRELATE, CONTRADICTS, Z_99 = 20, -0.5, 2.576
 FEWEST_ANSWERS, FEWEST_ITEMS, FEWEST_SCORES, SMALL_PART = 100, 5, 10, 0.15
+_APART = (
+    "The table's score is not what the items make: {}. The score made of the items is used. Look "
+    "for an error of scoring or of entry."
+)
+_UNUSED = (
+    "The table has a score where items are missing: {}. It is not used, and the score is missing. "
+    "Enter the items, prorate, or read the score alone."
+)
 
 
 def disagreeing_scores(data: StudyData) -> Seen:
@@ -53,18 +61,7 @@ def disagreeing_scores(data: StudyData) -> Seen:
     if not apart and not unused:
         n = counted(len(compared), "reported score agrees", "reported scores agree")
         return Seen("passed", f"{n} with the items.")
-    text = sentences(
-        (
-            apart,
-            "The table's score is not what the items make: {}. The score made of the items is "
-            "used. Look for an error of scoring or of entry.",
-        ),
-        (
-            unused,
-            "The table has a score where items are missing: {}. It is not used, and the score is "
-            "missing. Enter the items, prorate, or read the score alone.",
-        ),
-    )
+    text = sentences((apart, _APART), (unused, _UNUSED))
     return Seen("issue", text, tuple(sorted(gaps.index[(differ | lone).any(axis=1)])))
 
 
@@ -138,14 +135,11 @@ def _agreements(
 def _comparisons(cohort: Cohort, scales: tuple[Scale, Scale]) -> Iterator[tuple[Floats, str]]:
     """Yield two scales where both are known, at baseline and as changes since then."""
     baseline, visits = cohort.spec.baseline, cohort.spec.visits
+    signs: Floats = np.array([[1.0 if scale.higher_is == "better" else -1.0] for scale in scales])
 
     def turned(visit: str) -> Floats:
-        return np.array(
-            [
-                cohort.numbers(scale.name, visit) * (1 if scale.higher_is == "better" else -1)
-                for scale in scales
-            ]
-        )
+        values: Floats = signs * [cohort.numbers(scale.name, visit) for scale in scales]
+        return values
 
     measured = [visit for visit in visits if all(cohort.has(scale.name, visit) for scale in scales)]
     if baseline not in measured:

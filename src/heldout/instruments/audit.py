@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +21,12 @@ from heldout.instruments.scoring import (
 )
 from heldout.spec.instrument import InstrumentKey
 
+_Whom = TypeVar("_Whom")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreAudit:
-    """How one score at one visit was made of items.
+class Audited(Generic[_Whom]):
+    """How one score at one visit was made of items, and of whom.
 
     Attributes
     ----------
@@ -45,10 +48,9 @@ class ScoreAudit:
         Patients who have the score.
     unanswered : int
         Patients without any answer; they count as missing too.
-    prorated, skipped, missing, contradicting : tuple of str
-        Pseudonyms: scored with a part filled in; with an item left open that counts as 0 by a
-        skip rule; without a score; who answered above 0 what by a skip rule was not asked. The
-        rule says whether such an answer counts; the score follows it.
+    prorated, skipped, missing
+        Patients: scored with a part filled in; with an item left open that counts as 0 by a
+        skip rule; without a score.
     """
 
     name: str
@@ -65,9 +67,22 @@ class ScoreAudit:
     n: int
     scored: int
     unanswered: int
-    prorated: tuple[str, ...]
-    skipped: tuple[str, ...]
-    missing: tuple[str, ...]
+    prorated: _Whom
+    skipped: _Whom
+    missing: _Whom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreAudit(Audited[tuple[str, ...]]):
+    """How one score was made of items; `prorated`, `skipped` and `missing` are pseudonyms.
+
+    Attributes
+    ----------
+    contradicting : tuple of str
+        Pseudonyms of who answered above 0 what by a skip rule was not asked. The rule says
+        whether such an answer counts; the score follows it.
+    """
+
     contradicting: tuple[str, ...]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from heldout.findings.catalogue import is_of_method
-from heldout.record import RunRecord
+from heldout.record import Finding, RunRecord
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction
 from heldout.report.noise import build_noise
@@ -91,29 +91,25 @@ def _build_findings(record: RunRecord) -> Section:
     for title, of_method in (("The data", False), ("The method", True)):
         findings = [item for item in record.findings if is_of_method(item.code) == of_method]
         # Sorting by verdict keeps the order of the codes within one.
-        listed = [
-            (
-                finding.verdict,
-                {
-                    "code": finding.code,
-                    "title": finding.title,
-                    "text": finding.text + (_NAMES if finding.who else ""),
-                    "word": _VERDICTS[finding.verdict],
-                },
-            )
-            for finding in sorted(findings, key=lambda item: [*_VERDICTS].index(item.verdict))
-        ]
-        quiet = [words for verdict, words in listed if verdict not in _OPEN]
-        groups.append(
-            {
-                "title": title,
-                "open": [words for verdict, words in listed if verdict in _OPEN],
-                "quiet": quiet,
-                "quiet_summary": f"{counted(len(quiet), 'check')} passed or did not apply",
-            }
-        )
-    return section("findings") | {
-        "groups": [group for group in groups if group["open"] or group["quiet"]],
+        findings.sort(key=lambda item: [*_VERDICTS].index(item.verdict))
+        quiet = [_finding_words(item) for item in findings if item.verdict not in _OPEN]
+        group = {
+            "title": title,
+            "open": [_finding_words(item) for item in findings if item.verdict in _OPEN],
+            "quiet": quiet,
+            "quiet_summary": f"{counted(len(quiet), 'check')} passed or did not apply",
+        }
+        groups += [group] if findings else []
+    return section("findings") | {"groups": groups}
+
+
+def _finding_words(finding: Finding) -> Section:
+    """Return what a check found."""
+    return {
+        "code": finding.code,
+        "title": finding.title,
+        "text": finding.text + (_NAMES if finding.who else ""),
+        "word": _VERDICTS[finding.verdict],
     }
 
 
@@ -130,9 +126,5 @@ def _build_features(record: RunRecord) -> Section:
         )
         for column in record.features
     ]
-    return section("features") | {
-        "table": table(
-            "Feature | Instrument | Construct | Visit | Unit | Column of the table",
-            [{"rows": rows}],
-        ),
-    }
+    columns = "Feature | Instrument | Construct | Visit | Unit | Column of the table"
+    return section("features") | {"table": table(columns, [{"rows": rows}])}

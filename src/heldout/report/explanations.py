@@ -13,10 +13,10 @@ import pandas as pd
 
 from heldout.inference.cells import Cell
 from heldout.inference.verdict import LEVEL, p_words
-from heldout.record import RunRecord, figure_name
+from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section
-from heldout.report.targets import Target, chosen_share, has_evidence, part_of
+from heldout.report.targets import Target, chosen_share, has_evidence
 from heldout.wording import counted, decimal, interval, p_value
 
 _MOST_FEATURES = 15
@@ -54,15 +54,11 @@ def build_explanations(record: RunRecord, targets: Sequence[Target]) -> Section:
     return section("explanations", tested=tested, level=decimal(LEVEL)) | {"items": items}
 
 
-def _most_chosen(record: RunRecord, target: Target) -> str:
+def _most_chosen(record: RunRecord, target: Target) -> Cell:
     """Return the model the procedure chose most often here; the first one if several."""
     # A reference is never chosen, so there is nothing of it to explain.
-    rivals = [cell.model for cell in target.cells if not target.models[cell.model].reference]
-    counts = {
-        model: int(part_of(record.choices, target, model)["chosen"].astype(bool).sum())
-        for model in rivals
-    }
-    return max(rivals, key=lambda model: counts[model])
+    rivals = [cell for cell in target.cells if not target.models[cell.model].reference]
+    return max(rivals, key=lambda cell: rows_of(record.choices, cell)["chosen"].astype(bool).sum())
 
 
 def _predicts(record: RunRecord, target: Target, cell: Cell) -> bool:
@@ -76,37 +72,34 @@ def _predicts(record: RunRecord, target: Target, cell: Cell) -> bool:
     return record.verdict.level != "no_evidence" and cell.margin_low > 0
 
 
-def _explanation(record: RunRecord, target: Target, model: str) -> Section:
+def _explanation(record: RunRecord, target: Target, cell: Cell) -> Section:
     """Return one model's explanation, folded and watermarked unless the model predicts."""
-    cell, kind = next(cell for cell in target.cells if cell.model == model), target.kind
-    label, unit = target.label_of(cell), target.models[model].for_kind(cell.kind).margin
+    kind, model = target.kind, target.models[cell.model].for_kind(cell.kind)
     open_, tested = _predicts(record, target, cell), cell.p is not None
     p = f"; {p_words(cell)}" if tested else ""
     of_event = " of the event" if kind.has_events else ""
     folded = _WITHHELD if tested else _FOLDED
-    rows = part_of(record.explanations, target, model)
-    features = _feature_strips(record, rows)
-    shown = features[:_MOST_FEATURES]
+    features = _feature_strips(record, rows_of(record.explanations, cell))
     some = f" The {_MOST_FEATURES} largest of {len(features)} features are shown."
     return {
         "title": target.title,
         "figure": figure_name("shap", cell),
-        "model": label,
-        "unit": unit,
+        "model": model.label,
+        "unit": model.margin,
         "open": open_,
         "summary": None if open_ else folded.format(title=target.title, p=p_value(cell.p_adjusted)),
         "watermark": None if open_ else _WATERMARK,
-        "axis": f"SHAP: contribution to the predicted {unit}{of_event}",
+        "axis": f"SHAP: contribution to the predicted {model.margin}{of_event}",
         "colours": ["lowest value", "highest value", "not observed"],
         "mean": "mean |SHAP|",
-        "features": shown,
+        "features": features[:_MOST_FEATURES],
         "caption": (
-            f"{label}, chosen in {chosen_share(record, target, model)} of the folds; its "
+            f"{model.label}, chosen in {chosen_share(record, cell)} of the folds; its "
             f"{kind.estimate.label} is {decimal(cell.estimate)} (95 % interval "
             f"{interval(cell.low, cell.high)}{p}). "
             f"A point is one of {counted(target.facts.n, 'patient')}, averaged over repeats; to "
-            f"the right of 0 a feature raises the predicted {unit}. Features are sorted by mean "
-            "|SHAP|."
+            f"the right of 0 a feature raises the predicted {model.margin}. Features are sorted by "
+            "mean |SHAP|."
             + (some if len(features) > _MOST_FEATURES else "")
             + (f" {_HINT}" if open_ and not tested else "")
         ),

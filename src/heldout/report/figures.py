@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
-from heldout.wording import MINUS, shortened
+from heldout.wording import MINUS, decimal, shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,6 +109,11 @@ def _draw_axis(axes: Axes, span: _Limits, y: float, marks: Mapping[float, str]) 
         _write(axes, x, y + 14, label)
 
 
+def _tick_label(value: float) -> str:
+    """Return a share, or an R squared, as it stands at a scale."""
+    return f"{value:.0f}".replace("-", MINUS) if value == round(value) else decimal(value)
+
+
 def _as_svg(figure: Figure, name: str) -> str:
     """Return a figure as an SVG element whose ids are its own, fit for a page with others."""
     buffer = io.StringIO()
@@ -147,7 +152,9 @@ def _draw_forest(forest: dict[str, Any]) -> Figure:
     for group, height in zip(forest["groups"], heights, strict=True):
         _draw_group(axes, group, top, forest["limits"])
         top += height
-    _draw_scale(axes, top - 6, forest)
+    marks = {_across(tick, forest["limits"]): _tick_label(tick) for tick in forest["ticks"]}
+    _draw_axis(axes, (SCALE_START, SCALE_END), top - 6, marks)
+    _write(axes, LABELS_END - 6, top + 8, forest["scale"], "right")
     return figure
 
 
@@ -198,19 +205,6 @@ def _draw_row(axes: Axes, row: dict[str, Any], y: float, limits: _Limits) -> Non
     _write(axes, _WIDTH, y, row["words"], "right", color=colour, weight=weight)
 
 
-def _draw_scale(axes: Axes, y: float, forest: dict[str, Any]) -> None:
-    """Draw the scale under all groups."""
-    labels = {
-        tick: f"{tick:.0f}" if tick == round(tick) else f"{tick:.2f}".replace("0.", ".")
-        for tick in forest["ticks"]
-    }
-    marks = {
-        _across(tick, forest["limits"]): label.replace("-", MINUS) for tick, label in labels.items()
-    }
-    _draw_axis(axes, (SCALE_START, SCALE_END), y, marks)
-    _write(axes, LABELS_END - 6, y + 14, forest["scale"], "right")
-
-
 BARS, BARS_START, BARS_END, BARS_TOP = 110, 90, 430, 46
 
 
@@ -236,10 +230,8 @@ def _draw_noise(noise: dict[str, Any]) -> Figure:
     axes.plot([x], [BARS_TOP - 24], marker="D", ms=7, mfc=ACCENT, mec=ACCENT)
     side, shift = ("right", -9) if x > middle else ("left", 9)
     _write(axes, x + shift, BARS_TOP - 34, words["observed"], side, color=ACCENT, weight="bold")
-    marks = {
-        across(tick / 10): "1" if tick == 10 else f".{tick}0" if tick else "0"
-        for tick in range(round(10 * low), 11)
-    }
+    ticks = [tick / 10 for tick in range(round(10 * low), 11)]
+    marks = {across(tick): _tick_label(tick) for tick in ticks}
     _draw_axis(axes, (BARS_START, BARS_END), bottom, marks)
     _write(axes, BARS_START - 12, BARS_TOP, str(most), "right")
     _write(axes, BARS_START - 12, bottom, "0", "right")

@@ -12,7 +12,7 @@ from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
-from heldout.wording import counted, duration
+from heldout.wording import counted, duration, spoken
 
 _SAMPLERS = {
     "qmc": "a quasi-random (Sobol) sequence",
@@ -96,11 +96,9 @@ def build_methods(record: RunRecord) -> Section:
         "paragraphs": paragraphs(
             "methods",
             experiment=experiment,
-            validation=experiment["validation"],
-            tuning=experiment["tuning"],
+            sites=record.sites,
             sampler=_SAMPLERS[experiment["tuning"]["sampler"]],
             criterion=" and ".join(criteria[kind] for kind in kinds),
-            sites=record.sites,
             rivals=_named(model.label for model in models if not model.reference),
             references=_named(model.label for model in models if model.reference),
             preparations=_PREPARATIONS,
@@ -148,7 +146,7 @@ def _data_words(experiment: Mapping[str, Any]) -> Iterator[str]:
     for name, column in experiment["cohort"].get("columns", {}).items():
         if column.get("prorate") in _FILLED_IN:
             yield (
-                f"Missing items of {_spoken(name)} were replaced by the patient's mean of the "
+                f"Missing items of {spoken(name)} were replaced by the patient's mean of the "
                 f"others where {_FILLED_IN[column['prorate']]} of a score's items were there."
             )
     yield from _outcome_words(experiment)
@@ -166,15 +164,10 @@ def _outcome_words(experiment: Mapping[str, Any]) -> Iterator[str]:
     for outcome in experiment.get("outcomes", ()):
         value = outcome.get("rule", {}).get("value")
         if value in _NUMBERS:
-            yield f"The number of {_spoken(outcome['name'])} is {_NUMBERS[value]}."
+            yield f"The number of {spoken(outcome['name'])} is {_NUMBERS[value]}."
         missed = outcome.get("missing_visit")
         if missed in _MISSED:
-            yield f"For {_spoken(outcome['name'])}, a missed visit {_MISSED[missed]}."
-
-
-def _spoken(name: str) -> str:
-    """Return a name as it stands inside a sentence."""
-    return name.replace("_", " ")
+            yield f"For {spoken(outcome['name'])}, a missed visit {_MISSED[missed]}."
 
 
 def _sequential(record: RunRecord) -> bool:
@@ -200,6 +193,7 @@ def build_reproduction(record: RunRecord) -> Section:
     """
     environment = record.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    workers = counted(environment["workers"], "worker")
     return section("reproduction") | {
         "pairs": [
             ["Experiment", record.name],
@@ -211,10 +205,6 @@ def build_reproduction(record: RunRecord) -> Section:
             ["Versions", f"Python {environment['python']}, {versions}"],
             ["Machine", str(environment["platform"])],
             ["Started", str(environment["started"])],
-            [
-                "Duration",
-                f"{duration(environment['seconds'])} with "
-                f"{counted(environment['workers'], 'worker')}",
-            ],
+            ["Duration", f"{duration(environment['seconds'])} with {workers}"],
         ],
     }

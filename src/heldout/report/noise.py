@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
-
-import numpy as np
 
 from heldout.inference.permutation import PermutationTest
 from heldout.models.named import models_of
@@ -109,13 +108,9 @@ def _best_of_noise(
 
 def _bars_of(values: Sequence[float]) -> list[Section]:
     """Return how many values lie in each bar that holds any."""
-    bins, counts = np.unique(
-        [min(math.floor(_BARS * area + _EQUAL), _BARS - 1) for area in values],
-        return_counts=True,
-    )
+    counts = Counter(min(math.floor(_BARS * area + _EQUAL), _BARS - 1) for area in values)
     return [
-        {"low": bar / _BARS, "high": (bar + 1) / _BARS, "n": n}
-        for bar, n in zip(bins.tolist(), counts.tolist(), strict=True)
+        {"low": bar / _BARS, "high": (bar + 1) / _BARS, "n": n} for bar, n in sorted(counts.items())
     ]
 
 

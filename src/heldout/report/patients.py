@@ -51,9 +51,8 @@ def build_flow(record: RunRecord) -> Section:
         for visit in record.visits
     ]
     sites = f" from {counted(len(record.sites), 'site')}" if record.sites else ""
-    return section("flow", included=f"{counted(record.n_patients, 'patient')}{sites}") | {
-        "steps": steps,
-    }
+    included = f"{counted(record.n_patients, 'patient')}{sites}"
+    return section("flow", included=included) | {"steps": steps}
 
 
 def _flow_step(label: str, n: int, whole: int, note: str, kind: str = "step") -> Section:
@@ -89,16 +88,11 @@ def build_outcomes(record: RunRecord, targets: Sequence[Target]) -> Section:
     -------
     dict
     """
-    return section("outcomes") | {
-        "tables": [
-            table(
-                _RATE_COLUMNS[kind],
-                [_outcome_group(record, target) for target in of_kind],
-                stack=True,
-            )
-            for kind, of_kind in by_kind(targets).items()
-        ],
-    }
+    tables = []
+    for kind, of_kind in by_kind(targets).items():
+        groups = [_outcome_group(record, target) for target in of_kind]
+        tables.append(table(_RATE_COLUMNS[kind], groups, stack=True))
+    return section("outcomes") | {"tables": tables}
 
 
 def _outcome_group(record: RunRecord, target: Target) -> Section:
@@ -170,17 +164,9 @@ def build_table_one(record: RunRecord, targets: Sequence[Target]) -> Section | N
         title=by and by.title.lower(),
         small=any(0 < n < _FEW for group in groups for n in group.counts),
     )
-    return (
-        {"note": None}
-        | words
-        | {
-            "table": table(
-                f"Variable | All ({record.n_patients})# | Missing#{_grouping_columns(by, first)}",
-                [{"rows": list(chain(*map(_characteristic_rows, record.characteristics)))}],
-                stack=True,
-            )
-        }
-    )
+    columns = f"Variable | All ({record.n_patients})# | Missing#{_grouping_columns(by, first)}"
+    rows = list(chain.from_iterable(map(_characteristic_rows, record.characteristics)))
+    return {"note": None} | words | {"table": table(columns, [{"rows": rows}], stack=True)}
 
 
 def _grouping_columns(by: Target | None, first: Characteristic) -> str:

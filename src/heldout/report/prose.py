@@ -75,8 +75,6 @@ def section(name: str, **facts: object) -> Section:
     dict
         ``heading``, ``lead``, and a ``note`` where it has one.
     """
+    texts = paragraphs("sections", section=name, **facts)
     # In this order, and the note last, so that a section without one simply ends before it.
-    parts = zip(
-        ("heading", "lead", "note"), paragraphs("sections", section=name, **facts), strict=False
-    )
-    return dict(parts)
+    return dict(zip(("heading", "lead", "note"), texts, strict=False))

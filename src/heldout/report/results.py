@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from heldout.inference.cells import Cell
 from heldout.kinds import KINDS, KindName
 from heldout.metrics.intervals import chance_range
-from heldout.record import RunRecord, figure_name
+from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
-from heldout.report.targets import Target, by_kind, chosen_share, has_evidence, part_of
+from heldout.report.targets import Target, by_kind, chosen_share, has_evidence
 from heldout.wording import counted, decimal, interval, p_value
 
 _CHOSEN = "Model chosen inside the folds"
@@ -88,21 +88,18 @@ def _headline_card(target: Target) -> Section:
     if cell.status != "evaluated":
         return card
     evidence = has_evidence(target, cell)
+    figures = [
+        [figure.label, figure.say(cell.figures[figure.name])]
+        for figure in kind.figures
+        # Predictions that do not differ have no slope, say.
+        if figure.shown != "data" and figure.name in cell.figures
+    ]
     return card | {
         "above_chance": cell.margin_low > 0 if evidence is None else evidence,
         "chance": _chance_words(cell),
         "auc": kind.estimate.say(cell.estimate),
         "interval": f"{kind.estimate.label}, 95 % interval {interval(cell.low, cell.high)}",
-        "facts": [
-            *(
-                [figure.label, figure.say(cell.figures[figure.name])]
-                for figure in kind.figures
-                # Predictions that do not differ have no slope, say.
-                if figure.shown != "data" and figure.name in cell.figures
-            ),
-            ["p", p_value(cell.p)],
-            ["p, adjusted", p_value(cell.p_adjusted)],
-        ],
+        "facts": [*figures, ["p", p_value(cell.p)], ["p, adjusted", p_value(cell.p_adjusted)]],
     }
 
 
@@ -132,24 +129,18 @@ def build_forests(targets: Sequence[Target]) -> Section:
     dict
         ``figures``; a kind of outcome that the study does not have has none.
     """
-    return {
-        "heading": "Every model beside chance",
-        "figures": [
-            _FORESTS[kind]
-            | {
-                "scale": KINDS[kind].estimate.label,
-                "caption": _forest_caption(kind, of_kind),
-                "groups": list(map(_forest_group, of_kind)),
-            }
-            for kind, of_kind in by_kind(targets).items()
-        ],
-    }
+    figures = [_forest(kind, of_kind) for kind, of_kind in by_kind(targets).items()]
+    return {"heading": "Every model beside chance", "figures": figures}
 
 
-def _forest_caption(kind: KindName, targets: Sequence[Target]) -> str:
-    """Return what a figure of all models shows."""
+def _forest(kind: KindName, targets: Sequence[Target]) -> Section:
+    """Return what the figure of one kind of outcome shows."""
     coupled = any(target.headline.arithmetic is not None for target in targets)
-    return str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else "")
+    return _FORESTS[kind] | {
+        "scale": KINDS[kind].estimate.label,
+        "caption": str(_FORESTS[kind]["caption"]) + (_ARITHMETIC_NOTE if coupled else ""),
+        "groups": list(map(_forest_group, targets)),
+    }
 
 
 def _forest_group(target: Target) -> Section:
@@ -199,17 +190,14 @@ def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
     dict
         ``tables``: one for events, one for numbers, as far as the study has them.
     """
-    tested = any(cell.p is not None for cell in (*record.cells, *record.headline))
+    tested, tables = any(cell.p is not None for cell in (*record.cells, *record.headline)), []
+    for kind, of_kind in by_kind(targets).items():
+        groups = [_model_group(record, target, tested) for target in of_kind]
+        tables.append(table(_model_columns(kind, tested), groups))
     return {
         "heading": "All models",
         "lead": _MAXIMUM_NOTE,
-        "tables": [
-            table(
-                _model_columns(kind, tested),
-                [_model_group(record, target, tested) for target in of_kind],
-            )
-            for kind, of_kind in by_kind(targets).items()
-        ],
+        "tables": tables,
     }
 
 
@@ -232,7 +220,7 @@ def _model_group(record: RunRecord, target: Target, tested: bool) -> Section:
         rows.append(row("Arithmetic alone", decimal(known), *empty, "benchmark"))
     for cell in target.cells:
         reference = target.models[cell.model].reference
-        share = "reference" if reference else chosen_share(record, target, cell.model)
+        share = "reference" if reference else chosen_share(record, cell)
         rows.append(_model_row(target.label_of(cell), cell, share, tested))
     return group | {"rows": rows}
 
@@ -266,17 +254,13 @@ def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | No
         for target in targets
         if not target.kind.has_events and target.facts.status == "evaluated"
     ]
-    if not items:
-        return None
-    return section("scatters") | {
-        "items": items,
-    }
+    return section("scatters") | {"items": items} if items else None
 
 
 def _scatter(record: RunRecord, target: Target) -> Section:
     """Return the points of one number."""
     cell = target.headline
-    rows = part_of(record.predictions, target, cell.model)
+    rows = rows_of(record.predictions, cell)
     means = rows.groupby("patient")[["prediction", "observed"]].mean()
     # Sorted, so that no point can be found by a patient's row in the table.
     points = sorted(zip(means["prediction"], means["observed"], strict=True))

@@ -25,16 +25,12 @@ def table(columns: str, groups: Sequence[Section], *, stack: bool = False) -> Se
     -------
     dict
     """
-    names = [name.strip() for name in columns.split("|")]
-    return {
-        "stack": stack,
-        "columns": [
-            {"name": name.removesuffix("#"), "number": name.endswith("#")} for name in names
-        ],
-        "groups": [
-            {"title": None, "detail": None, "note": None, "rows": []} | group for group in groups
-        ],
-    }
+    heads = [
+        {"name": name.removesuffix("#"), "number": name.endswith("#")}
+        for name in map(str.strip, columns.split("|"))
+    ]
+    empty: Section = {"title": None, "detail": None, "note": None, "rows": []}
+    return {"stack": stack, "columns": heads, "groups": [empty | group for group in groups]}
 
 
 def row(*values: object, strong: bool = False, inner: bool = False) -> Section:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from heldout.inference.cells import Cell
 from heldout.inference.verdict import LEVEL
 from heldout.kinds import KINDS, Kind, KindName
 from heldout.models.definition import Model
 from heldout.models.named import models_of
-from heldout.record import OutcomeFacts, RunRecord
+from heldout.record import OutcomeFacts, RunRecord, rows_of
 from heldout.wording import share
 
 
@@ -24,8 +22,6 @@ class Target:
     ----------
     title : str
         As the verdict speaks of it, such as ``Response at d2``.
-    label : str
-        The outcome as its author labelled it.
     visit : str
         The visit as its author labelled it; empty if that is its name.
     detail : str
@@ -41,7 +37,6 @@ class Target:
     """
 
     title: str
-    label: str
     visit: str
     detail: str
     facts: OutcomeFacts
@@ -92,7 +87,6 @@ def _target_of(record: RunRecord, facts: OutcomeFacts) -> Target:
     )
     return Target(
         title=f"{spoken[:1].upper()}{spoken[1:]} at {facts.follow_up}",
-        label=facts.label,
         visit=visit,
         detail=", ".join(filter(None, (label, visit))),
         facts=facts,
@@ -143,42 +137,20 @@ def has_evidence(target: Target, cell: Cell) -> bool | None:
     )
 
 
-def part_of(table: pd.DataFrame, target: Target, model: str) -> pd.DataFrame:
-    """Return a record table's rows of one model at one outcome and follow-up.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With columns ``outcome``, ``follow_up`` and ``model``.
-    target : Target
-        Which outcome and follow-up.
-    model : str
-        Its name.
-
-    Returns
-    -------
-    DataFrame
-    """
-    here = (table["outcome"] == target.facts.name) & (table["follow_up"] == target.facts.follow_up)
-    return table[here & (table["model"] == model)]
-
-
-def chosen_share(record: RunRecord, target: Target, model: str) -> str:
+def chosen_share(record: RunRecord, cell: Cell) -> str:
     """Return in what share of the folds the procedure chose a model.
 
     Parameters
     ----------
     record : RunRecord
         Whose choices are counted.
-    target : Target
-        Which outcome and follow-up.
-    model : str
-        Its name.
+    cell : Cell
+        The model, at an outcome and follow-up.
 
     Returns
     -------
     str
         In percent.
     """
-    chosen = part_of(record.choices, target, model)["chosen"].astype(bool)
+    chosen = rows_of(record.choices, cell)["chosen"].astype(bool)
     return share(int(chosen.sum()), len(chosen))

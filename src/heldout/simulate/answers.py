@@ -23,7 +23,8 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.instruments.keys import load_key
-from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
+from heldout.instruments.scoring import score_name
+from heldout.spec.instrument import InstrumentKey
 
 SEVERITY = "severity"
 # Higher means more of what the name says: better mentalization, more psychache, more rigidity.
@@ -118,10 +119,7 @@ def score_names(instrument: str) -> tuple[str, ...]:
     >>> score_names("rfq8"), score_names("phq9")
     (('rfq8.certainty', 'rfq8.uncertainty'), ('phq9',))
     """
-    scores = QUESTIONNAIRES[instrument].scores
-    return tuple(
-        instrument if score == TOTAL_SCORE else f"{instrument}.{score}" for score in scores
-    )
+    return tuple(score_name(instrument, score) for score in QUESTIONNAIRES[instrument].scores)
 
 
 def draw_traits(n_patients: int, rng: np.random.Generator) -> dict[str, Floats]:

@@ -39,6 +39,7 @@ from heldout.simulate.course import (
 
 STREAMS = ("traits", "people", "answers", "gaps", "course", "departure", "items", "population")
 _FEWEST_PATIENTS = 10
+_DROPOUTS = ("none", "random", "informative")
 # Beyond this share of improvement, explained by constructs, nothing is left to chance.
 _MOST_EXPLAINED = 0.9
 
@@ -89,22 +90,6 @@ class Simulation:
         return np.random.default_rng([self.seed, STREAMS.index(stream)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Course:
-    """Depression of patients over all visits, before anybody is lost.
-
-    Attributes
-    ----------
-    totals : mapping of str to array of shape (n_patients,)
-        Visit -> MADRS, baseline first.
-    improvement : mapping of str to array of shape (n_patients,)
-        Follow-up -> mean 0 and SD 1 in the population; higher is better.
-    """
-
-    totals: Mapping[str, Floats]
-    improvement: Mapping[str, Floats]
-
-
 def _faults_of(spec: Simulation) -> list[str]:
     """Return what cannot be simulated."""
     rules = (
@@ -114,11 +99,7 @@ def _faults_of(spec: Simulation) -> list[str]:
         (not np.isfinite([*spec.effects.values()]).all(), "effects", "finite numbers"),
         (not 0 <= spec.missing_items < 0.5, "missing_items", "0 or more and below 0.5"),
         (not 0.05 <= spec.response_rate <= 0.95, "response_rate", "0.05 to 0.95"),
-        (
-            spec.dropout not in ("none", "random", "informative"),
-            "dropout",
-            "none, random or informative",
-        ),
+        (spec.dropout not in _DROPOUTS, "dropout", "none, random or informative"),
         (
             list(spec.lost) != list(FOLLOW_UPS)
             or not 0 <= min(spec.lost.values()) <= max(spec.lost.values()) < 1
@@ -171,9 +152,7 @@ def weights_of(spec: Simulation) -> dict[str, Floats]:
     for name, visit in FOLLOW_UPS.items():
         works = spec.effects_at is None or name in spec.effects_at
         differences = [works * spec.effects.get(construct, 0.0) for construct in CONSTRUCTS]
-        weights[name] = np.array(
-            [needed_correlation(size, rates[name], visit.spread) for size in differences]
-        )
+        weights[name] = needed_correlation(np.array(differences), rates[name], visit.spread)
     return weights
 
 
@@ -188,8 +167,8 @@ def draw_course(
     traits: Mapping[str, Floats],
     site: NDArray[np.int64],
     rng: np.random.Generator,
-) -> _Course:
-    """Return how depression goes in patients with these traits.
+) -> tuple[dict[str, Floats], Floats]:
+    """Return how depression goes in patients with these traits, before anybody is lost.
 
     Parameters
     ----------
@@ -204,26 +183,29 @@ def draw_course(
 
     Returns
     -------
-    Course
+    totals : dict of str to array of shape (n_patients,)
+        Visit -> MADRS, baseline first.
+    improvement : array of shape (n_patients,)
+        At the last follow-up: mean 0 and SD 1 in the population; higher is better.
     """
     count = len(site)
     error = rng.standard_normal(count)
     baseline = baseline_scores(traits[SEVERITY], error)
     residuals = draw_residuals(count, site, rng)
     constructs = np.column_stack([traits[name] for name in CONSTRUCTS])
-    rates, totals, improvement = response_rates(spec.response_rate), {BASELINE: baseline}, {}
+    rates, totals = response_rates(spec.response_rate), {BASELINE: baseline}
     for name, weights in weights_of(spec).items():
         # What is left to chance, so that improvement keeps SD 1 whatever the effects are.
         rest = np.sqrt(1 - _explained_by(weights))
-        improvement[name] = constructs @ weights + rest * residuals[name]
+        improvement = constructs @ weights + rest * residuals[name]
         totals[name] = follow_up_scores(
             baseline,
-            improvement[name],
+            improvement,
             0.5 * error - rng.standard_normal(count),
             spread=FOLLOW_UPS[name].spread,
             rate=rates[name],
         )
-    return _Course(totals=totals, improvement=improvement)
+    return totals, improvement
 
 
 def simulate_table(spec: Simulation) -> pd.DataFrame:
@@ -256,13 +238,10 @@ def simulate_table(spec: Simulation) -> pd.DataFrame:
         answers[gaps.random(answers.shape) < spec.missing_items] = np.nan
         columns |= {f"{name}_{item}": answers[:, item - 1] for item in range(1, key.items + 1)}
     site = columns["site"].astype(np.int64) - 1
-    course = draw_course(spec, traits, site, spec.rng("course"))
-    leaving = draw_departure(
-        course.improvement[list(FOLLOW_UPS)[-1]],
-        informative=spec.dropout == "informative",
-        rng=spec.rng("departure"),
-    )
-    for visit, items in items_of_totals(course.totals, spec.rng("items")).items():
+    totals, improvement = draw_course(spec, traits, site, spec.rng("course"))
+    informative, departing = spec.dropout == "informative", spec.rng("departure")
+    leaving = draw_departure(improvement, informative=informative, rng=departing)
+    for visit, items in items_of_totals(totals, spec.rng("items")).items():
         # Everybody who is in the study was there at baseline.
         if visit != BASELINE and spec.dropout != "none":
             items[leaving < spec.lost[visit]] = np.nan

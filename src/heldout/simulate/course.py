@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
 from heldout.arrays import Floats
 
@@ -93,18 +94,16 @@ def response_rates(at_month3: float) -> dict[str, float]:
     -------
     dict of str to float
     """
-    from scipy.special import ndtr, ndtri
-
     start = ndtri(at_month3)
     return {name: float(ndtr(start + visit.later)) for name, visit in FOLLOW_UPS.items()}
 
 
-def needed_correlation(difference: float, rate: float, spread: float) -> float:
-    """Return the correlation with improvement that makes a construct differ as wanted.
+def needed_correlation(differences: Floats | float, rate: float, spread: float) -> Floats:
+    """Return the correlation with improvement that makes each construct differ as wanted.
 
     Parameters
     ----------
-    difference : float
+    differences : array of shape (n_constructs,)
         Of responders from non-responders, in SD within these groups (Cohen's d).
     rate : float
         Share of responders.
@@ -113,8 +112,8 @@ def needed_correlation(difference: float, rate: float, spread: float) -> float:
 
     Returns
     -------
-    float
-        Of a construct that works alone; without limit, so that the caller must see to it.
+    array of shape (n_constructs,)
+        Of constructs that each work alone; without limit, so that the caller must see to it.
 
     Notes
     -----
@@ -122,13 +121,11 @@ def needed_correlation(difference: float, rate: float, spread: float) -> float:
     D = r phi(c) / (p (1 - p)), where c is the cut; and D = d / sqrt(1 + p (1 - p) d^2), as the
     total variance of z is 1. Errors of the day weaken the correlation; r makes up for it.
     """
-    from scipy.special import ndtri
-
     between = rate * (1 - rate)
-    total = difference / np.sqrt(1 + between * difference**2)
+    total = differences / np.sqrt(1 + between * differences**2)
     density = np.exp(-(ndtri(rate) ** 2) / 2) / np.sqrt(2 * np.pi)
     weakened = spread / np.hypot(spread, NOISE)
-    return float(total * between / density / weakened)
+    return np.asarray(total * between / density / weakened, dtype=np.float64)
 
 
 def baseline_scores(severity: Floats, error: Floats) -> Floats:
@@ -144,8 +141,6 @@ def baseline_scores(severity: Floats, error: Floats) -> Floats:
     array of shape (n_patients,)
         Whole points in 20..55.
     """
-    from scipy.special import ndtr, ndtri
-
     both = np.sqrt(1 - (_ERROR / SD) ** 2) * severity + _ERROR / SD * error
     low, high = ndtr((LOWEST - MEAN) / SD), ndtr((HIGHEST - MEAN) / SD)
     return np.asarray(np.rint(MEAN + SD * ndtri(low + (high - low) * ndtr(both))), dtype=np.float64)
@@ -203,8 +198,6 @@ def follow_up_scores(
     array of shape (n_patients,)
         Whole points in 0..60.
     """
-    from scipy.special import ndtri
-
     # Rounding to whole points lets a quarter of a point more through on average.
     typical = 0.5 - 0.25 / MEAN + ndtri(rate) * np.hypot(spread, NOISE)
     share = typical + spread * improvement + _ERROR / MEAN * noise
@@ -228,8 +221,6 @@ def draw_departure(improvement: Floats, *, informative: bool, rng: np.random.Gen
     array of shape (n_patients,)
         Uniform between 0 and 1.
     """
-    from scipy.special import ndtr
-
     chance = rng.standard_normal(len(improvement))
     if informative:
         chance = _INFORMATIVENESS * improvement + np.sqrt(1 - _INFORMATIVENESS**2) * chance

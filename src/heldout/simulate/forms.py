@@ -13,7 +13,6 @@ import pandas as pd
 
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
 
-FILES = {"csv": "data.csv", "redcap": "data.csv", "sav": "data.sav", "xlsx": "data.xlsx"}
 # What REDCap calls patients and visits.
 RECORD, EVENT = "record_id", "redcap_event_name"
 _LABELS = {
@@ -23,27 +22,12 @@ _LABELS = {
     "sex": "Sex",
     "previous_trials": "Antidepressants tried before",
 }
-_VALUE_LABELS = {"sex": {1: "female", 2: "male"}}
+_VALUE_LABELS = {"sex": {1.0: "female", 2.0: "male"}}
 
 
 def event_name(visit: str) -> str:
     """Return what a REDCap export calls a visit."""
     return f"{visit}_arm_1"
-
-
-def write_table(table: pd.DataFrame, path: Path, form: str) -> None:
-    """Write a cohort's table in one of the forms.
-
-    Parameters
-    ----------
-    table : DataFrame of shape (n_patients, n_columns)
-        From `simulate_table`.
-    path : Path
-        A new file.
-    form : {'csv', 'redcap', 'sav', 'xlsx'}
-        What the file shall be.
-    """
-    _WRITERS[form](table, path)
 
 
 def _write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -75,17 +59,12 @@ def _write_sav(table: pd.DataFrame, path: Path) -> None:
 
     patients = pd.Series(table.index, index=table.index, dtype="object", name="patient")
     numbers = pd.concat([patients, table.astype("float64")], axis=1)
-    values: Mapping[str, dict[int, str]] = _VALUE_LABELS | {
-        "site": {number: f"Site {number}" for number in sorted(table["site"].unique())}
-    }
+    sites = {float(number): f"Site {number}" for number in sorted(table["site"].unique())}
     pyreadstat.write_sav(
         numbers,
         str(path),
         column_labels={name: _LABELS[name] for name in numbers if name in _LABELS},
-        variable_value_labels={
-            name: {float(code): label for code, label in labels.items()}
-            for name, labels in values.items()
-        },
+        variable_value_labels=_VALUE_LABELS | {"site": sites},
         variable_format=dict.fromkeys(table, "F8.0"),
     )
 
@@ -102,9 +81,10 @@ def _write_xlsx(table: pd.DataFrame, path: Path) -> None:
     book.save(path)
 
 
-_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
-    "csv": _write_csv,
-    "redcap": _write_redcap,
-    "sav": _write_sav,
-    "xlsx": _write_xlsx,
+# What a table shall be -> its file, and what writes it: a cohort's table to a new file.
+FORMS: Mapping[str, tuple[str, Callable[[pd.DataFrame, Path], None]]] = {
+    "csv": ("data.csv", _write_csv),
+    "redcap": ("data.csv", _write_redcap),
+    "sav": ("data.sav", _write_sav),
+    "xlsx": ("data.xlsx", _write_xlsx),
 }

@@ -12,7 +12,7 @@ import pandas as pd
 from heldout.errors import SpecError, raise_faults
 from heldout.files import whole_folder, write_files
 from heldout.simulate.cohort import Simulation, simulate_table
-from heldout.simulate.forms import FILES, write_table
+from heldout.simulate.forms import FORMS
 from heldout.simulate.texts import study_texts
 from heldout.simulate.truth import Truth, find_truth
 
@@ -94,7 +94,8 @@ def write_cohort(
     texts = study_texts(simulated.spec, simulated.truth, simulated.table, form=form, name=name)
     with whole_folder(folder) as new:
         write_files(new, {**texts, f"{data}/truth.json": _truth_json(simulated)})
-        write_table(simulated.table, new / data / FILES[form], form)
+        file, write = FORMS[form]
+        write(simulated.table, new / data / file)
     return folder / "experiments" / f"{name}.yaml"
 
 
@@ -103,8 +104,8 @@ def _check_place(folder: Path, form: str, name: str) -> None:
     faults = []
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         faults.append(f"{folder}: holds something already. Name a folder that is new or empty.")
-    if form not in FILES:
-        faults.append(f"form: found '{form}'; required: one of {', '.join(FILES)}. Change it.")
+    if form not in FORMS:
+        faults.append(f"form: found '{form}'; required: one of {', '.join(FORMS)}. Change it.")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,59}", name):
         faults.append(
             f"name: found '{name}'; required: a letter, then letters, digits or underscores. "

@@ -16,9 +16,9 @@ import pandas as pd
 from heldout.simulate.answers import CONSTRUCTS
 from heldout.simulate.cohort import Simulation
 from heldout.simulate.course import BASELINE, FOLLOW_UPS
-from heldout.simulate.forms import EVENT, FILES, RECORD, event_name
+from heldout.simulate.forms import EVENT, FORMS, RECORD, event_name
 from heldout.simulate.truth import FollowUpTruth, Truth
-from heldout.wording import decimal
+from heldout.wording import decimal, spoken
 
 _PRIMARY = "month3"
 _DROPOUT = {
@@ -73,7 +73,7 @@ def _effect_sentences(truth: Truth, at: FollowUpTruth, *, together: bool) -> Ite
     everywhere = truth.effects_at == tuple(FOLLOW_UPS)
     where = "every follow-up" if everywhere else ", ".join(truth.effects_at)
     named = [
-        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {_spoken(name)}"
+        f"{abs(size):g} SD {'more' if size > 0 else 'less'} {spoken(name)}"
         for name, size in truth.effects.items()
     ]
     alone = ", each if it alone worked" if len(named) > 1 else ""
@@ -87,12 +87,7 @@ def _effect_sentences(truth: Truth, at: FollowUpTruth, *, together: bool) -> Ite
 
 def _differences(at: FollowUpTruth, names: Iterable[str]) -> str:
     """Return by how much responders differ in constructs, in SD."""
-    return ", ".join(f"{_spoken(name)} {at.differences[name]:+.2f}" for name in names)
-
-
-def _spoken(name: str) -> str:
-    """Return a construct as it stands inside a sentence."""
-    return name.replace("_", " ")
+    return ", ".join(f"{spoken(name)} {at.differences[name]:+.2f}" for name in names)
 
 
 def truth_table(spec: Simulation, truth: Truth) -> list[list[str]]:
@@ -176,7 +171,7 @@ def study_texts(
         "seed": spec.seed,
         "n_patients": spec.n_patients,
         "n_sites": spec.n_sites,
-        "file": f"{data}/{FILES[form]}",
+        "file": f"{data}/{FORMS[form][0]}",
         "command": command_of(spec, form=form, name=name),
         "truth": fill(" ".join(truth_sentences(truth)), 98),
         "table": "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)),
@@ -195,11 +190,9 @@ def study_texts(
 def _forms_words(*, long: bool) -> dict[str, object]:
     """Return what the files say of the table's form."""
     pattern = "madrs_{item}" if long else "madrs_{visit}_{item}"
-    codes = {
-        name: f", code: {event_name(name)}" if long else "" for name in (BASELINE, *FOLLOW_UPS)
-    }
+    visits = (BASELINE, *FOLLOW_UPS)
     return {
-        **{f"code_{visit}": code for visit, code in codes.items()},
+        **{f"code_{name}": f", code: {event_name(name)}" if long else "" for name in visits},
         "layout": f", layout: long, visit: {EVENT}" if long else "",
         "patient": RECORD if long else "patient",
         "once": ", by_visit: true, visits: [baseline]" if long else "",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,18 +114,13 @@ def find_truth(spec: Simulation) -> Truth:
     """
     effects = {name: size for name, size in spec.effects.items() if size}
     at = tuple(FOLLOW_UPS) if spec.effects_at is None else spec.effects_at
+    wanted = tuple(sorted(effects.items()))
+    measuring = [name for name, asked in QUESTIONNAIRES.items() if asked.construct in effects]
     return Truth(
         effects=effects,
         effects_at=at if effects else (),
-        scores=tuple(
-            score
-            for name, questionnaire in QUESTIONNAIRES.items()
-            if questionnaire.construct in effects
-            for score in score_names(name)
-        ),
-        follow_ups=_follow_up_truths(
-            tuple(sorted(effects.items())), spec.effects_at, spec.response_rate
-        ),
+        scores=tuple(chain.from_iterable(map(score_names, measuring))),
+        follow_ups=_follow_up_truths(wanted, spec.effects_at, spec.response_rate),
     )
 
 
@@ -136,14 +132,14 @@ def _follow_up_truths(
     spec = replace(Simulation(), effects=dict(effects), effects_at=effects_at, response_rate=rate)
     rng = spec.rng("population")
     traits = draw_traits(POPULATION, rng)
-    course = draw_course(spec, traits, rng.integers(_SITES, size=POPULATION), rng)
-    baseline = course.totals[BASELINE]
+    totals, _ = draw_course(spec, traits, rng.integers(_SITES, size=POPULATION), rng)
+    baseline = totals[BASELINE]
     constructs = np.column_stack([traits[name] for name in CONSTRUCTS])
     scores = np.column_stack([*_observed_scores(traits, rng), baseline[:ANSWERING]])
     weights = weights_of(spec)
     truths = []
     for name in FOLLOW_UPS:
-        total = course.totals[name]
+        total = totals[name]
         response = total <= (1 - REDUCTION) * baseline
         truths.append(
             FollowUpTruth(

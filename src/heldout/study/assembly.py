@@ -68,7 +68,8 @@ def assemble_record(
     units = list(zip(units_of(design), results, strict=True))
     cells = [
         _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number, cell in _score_cells(design, units)
+        for number in range(len(design.outcomes))
+        for cell in _score_cells(design, number, units)
     ]
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = _primary_of(headline, design.outcomes)
@@ -106,14 +107,10 @@ def assemble_record(
 
 def _primary_of(headline: Sequence[Cell], outcomes: Sequence[Outcome]) -> Cell | None:
     """Return the headline that was named beforehand, if it was evaluated."""
-    return next(
-        (
-            cell
-            for cell, outcome in zip(headline, outcomes, strict=True)
-            if outcome.primary and cell.status == "evaluated"
-        ),
-        None,
-    )
+    for cell, outcome in zip(headline, outcomes, strict=True):
+        if outcome.primary and cell.status == "evaluated":
+            return cell
+    return None
 
 
 def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
@@ -140,14 +137,15 @@ def _outcome_facts(outcome: Outcome, reason: str | None) -> OutcomeFacts:
     )
 
 
-def _unit_columns(plan: StudyPlan, unit: Unit) -> _Row:
-    """Return the columns that say which unit a row comes from."""
+def _fit_columns(plan: StudyPlan, unit: Unit, model: str) -> _Row:
+    """Return the columns that say which model of which unit a row comes from."""
     outcome = plan.design.outcomes[unit.outcome]
     return {
         "outcome": outcome.name,
         "follow_up": outcome.follow_up,
         "repeat": unit.repeat,
         "fold": unit.fold,
+        "model": model,
     }
 
 
@@ -156,7 +154,7 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
     outcome = design.outcomes[number]
     rows, column = np.flatnonzero(outcome.observed), np.cumsum(outcome.observed) - 1
     shape = (design.validation.repeats, len(rows))
-    names = [*(model.name for model in design.models_of(number)), HEADLINE]
+    names = design.names_of(number)
     margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
     folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
     for unit, result in units:
@@ -200,17 +198,17 @@ def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
             }
             figures = {column: values[part] for part, column in kind.columns.items()}
             tables += [
-                _unit_columns(plan, unit) | {"model": name, "patient": patients} | figures
+                _fit_columns(plan, unit, name) | {"patient": patients} | figures
                 for name in _names_of(model, result)
             ]
-    return _table_of(tables, length="patient")
+    return _table_of(tables)
 
 
-def _table_of(blocks: Sequence[_Row], *, length: str) -> pd.DataFrame:
+def _table_of(blocks: Sequence[_Row]) -> pd.DataFrame:
     """Return blocks of columns below each other; a value that is no list stands in every row."""
     columns: dict[str, list[Any]] = {name: [] for block in blocks for name in block}
     for block in blocks:
-        n = len(block[length])
+        n = len(block["patient"])
         for name, cells in columns.items():
             value = block.get(name, np.nan)
             cells += value if isinstance(value, list) else [value] * n
@@ -219,39 +217,35 @@ def _table_of(blocks: Sequence[_Row], *, length: str) -> pd.DataFrame:
 
 def _choice_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per fold and model: its best candidate and whether it was chosen."""
-    return pd.DataFrame(
-        [
-            _unit_columns(plan, unit)
-            | {
-                "model": model["model"],
-                "candidate": _as_text(model["candidate"]),
-                "criterion": model["criterion"],
-                "converged": model["converged"],
-                "chosen": model["model"] == result["chosen"],
-            }
-            for unit, result in units
-            for model in result["models"]
-        ]
-    )
+    rows = [
+        _fit_columns(plan, unit, model["model"])
+        | {
+            "candidate": _as_text(model["candidate"]),
+            "criterion": model["criterion"],
+            "converged": model["converged"],
+            "chosen": model["model"] == result["chosen"],
+        }
+        for unit, result in units
+        for model in result["models"]
+    ]
+    return pd.DataFrame(rows)
 
 
 def _trial_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per candidate tried."""
-    return pd.DataFrame(
-        [
-            _unit_columns(plan, unit)
-            | {
-                "model": model["model"],
-                "trial": number,
-                "candidate": _as_text(candidate),
-                "criterion": criterion,
-                "pruned": pruned,
-            }
-            for unit, result in units
-            for model in result["models"]
-            for number, (candidate, criterion, pruned) in enumerate(model["trials"])
-        ]
-    )
+    rows = [
+        _fit_columns(plan, unit, model["model"])
+        | {
+            "trial": number,
+            "candidate": _as_text(candidate),
+            "criterion": criterion,
+            "pruned": pruned,
+        }
+        for unit, result in units
+        for model in result["models"]
+        for number, (candidate, criterion, pruned) in enumerate(model["trials"])
+    ]
+    return pd.DataFrame(rows)
 
 
 def _as_text(candidate: Mapping[str, Any]) -> str:
@@ -263,9 +257,7 @@ def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per model, patient and feature: SHAP averaged over the repeats."""
     design = plan.design
     tables = [
-        _explained(
-            plan, number, model, [result for unit, result in units if unit.outcome == number]
-        )
+        _explained(plan, units, number, model)
         for number in (design.evaluated if design.explain else ())
         for model in design.models_of(number)
         if model.explainer != "none"
@@ -273,10 +265,9 @@ def _explanation_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     return pd.concat(tables or [pd.DataFrame(columns=_EXPLANATION_COLUMNS)], ignore_index=True)
 
 
-def _explained(
-    plan: StudyPlan, number: int, model: Model, results: Sequence[UnitResult]
-) -> pd.DataFrame:
+def _explained(plan: StudyPlan, units: _Units, number: int, model: Model) -> pd.DataFrame:
     """Return one model's rows at one outcome."""
+    results = [result for unit, result in units if unit.outcome == number]
     outcome = plan.design.outcomes[number]
     matrix = plan.matrix if model.columns == "all" else plan.severity[number]
     assert matrix is not None
@@ -316,29 +307,26 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(design: Design, units: _Units) -> Iterator[tuple[int, Cell]]:
-    """Yield the cells of every outcome by its number, the headline last of each."""
-    for number, outcome in enumerate(design.outcomes):
-        if design.declined[number] is None:
-            own = [(unit, result) for unit, result in units if unit.outcome == number]
-            for name, held_out in _held_out(design, number, own).items():
-                kind = KINDS[outcome.kind]
-                yield number, score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-            continue
-        for name in (*(model.name for model in design.models_of(number)), HEADLINE):
-            yield (
-                number,
-                Cell(
-                    outcome=outcome.name,
-                    follow_up=outcome.follow_up,
-                    model=name,
-                    n=int(outcome.observed.sum()),
-                    events=outcome.events,
-                    kind=outcome.kind,
-                    status="declined",
-                    reason=design.declined[number],
-                ),
-            )
+def _score_cells(design: Design, number: int, units: _Units) -> Iterator[Cell]:
+    """Yield the cells of an outcome, the headline last."""
+    outcome, reason = design.outcomes[number], design.declined[number]
+    if reason is None:
+        own = [(unit, result) for unit, result in units if unit.outcome == number]
+        kind = KINDS[outcome.kind]
+        for name, held_out in _held_out(design, number, own).items():
+            yield score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
+        return
+    for name in design.names_of(number):
+        yield Cell(
+            outcome=outcome.name,
+            follow_up=outcome.follow_up,
+            model=name,
+            n=int(outcome.observed.sum()),
+            events=outcome.events,
+            kind=outcome.kind,
+            status="declined",
+            reason=reason,
+        )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:

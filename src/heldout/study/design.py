@@ -15,7 +15,7 @@ from heldout.arrays import Floats, Integers, Piece
 from heldout.errors import DesignError
 from heldout.kinds import KINDS
 from heldout.models.definition import Model, models_for
-from heldout.nested.folds import Procedure
+from heldout.nested.folds import HEADLINE, Procedure
 from heldout.nested.training import Patients
 from heldout.outcomes.outcome import Outcome
 from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
@@ -95,6 +95,10 @@ class Design:
             for model in models_for(self.models, self.outcomes[number].kind)
             if model.columns == "all" or self.severity[number] is not None
         )
+
+    def names_of(self, number: int) -> tuple[str, ...]:
+        """Return what one outcome is evaluated of: its models, and the headline last."""
+        return (*(model.name for model in self.models_of(number)), HEADLINE)
 
     def features_of(self, number: int, rows: Integers) -> dict[str, Floats]:
         """Return what is known of some patients, and an outcome's severity where it is."""

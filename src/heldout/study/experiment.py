@@ -111,11 +111,6 @@ def _compile_kernels(say: Callable[[str], None]) -> None:
     import_module("heldout.kernels.nested")
 
 
-def _units_folder(folder: Path) -> Path:
-    """Return where a run keeps its finished units until its record is complete."""
-    return folder.with_name(f".{folder.name}.units")
-
-
 def _begin_afresh(units: Path) -> None:
     """Remove the units that an earlier run finished, unless it was begun afresh and stopped."""
     if (units / _AFRESH).exists():
@@ -131,7 +126,7 @@ def _held(folder: Path) -> Iterator[Path]:
 
     The system lets go of it when a process dies, however it dies; the units stay then.
     """
-    units, let_go = _units_folder(folder), _hold(folder)
+    units, let_go = folder.with_name(f".{folder.name}.units"), _hold(folder)
     try:
         with writing(folder.parent):
             units.mkdir(exist_ok=True)

@@ -42,14 +42,13 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         name = f"{outcome.name} {outcome.follow_up}"
         events = outcome.events if outcome.kind == "class" else "number"
         lines.append(f"{name:<26}{outcome.observed.sum():>9}{events:>8}{folds:>7}")
-    lines += ["", *(textwrap.fill(reason, _WIDTH) for reason in design.declined if reason)]
     features = plan.matrix.features
+    names = ", ".join(column.name for column in features)
+    composites = [column.describe for column in features if column.made_of]
+    facts = [f"{len(features)} features: {names}", *composites, *work_lines(design)]
     lines += [
-        textwrap.fill(
-            f"{len(features)} features: {', '.join(column.name for column in features)}", _WIDTH
-        ),
-        *(textwrap.fill(part.describe, _WIDTH) for part in features if part.made_of),
-        *(textwrap.fill(line, _WIDTH) for line in work_lines(design)),
+        "",
+        *(textwrap.fill(fact, _WIDTH) for fact in (*filter(None, design.declined), *facts)),
     ]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from heldout.files import append_line
+from heldout.files import append_line, read_entries
 from heldout.record import RunRecord
 from heldout.study.folders import mlruns
 
@@ -33,20 +33,11 @@ def read_ledger(folder: Path) -> list[dict[str, Any]]:
     list of dict
         ``run``, ``experiment``, ``fingerprint``, ``data``, ``ended``; a broken line is left out.
     """
-    try:
-        lines = _ledger_of(folder).read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    entries = []
-    for line in lines:
-        try:
-            entry = json.loads(line)
-        # A line that a full disk cut off is no reason to lose the others.
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and {"run", "fingerprint", "data"} <= entry.keys():
-            entries.append(entry)
-    return entries
+    return [
+        entry
+        for entry in read_entries(_ledger_of(folder))
+        if isinstance(entry, dict) and {"run", "fingerprint", "data"} <= entry.keys()
+    ]
 
 
 def note_run(record: RunRecord, folder: Path, ended: str) -> None:

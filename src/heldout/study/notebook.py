@@ -7,8 +7,9 @@ on everything is as for a file: the same checks, findings, plan and units of wor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any, TypedDict, Unpack
 
 import numpy as np
@@ -161,8 +162,6 @@ def evaluate(
     [('prevalence', 40), ('ridge', 40)]
     """
     given = Settings(**{**DEFAULTS, **settings})
-    named = {"outcomes": outcomes, "features": features, "models": given["models"]}
-    _check_call(table, named | {"site": site, "severity": severity}, given)
     question = Question(
         outcomes=outcomes,
         features=features,
@@ -171,6 +170,7 @@ def evaluate(
         severity=severity,
         reduction=reduction,
     )
+    _check_call(table, question, given)
     plan = plan_study(experiment_on(table, given, question))
     plan = replace(plan, design=replace(plan.design, explain=given["explain"]))
     record = evaluate_plan(plan, engine=Engine(workers=given["workers"]))
@@ -200,10 +200,9 @@ def experiment_on(table: pd.DataFrame, settings: Settings, question: Question) -
         With every fault of a stage at once.
     """
     _check_question(question, settings["models"])
-    names = dict.fromkeys([*question.at_baseline, *question.outcomes.values()])
-    keys = dict(zip(names, _keys_of(names), strict=True))
-    visits = dict(zip(question.outcomes, _keys_of(question.outcomes), strict=True))
-    declared = declare_columns(table, [*names, *filter(None, [question.site])])
+    keys = _keys_of([*question.at_baseline, *question.outcomes.values()])
+    visits = _keys_of(question.outcomes)
+    declared = declare_columns(table, [*keys, *filter(None, [question.site])])
     _check_columns(question, declared)
     _check_answers(question, table)
     days = enumerate([_BASELINE, *visits.values()])
@@ -297,27 +296,21 @@ def _outcomes_of(
     ]
 
 
-def _keys_of(names: Iterable[str]) -> list[str]:
-    """Return names as an experiment file may write them, each once.
+def _keys_of(names: Iterable[str]) -> dict[str, str]:
+    """Return each name with what an experiment file may call it, no two alike.
 
     Examples
     --------
-    >>> _keys_of(["age", "BDI-II", "BDI II", "7", "baseline"])
+    >>> list(_keys_of(["age", "BDI-II", "BDI II", "7", "baseline"]).values())
     ['age', 'BDI_II', 'BDI_II_2', 'x7', 'baseline_2']
     """
-    keys: list[str] = []
-    for name in names:
+    keys: dict[str, str] = {}
+    for name in dict.fromkeys(names):
         key = re.sub(r"[^A-Za-z0-9_]", "_", name)[:50]
         key = key if key[:1].isalpha() else f"x{key}"
-        taken = [_BASELINE, *keys]
-        number = next(n for n in range(1, len(taken) + 2) if _numbered(key, n) not in taken)
-        keys.append(_numbered(key, number))
+        numbered = chain([key], (f"{key}_{number}" for number in count(2)))
+        keys[name] = next(free for free in numbered if free not in (_BASELINE, *keys.values()))
     return keys
-
-
-def _numbered(key: str, number: int) -> str:
-    """Return a key with its number, if it is not the first of its name."""
-    return key if number == 1 else f"{key}_{number}"
 
 
 def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
@@ -332,7 +325,7 @@ def _refitted(plan: StudyPlan) -> dict[tuple[str, str], Any]:
     return pipelines
 
 
-def _check_call(table: object, question: Mapping[str, object], settings: Mapping[str, Any]) -> None:
+def _check_call(table: object, question: Question, settings: Mapping[str, Any]) -> None:
     """Raise all faults of what was passed for a table, for names and for settings."""
     known = Settings.__annotations__
     faults = [unknown_name(name, "setting", name, known) for name in settings if name not in known]
@@ -340,7 +333,7 @@ def _check_call(table: object, question: Mapping[str, object], settings: Mapping
         faults.append(
             f"table: found {_called(table)}; required: a pandas DataFrame of a row a patient."
         )
-    outcomes = question["outcomes"]
+    outcomes: Any = question.outcomes
     if not isinstance(outcomes, Mapping):
         faults.append(
             f"outcomes: found {_called(outcomes)}; required: follow-up -> column, such as "
@@ -348,24 +341,21 @@ def _check_call(table: object, question: Mapping[str, object], settings: Mapping
         )
     elif not _are_texts((*outcomes, *outcomes.values())):
         faults.append("outcomes: follow-ups and columns are named by texts. Put them in quotes.")
-    faults += [
-        fault
-        for argument in ("features", "models")
-        if (fault := _list_fault(argument, question[argument]))
-    ]
-    if not _are_texts(
-        question[name] for name in ("site", "severity") if question[name] is not None
-    ):
+    faults += _list_faults("features", question.features)
+    faults += _list_faults("models", settings["models"])
+    columns = (question.site, question.severity)
+    if not _are_texts(name for name in columns if name is not None):
         faults.append("site, severity: a column is named by a text. Put it in quotes.")
     raise_faults(SpecError, faults)
 
 
-def _list_fault(argument: str, names: object) -> str:
-    """Return the fault of what should be a list of names, or nothing."""
+def _list_faults(argument: str, names: object) -> Iterator[str]:
+    """Yield the fault of what should be a list of names."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         example = f"['{names}']" if isinstance(names, str) else "a list of names"
-        return f"{argument}: found {_called(names)}; required: a list. Write {example}."
-    return "" if _are_texts(names) else f"{argument}: names are texts. Put them in quotes."
+        yield f"{argument}: found {_called(names)}; required: a list. Write {example}."
+    elif not _are_texts(names):
+        yield f"{argument}: names are texts. Put them in quotes."
 
 
 def _are_texts(values: Iterable[object]) -> bool:
@@ -401,15 +391,15 @@ def _check_question(question: Question, models: Sequence[str]) -> None:
 def _reduction_faults(question: Question) -> list[str]:
     """Return the faults of a reduction."""
     reduction = question.reduction
+    if reduction is None:
+        return []
+    words = f"found {reduction}; required: a share between 0 and 1, such as 0.5."
     rules = (
-        (
-            reduction is not None and not 0 < reduction < 1,
-            f"found {reduction}; required: a share between 0 and 1, such as 0.5.",
-        ),
+        (not 0 < reduction < 1, words),
         (question.severity is None, "needs the argument severity, the score at baseline."),
         (question.kind == "number", "makes yes and no; leave kind='number' out."),
     )
-    return [f"reduction: {text}" for broken, text in rules if broken and reduction is not None]
+    return [f"reduction: {text}" for broken, text in rules if broken]
 
 
 def _check_columns(question: Question, declared: Mapping[str, Mapping[str, Any]]) -> None:

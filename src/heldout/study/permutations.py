@@ -14,19 +14,20 @@ permutations that can be evaluated are as likely as each other, and the observed
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice, permutations, product
 from math import factorial, prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from heldout.arrays import Floats, Integers
 from heldout.engine.engine import Engine, as_ended
 from heldout.errors import DesignError
-from heldout.files import append_line
+from heldout.files import append_line, read_entries
 from heldout.inference.permutation import PermutationTest, exchangeable, stop_after
 from heldout.kinds import KINDS, HeldOut
 from heldout.models.definition import models_for
@@ -52,7 +53,7 @@ class _Row:
     redrawn: int
 
 
-def cells_of(design: Design) -> tuple[tuple[int, str], ...]:
+def cells_of(design: Design) -> tuple[tuple[Outcome, str], ...]:
     """Return the cells of a row of statistics: outcome and model, the headline last of each.
 
     Parameters
@@ -62,13 +63,13 @@ def cells_of(design: Design) -> tuple[tuple[int, str], ...]:
 
     Returns
     -------
-    tuple of (int, str)
-        Numbers of outcomes that are evaluated.
+    tuple of (Outcome, str)
+        Of the outcomes that are evaluated.
     """
     return tuple(
-        (number, name)
+        (design.outcomes[number], name)
         for number in design.evaluated
-        for name in (*(model.name for model in design.models_of(number)), HEADLINE)
+        for name in design.names_of(number)
     )
 
 
@@ -138,35 +139,36 @@ def _folds_of(
 
 def orders_of(design: Design, number: int) -> Iterator[Integers]:
     """Yield who gets whose scores: for one permutation, again and again if it is no good."""
-    n_patients = len(design.features)
+    groups = exchangeable(design.site, len(design.features))
     if number == 0:
-        yield np.arange(n_patients)
+        yield _moved(groups, groups)
         return
-    groups = exchangeable(design.site, n_patients)
     if enumerable(design):
-        yield _nth_order(groups, n_patients, number)
+        orders = product(*(permutations(rows) for rows in groups))
+        yield _moved(groups, next(islice(orders, number, None)))
         return
     rng = np.random.default_rng(derive_seed(design.seed, "order", number))
     while True:
-        order = np.arange(n_patients)
-        for rows in groups:
-            order[rows] = rng.permutation(rows)
-        yield order
+        yield _moved(groups, [rng.permutation(rows) for rows in groups])
+
+
+def _moved(groups: Sequence[Integers], orders: Iterable[Any]) -> Integers:
+    """Return the patients in the orders of their groups, which hold each patient once."""
+    order = np.arange(sum(map(len, groups)))
+    for rows, moved in zip(groups, orders, strict=True):
+        order[rows] = moved
+    return order
 
 
 def enumerable(design: Design) -> bool:
     """Return whether there are no more permutations than were asked for."""
+    return _all_there_are(design) <= design.inference.permutations
+
+
+def _all_there_are(design: Design) -> int:
+    """Return how many permutations there are that move somebody."""
     groups = exchangeable(design.site, len(design.features))
-    return prod(factorial(len(rows)) for rows in groups) - 1 <= design.inference.permutations
-
-
-def _nth_order(groups: Sequence[Integers], n_patients: int, number: int) -> Integers:
-    """Return one of all permutations by its number; 0 moves nobody."""
-    order = np.arange(n_patients)
-    chosen = next(islice(product(*(permutations(rows) for rows in groups)), number, None))
-    for rows, moved in zip(groups, chosen, strict=True):
-        order[rows] = moved
-    return order
+    return prod(factorial(len(rows)) for rows in groups) - 1
 
 
 def permute_outcomes(outcomes: Sequence[Outcome], order: Integers) -> tuple[Outcome, ...]:
@@ -196,13 +198,9 @@ def _outcome_statistics(
     """Return the statistic of every model and of the headline at one outcome."""
     rows = np.flatnonzero(outcome.observed)
     patients = design.patients(number, rows, outcome)
+    path = ("permutation", outcome.name, outcome.follow_up, permutation)
     repeats = [
-        hold_out_in_turn(
-            patients,
-            fold[rows],
-            design.procedure,
-            ("permutation", outcome.name, outcome.follow_up, permutation, repeat),
-        )
+        hold_out_in_turn(patients, fold[rows], design.procedure, (*path, repeat))
         for repeat, fold in enumerate(folds)
     ]
     statistic = KINDS[outcome.kind].estimate.compute
@@ -269,7 +267,7 @@ def permute(
     total, cells = number_of_permutations(design), cells_of(design)
     # All that there are give an exact p; half of them would not.
     may_stop = design.inference.stop_early and not enumerable(design)
-    named = _named_cells(design)
+    named = [n for n, (outcome, name) in enumerate(cells) if _is_named(outcome, name)]
     counted: list[tuple[float, ...]] = []
     redrawn, stop = 0, None
     progress(0, total, "permutations")
@@ -288,10 +286,7 @@ def permute(
     counted_rows = np.array(counted)
     best_mean, best_high = _best_of_noise(design, counted_rows)
     return JointTest(
-        cells=tuple(
-            (design.outcomes[number].name, design.outcomes[number].follow_up, model)
-            for number, model in cells
-        ),
+        cells=tuple((outcome.name, outcome.follow_up, name) for outcome, name in cells),
         rows=counted_rows,
         test=PermutationTest(
             permutations=len(counted_rows) - 1,
@@ -326,22 +321,17 @@ def _rows_in_turn(
 
 def number_of_permutations(design: Design) -> int:
     """Return how many permutations may be made: as many as asked for, or all there are."""
-    groups = exchangeable(design.site, len(design.features))
-    return min(design.inference.permutations, prod(factorial(len(rows)) for rows in groups) - 1)
+    return min(design.inference.permutations, _all_there_are(design))
 
 
 def _stored_rows(design: Design, store: Path) -> dict[int, _Row]:
     """Return the permutations that an earlier run finished; a broken line counts for nothing."""
-    try:
-        lines = store.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return {}
     # Without values is one of all there are that could not be evaluated.
     lengths = {len(cells_of(design)), *((0,) if enumerable(design) else ())}
     stored = {}
-    for line in lines:
+    for entry in read_entries(store):
         try:
-            number, redrawn, values = json.loads(line)
+            number, redrawn, values = entry
             row = _Row(number=int(number), values=tuple(map(float, values)), redrawn=int(redrawn))
         except (TypeError, ValueError, OverflowError):
             continue
@@ -351,13 +341,9 @@ def _stored_rows(design: Design, store: Path) -> dict[int, _Row]:
     return stored
 
 
-def _named_cells(design: Design) -> list[int]:
-    """Return the column of the primary headline, which was named beforehand, if there is one."""
-    return [
-        column
-        for column, (number, name) in enumerate(cells_of(design))
-        if name == HEADLINE and design.outcomes[number].primary
-    ]
+def _is_named(outcome: Outcome, name: str) -> bool:
+    """Return whether a cell is the primary headline, which was named beforehand."""
+    return outcome.primary and name == HEADLINE
 
 
 def _compiled_only(design: Design) -> bool:
@@ -371,16 +357,12 @@ def _compiled_only(design: Design) -> bool:
 
 def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | None]:
     """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
-    areas = [
-        column
-        for column, (number, _) in enumerate(cells_of(design))
-        if KINDS[design.outcomes[number].kind].has_events
-    ]
+    areas = [n for n, (of, _) in enumerate(cells_of(design)) if KINDS[of.kind].has_events]
     if not areas or len(rows) - 1 < _FEWEST:
         return None, None
     highest = rows[1:, areas].max(axis=1)
     # A permutation in which no AUC could be computed tells nothing of the best one.
     highest = highest[np.isfinite(highest)]
-    if not len(highest):
-        return None, None
-    return float(highest.mean()), float(np.quantile(highest, 0.95))
+    return (
+        (float(highest.mean()), float(np.quantile(highest, 0.95))) if len(highest) else (None, None)
+    )

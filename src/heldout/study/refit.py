@@ -10,7 +10,6 @@ import numpy as np
 from heldout.errors import ExportError, raise_faults, unknown_name
 from heldout.export.bundle import write_bundle
 from heldout.nested.folds import choose_model, fit_models
-from heldout.provenance import code_digest, versions
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.spec.experiment import experiment_from
 from heldout.study.folders import record_folder
@@ -83,11 +82,7 @@ def _refitted_bundle(
 ) -> Path:
     """Tune, choose and fit on all observed patients, and write the bundle."""
     design = plan.design
-    number = next(
-        number
-        for number, outcome in enumerate(design.outcomes)
-        if (outcome.name, outcome.follow_up) == (facts.name, facts.follow_up)
-    )
+    number = record.outcomes.index(facts)
     patients = design.patients(number, np.flatnonzero(design.outcomes[number].observed))
     models = tuple(candidate for candidate in design.models if model in (None, candidate.name))
     procedure = replace(design.procedure, models=models)
@@ -98,8 +93,7 @@ def _refitted_bundle(
     chosen = next(each for each in fitted if each.model.name == name)
     matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
     assert matrix is not None
-    today = {"versions": versions(), "code": code_digest()}
-    return write_bundle(record, chosen, matrix, facts, folder, today=today)
+    return write_bundle(record, chosen, matrix, facts, folder)
 
 
 def _wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
@@ -13,14 +12,6 @@ from heldout.spec.experiment import Experiment
 
 # More runs than this are a mistake on the command line, not a plan.
 _MOST_FORKS = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fork:
-    """One form of an experiment: what was laid over it, and what came of that."""
-
-    overrides: tuple[str, ...]
-    experiment: Experiment
 
 
 def read_sweeps(texts: Sequence[str]) -> list[tuple[str, ...]]:
@@ -95,7 +86,7 @@ def _split_values(text: str) -> list[str]:
 
 def sweep_experiment(
     path: Path, overrides: Sequence[str], forks: Sequence[tuple[str, ...]]
-) -> list[_Fork]:
+) -> list[Experiment]:
     """Return every fork as a validated experiment, or all their faults, before anything runs.
 
     Parameters
@@ -109,19 +100,19 @@ def sweep_experiment(
 
     Returns
     -------
-    list of Fork
+    list of Experiment
+        In the order of the forks.
 
     Raises
     ------
     SpecError
         With the faults of all forks, each once.
     """
-    experiments: list[_Fork] = []
+    experiments: list[Experiment] = []
     faults: dict[str, None] = {}
     for fork in forks:
         try:
-            experiment = load_experiment(path, [*overrides, *fork])
-            experiments.append(_Fork(overrides=fork, experiment=experiment))
+            experiments.append(load_experiment(path, [*overrides, *fork]))
         except SpecError as error:
             # Most forks share their file's faults, which are told once.
             faults |= dict.fromkeys(error.faults or (str(error),))

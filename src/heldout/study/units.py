@@ -7,10 +7,10 @@ runs are the same loop over units and give the same bits.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -34,27 +34,18 @@ def silent(*_: object) -> None:
     """Say nothing."""
 
 
-class _Stored(Hashable, Protocol):
-    """A unit of work that is stored under a name of its own."""
-
-    keys: ClassVar[frozenset[str]]
-
-    @property
-    def file(self) -> str:
-        """Name of the file that keeps the unit's result."""
-
-
-_Unit = TypeVar("_Unit", bound=_Stored)
+_Unit = TypeVar("_Unit", bound=Hashable)
+# What units are -> what a result of theirs has; a stored one without these is none.
+_RESULTS: Mapping[str, Collection[str]] = {
+    "outer folds": {"test", "training_mean", "chosen", "models", "composed"},
+    "arithmetic simulations": {"reached"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unit:
     """One outer fold of one outcome, by number."""
 
-    # What a result has; a stored one without these is none.
-    keys: ClassVar[frozenset[str]] = frozenset(
-        {"test", "training_mean", "chosen", "models", "composed"}
-    )
     outcome: int
     repeat: int
     fold: int
@@ -63,19 +54,6 @@ class Unit:
     def file(self) -> str:
         """Name of the file that keeps the unit's result."""
         return f"o{self.outcome}-r{self.repeat}-f{self.fold}.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Arithmetic:
-    """What the baseline score alone predicts of one outcome that is computed from it."""
-
-    keys: ClassVar[frozenset[str]] = frozenset({"reached"})
-    outcome: int
-
-    @property
-    def file(self) -> str:
-        """Name of the file that keeps the unit's result."""
-        return f"o{self.outcome}-arithmetic.json"
 
 
 def units_of(design: Design) -> list[Unit]:
@@ -161,9 +139,9 @@ def _model_values(
     """Return a fitted model's fold as plain values, explained if that is wanted."""
     fitted = fold.fitted
     columns = fitted.model.columns
-    contributions, base = np.empty((0, 0)), np.empty(0)
+    contributions = np.empty((0, 0))
     if explain:
-        contributions, base = explain_patients(
+        contributions, _ = explain_patients(
             fitted.model, fitted.pipeline, training.features[columns], features[columns]
         )
     return {
@@ -176,7 +154,6 @@ def _model_values(
         ],
         "margin": fold.margin.tolist(),
         "prediction": fold.prediction.tolist(),
-        "base": base.tolist(),
         "contributions": contributions.tolist(),
     }
 
@@ -202,9 +179,9 @@ def evaluate_units(
     list of mapping
         In the order of `units_of`.
     """
-    units = units_of(design)
-    results = _carry_out(evaluate_unit, design, units, folder, engine, progress, "outer folds")
-    return [results[unit] for unit in units]
+    files = {unit: unit.file for unit in units_of(design)}
+    results = _carry_out(evaluate_unit, design, files, folder, engine, progress, "outer folds")
+    return [results[unit] for unit in files]
 
 
 def simulate_arithmetic(
@@ -224,19 +201,19 @@ def simulate_arithmetic(
     dict of int to float or None
         By number of the outcome, as `heldout.inference.arithmetic.known_by_arithmetic` returns it.
     """
-    units = [
-        _Arithmetic(outcome=number)
+    files = {
+        number: f"o{number}-arithmetic.json"
         for number in design.evaluated
         if design.outcomes[number].from_baseline
-    ]
+    }
     what = "arithmetic simulations"
-    results = _carry_out(_arithmetic_values, design, units, folder, engine, progress, what)
-    return {unit.outcome: results[unit]["reached"] for unit in units}
+    results = _carry_out(_arithmetic_values, design, files, folder, engine, progress, what)
+    return {number: results[number]["reached"] for number in files}
 
 
-def _arithmetic_values(design: Design, unit: _Arithmetic) -> UnitResult:
+def _arithmetic_values(design: Design, number: int) -> UnitResult:
     """Return what arithmetic reaches of one outcome."""
-    outcome = design.outcomes[unit.outcome]
+    outcome = design.outcomes[number]
     seed = derive_seed(design.seed, "arithmetic", outcome.name, outcome.follow_up)
     return {"reached": known_by_arithmetic(outcome, design.site, seed)}
 
@@ -244,37 +221,38 @@ def _arithmetic_values(design: Design, unit: _Arithmetic) -> UnitResult:
 def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
     function: Callable[[Design, _Unit], UnitResult],
     design: Design,
-    units: Sequence[_Unit],
+    files: Mapping[_Unit, str],
     folder: Path | None,
     engine: Engine,
     progress: Progress,
     what: str,
 ) -> dict[_Unit, UnitResult]:
-    """Return units with their results, each stored as it ends."""
+    """Return units with their results, each stored in its file as it ends."""
     done: dict[_Unit, UnitResult] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        done = _stored_units(folder, units)
-    progress(len(done), len(units), what)
-    missing = [unit for unit in units if unit not in done]
+        done = _stored_units(folder, files, _RESULTS[what])
+    progress(len(done), len(files), what)
+    missing = [unit for unit in files if unit not in done]
     for unit, result in as_ended(function, design, missing, engine):
         if folder is not None:
-            write_atomically(folder / unit.file, json.dumps(result, allow_nan=False))
+            write_atomically(folder / files[unit], json.dumps(result, allow_nan=False))
         done[unit] = result
-        progress(len(done), len(units), what)
+        progress(len(done), len(files), what)
     return done
 
 
-def _stored_units(folder: Path, units: Sequence[_Unit]) -> dict[_Unit, UnitResult]:
+def _stored_units(
+    folder: Path, files: Mapping[_Unit, str], keys: Collection[str]
+) -> dict[_Unit, UnitResult]:
     """Return the results of units that an earlier run finished."""
     stored: dict[_Unit, UnitResult] = {}
-    for unit in units:
+    for unit, file in files.items():
         try:
-            result = json.loads((folder / unit.file).read_text(encoding="utf-8"))
+            result = json.loads((folder / file).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             # Not finished, or damaged: it is done again.
             continue
-        # A file that somebody edited may lack what is read here.
-        if isinstance(result, dict) and set(result) == unit.keys:
+        if isinstance(result, dict) and set(result) == keys:
             stored[unit] = result
     return stored

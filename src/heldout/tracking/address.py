@@ -56,14 +56,11 @@ def shared_uri() -> str | None:
 
 def _is_whole(uri: str) -> bool:
     """Return whether an address can be taken apart: its port is a number, its brackets close."""
-    if is_server(uri):
-        try:
-            return urlsplit(uri).port is None or bool(urlsplit(uri).hostname)
-        except ValueError:
-            return False
     import sqlalchemy
 
     try:
+        if is_server(uri):
+            return urlsplit(uri).port is None or bool(urlsplit(uri).hostname)
         sqlalchemy.make_url(uri)
     except (ValueError, sqlalchemy.exc.ArgumentError):
         return False

@@ -18,7 +18,7 @@ from heldout.inference.cells import Cell
 from heldout.inference.verdict import p_words, render_verdict
 from heldout.models.named import models_of
 from heldout.nested.folds import HEADLINE
-from heldout.record import RunRecord, figure_name
+from heldout.record import RunRecord, figure_name, rows_of
 
 # Short enough to read in a column; the record has the whole digests.
 _DIGEST_DIGITS = 12
@@ -124,17 +124,14 @@ def shown_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Shown
     -------
     Shown
     """
-    metrics: dict[str, float] = {}
-    series: dict[str, tuple[float, ...]] = {}
+    # A number has no AUC of its folds, and a headline no search of its own.
+    series = {"fold.roc_auc": cell.fold_auc} if cell.fold_auc else {}
+    trials = rows_of(record.trials, cell)
     artifacts: dict[str, str] = {}
+    if len(trials):
+        series["trial.value"] = tuple(map(float, trials["criterion"]))
+        artifacts["trials.csv"] = _as_csv(trials[_TRIAL_COLUMNS])
     if cell.status == "evaluated":
-        metrics = _figures_of(cell)
-        # A number has no AUC of its folds, and a headline no search of its own.
-        trials = _of_cell(record.trials, cell)
-        series |= {"fold.roc_auc": cell.fold_auc} if cell.fold_auc else {}
-        if len(trials):
-            series["trial.value"] = tuple(map(float, trials["criterion"]))
-            artifacts["trials.csv"] = _as_csv(trials[_TRIAL_COLUMNS])
         artifacts["predictions.csv"] = _as_csv(_held_out(record, cell))
     if cell.model == HEADLINE:
         artifacts["verdict.txt"] = render_verdict(record.verdict) + "\n"
@@ -146,14 +143,14 @@ def shown_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Shown
     return Shown(
         tags=_tags_of(record, cell),
         params=_params_of(record, cell),
-        metrics=metrics,
+        metrics=_figures_of(cell),
         series=series,
         artifacts=artifacts,
     )
 
 
 def _figures_of(cell: Cell) -> dict[str, float]:
-    """Return the figures of an evaluated cell, as far as there are any."""
+    """Return the figures of a cell, as far as there are any."""
     figures = {metric: cell.figures.get(name) for name, metric in cell.of_kind.declared.items()}
     figures |= {metric: getattr(cell, name) for metric, name in _TESTED.items()}
     return {metric: value for metric, value in figures.items() if value is not None}
@@ -241,13 +238,7 @@ def _held_out(record: RunRecord, cell: Cell) -> pd.DataFrame:
     # A number instead of the pseudonym: what MLflow holds is shown to others.
     numbered = table.assign(patient=pd.factorize(table["patient"])[0] + 1)
     columns = ["patient", "repeat", "fold", *cell.of_kind.columns.values()]
-    return _of_cell(numbered, cell)[columns]
-
-
-def _of_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return the rows of one of the record's tables that belong to a cell."""
-    target = (table["outcome"] == cell.outcome) & (table["follow_up"] == cell.follow_up)
-    return table[target & (table["model"] == cell.model)]
+    return rows_of(numbered, cell)[columns]
 
 
 def _as_csv(table: pd.DataFrame) -> str:

@@ -210,18 +210,12 @@ def prepare_store(mlruns: Path, say: Callable[[str], None] = silent) -> None:
         shared = shared_uri()
         if shared is not None:
             prepare_shared(shared)
-            return
-        if has_store(mlruns):
-            return
-        say("Preparing MLflow's store, once; this takes a few seconds ...")
-        with (
-            quiet(),
-            telling(
-                f"{mlruns}: MLflow's store could not be prepared",
-                "It needs a few megabytes. Free space, or run with --no-mlflow.",
-            ),
-        ):
-            _build_store(mlruns.resolve())
+        elif not has_store(mlruns):
+            say("Preparing MLflow's store, once; this takes a few seconds ...")
+            fault = f"{mlruns}: MLflow's store could not be prepared"
+            remedy = "It needs a few megabytes. Free space, or run with --no-mlflow."
+            with quiet(), telling(fault, remedy):
+                _build_store(mlruns.resolve())
 
 
 def prepare_shared(uri: str) -> None:

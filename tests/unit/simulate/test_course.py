@@ -12,8 +12,8 @@ def population(spec: Simulation) -> tuple[dict[str, np.ndarray], dict[str, np.nd
     """Return traits and MADRS totals of many patients."""
     rng = np.random.default_rng(11)
     traits = draw_traits(MANY, rng)
-    course = draw_course(spec, traits, rng.integers(600, size=MANY), rng)
-    return traits, dict(course.totals)
+    totals, _ = draw_course(spec, traits, rng.integers(600, size=MANY), rng)
+    return traits, totals
 
 
 def madrs(table: np.ndarray) -> np.ndarray:

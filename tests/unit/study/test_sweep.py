@@ -48,7 +48,7 @@ def test_a_sweep_that_is_none_is_refused(texts: list[str], words: str) -> None:
 def test_all_forks_are_checked_before_any_runs(tmp_path: Path) -> None:
     path = write_study(tmp_path, an_experiment())
     forks = sweep_experiment(path, [], read_sweeps(["seed=1,2"]))
-    assert [fork.experiment.seed for fork in forks] == [1, 2]
+    assert [fork.seed for fork in forks] == [1, 2]
     with pytest.raises(SpecError) as caught:
         sweep_experiment(path, [], read_sweeps(["tuning.trials=0,3,-1"]))
     assert "tuning.trials: found 0" in str(caught.value)
