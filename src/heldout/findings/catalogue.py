@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from heldout.cohort.people import Cohort
-from heldout.findings import data, method, scores
+from heldout.findings import data, method, reading, scores
 from heldout.findings.check import Check, StudyData
-from heldout.findings.reading import noticed
 from heldout.record import Finding, RunRecord
 
 _CHECKS: tuple[Check[Any], ...] = (
@@ -21,10 +20,10 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO008", "Too good to be true", RunRecord, method.too_good),
     Check("HO009", "Permutation test", RunRecord, method.permutation_test),
     Check("HO010", "Inclusion after baseline", RunRecord, method.later_inclusion),
-    Check("HO011", "Patients who stand in a further table only", Cohort, noticed("HO011")),
-    Check("HO012", "Rows that compete for a visit", Cohort, noticed("HO012")),
-    Check("HO013", "Rows in no visit's window", Cohort, noticed("HO013")),
-    Check("HO014", "Visits that do not fit their day", Cohort, noticed("HO014")),
+    Check("HO011", "Patients who stand in a further table only", Cohort, reading.strangers),
+    Check("HO012", "Rows that compete for a visit", Cohort, reading.competing_rows),
+    Check("HO013", "Rows in no visit's window", Cohort, reading.rows_outside_windows),
+    Check("HO014", "Visits that do not fit their day", Cohort, reading.misdated_visits),
     Check("HO015", "Simulated data", StudyData, data.simulated_data),
     Check("HO016", "Scores that disagree with their items", StudyData, scores.disagreeing_scores),
     Check("HO017", "Patients who are alike", StudyData, data.alike_patients),
@@ -35,8 +34,8 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO022", "Missing with drop-out", StudyData, data.missing_with_dropout),
     Check("HO023", "Suspicious coding", StudyData, scores.suspicious_codes),
     Check("HO024", "Prorated scores", StudyData, scores.prorated_scores),
-    Check("HO025", "Baseline measured after the baseline day", Cohort, noticed("HO025")),
-    Check("HO026", "Columns that are read twice", Cohort, noticed("HO026")),
+    Check("HO025", "Baseline measured after the baseline day", Cohort, reading.late_baselines),
+    Check("HO026", "Columns that are read twice", Cohort, reading.columns_read_twice),
 )
 CATALOGUE = {check.code: check for check in _CHECKS}
 

@@ -2,61 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from heldout.cohort.people import Cohort
 from heldout.findings.check import Seen
+from heldout.spec.cohort import TableSpec
 
-# Code -> what is said where nothing was noticed under it.
-_FINE = {
-    "HO011": "Every patient of the further tables is in the first one.",
-    "HO012": "No two rows of a patient compete for a visit.",
-    "HO013": "Every row lies in the window of a visit.",
-    "HO014": (
-        "Every row's day lies in the window of the visit it names, or, where that has none, nearer "
-        "to it than to any other visit."
-    ),
-    "HO025": "No row that counts as baseline lies after the baseline day.",
-    "HO026": "No column of a table is read as two values of a visit.",
-}
+_NOT_BY_DAY = "No table puts rows to visits by their day."
 
 
-def noticed(code: str) -> Callable[[Cohort], Seen]:
-    """Return the check of what was noticed under a code while tables were read.
+def strangers(cohort: Cohort) -> Seen:
+    """Name patients of further tables whom the first table does not have.
 
     Parameters
     ----------
-    code : str
-        Of a notice.
+    cohort : Cohort
+        With what was noticed while its tables were read.
 
     Returns
     -------
-    callable
-        From a cohort to what was seen.
+    Seen
     """
-
-    def see(cohort: Cohort) -> Seen:
-        unseen = _unseen(cohort)
-        if code in unseen:
-            return Seen("not_applicable", unseen[code])
-        notices = [notice for notice in cohort.noticed if notice.code == code]
-        if not notices:
-            return Seen("passed", _FINE[code])
-        patients = {patient for notice in notices for patient in notice.who}
-        return Seen("issue", " ".join(notice.text for notice in notices), tuple(sorted(patients)))
-
-    return see
+    if not cohort.spec.tables:
+        return Seen("not_applicable", "There is one table.")
+    return _noticed(cohort, "HO011", "Every patient of the further tables is in the first one.")
 
 
-def _unseen(cohort: Cohort) -> dict[str, str]:
-    """Return the codes under which these tables let nothing be noticed, and why."""
+def competing_rows(cohort: Cohort) -> Seen:
+    """Name rows that are equally near to a visit, of which one counts.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
+    if not _rows_by_day(cohort):
+        return Seen("not_applicable", _NOT_BY_DAY)
+    return _noticed(cohort, "HO012", "No two rows of a patient compete for a visit.")
+
+
+def rows_outside_windows(cohort: Cohort) -> Seen:
+    """Name rows that belong to no visit.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
+    if not _rows_by_day(cohort):
+        return Seen("not_applicable", _NOT_BY_DAY)
+    return _noticed(cohort, "HO013", "Every row lies in the window of a visit.")
+
+
+def misdated_visits(cohort: Cohort) -> Seen:
+    """Name rows whose day does not fit the visit they are named for.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
+    if all(table.visit is None for table in _timed_tables(cohort)):
+        return Seen("not_applicable", "No table has both a visit and its day.")
+    fine = (
+        "Every row's day lies in the window of the visit it names, or, where that has none, "
+        "nearer to it than to any other visit."
+    )
+    return _noticed(cohort, "HO014", fine)
+
+
+def late_baselines(cohort: Cohort) -> Seen:
+    """Name rows that count as baseline and were measured later.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
+    if not _timed_tables(cohort):
+        return Seen("not_applicable", "No table says on which day a row was measured.")
+    fine = "No row that counts as baseline lies after the baseline day."
+    return _noticed(cohort, "HO025", fine)
+
+
+def columns_read_twice(cohort: Cohort) -> Seen:
+    """Name columns of a table that are read as two values of a visit.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With what was noticed while its tables were read.
+
+    Returns
+    -------
+    Seen
+    """
+    return _noticed(cohort, "HO026", "No column of a table is read as two values of a visit.")
+
+
+def _noticed(cohort: Cohort, code: str, fine: str) -> Seen:
+    """Return what was noticed under a code while reading, or that all is fine."""
+    notices = [notice for notice in cohort.noticed if notice.code == code]
+    if not notices:
+        return Seen("passed", fine)
+    patients = {patient for notice in notices for patient in notice.who}
+    return Seen("issue", " ".join(notice.text for notice in notices), tuple(sorted(patients)))
+
+
+def _timed_tables(cohort: Cohort) -> list[TableSpec]:
+    """Return the tables that say when their rows were measured."""
     tables = (cohort.spec.table, *cohort.spec.tables.values())
-    timed = [table for table in tables if table.day or table.date]
-    unseen = {} if cohort.spec.tables else {"HO011": "There is one table."}
-    if not any(table.visit is None for table in timed):
-        unseen |= dict.fromkeys(("HO012", "HO013"), "No table puts rows to visits by their day.")
-    if all(table.visit is None for table in timed):
-        unseen["HO014"] = "No table has both a visit and its day."
-    if not timed:
-        unseen["HO025"] = "No table says on which day a row was measured."
-    return unseen
+    return [table for table in tables if table.day or table.date]
+
+
+def _rows_by_day(cohort: Cohort) -> bool:
+    """Return whether a table puts rows to visits by their day."""
+    return any(table.visit is None for table in _timed_tables(cohort))
