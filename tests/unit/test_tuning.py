@@ -16,8 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 import heldout.nested.judging
 from heldout.errors import StudyError
-from heldout.models import MODELS, Choice, Model, Real, Whole
-from heldout.models.definition import middle
+from heldout.models import MODELS, Choice, Model, Real, Whole, middle
 from heldout.nested import (
     Patients,
     Search,

@@ -18,6 +18,7 @@ from heldout.models.definition import (
     build_preparation,
     centre_of,
     fitting_weights,
+    middle,
     models_for,
     predict_patients,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "centre_of",
     "check_models",
     "fitting_weights",
+    "middle",
     "models_for",
     "models_of",
     "own_code",
