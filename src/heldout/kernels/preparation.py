@@ -83,7 +83,9 @@ def _standardise(column: Floats, role: _Roles, tolerance: float) -> None:
     the tolerance, which becomes all zeros.
     """
     mean, variance = _moments_of(column, role)
-    count = (role == 1).sum()
+    count = 0
+    for i in range(len(role)):
+        count += 1 if role[i] == 1 else 0
     deviation = np.sqrt(variance)
     if tolerance > 0:
         still = deviation <= tolerance * max(1.0, abs(mean))
@@ -129,9 +131,11 @@ def prepare_sets(features: Floats, roles: _Roles, mixing: Floats, scale: bool) -
     for s in range(n_sets):
         role = roles[s]
         for j in range(n_columns):
-            column[:] = features[:, j]
+            for i in range(n_patients):
+                column[i] = features[i, j]
             middle = _median_of(column, role, values)
-            filled[j] = np.where(np.isnan(column), middle, column)
+            for i in range(n_patients):
+                filled[j, i] = middle if np.isnan(column[i]) else column[i]
         for k in range(width):
             if composed:
                 _compose(filled, role, mixing[:, k], column, part)
@@ -153,4 +157,5 @@ def _compose(filled: Floats, role: _Roles, mixing: Floats, column: Floats, part:
         elif mixing[j] != 0:
             part[:] = filled[j]
             _standardise(part, role, _EQUAL)
-            column += mixing[j] * part
+            for i in range(len(column)):
+                column[i] += mixing[j] * part[i]

@@ -35,7 +35,7 @@ import numpy as np
 
 from heldout.arrays import Floats
 from heldout.kernels.compiled import PATH, compiled
-from heldout.kernels.products import row_products
+from heldout.kernels.products import predict, row_products
 
 _STEPS = 200
 _SMALL_STEP = 1e-6
@@ -397,17 +397,14 @@ def ridge_logistic_path(
     Returns
     -------
     margins : array of shape (n_candidates, n_test)
-        Log-odds of the event.
+        Log-odds of the event; 0 where numbers overflow.
     converged : array of shape (n_candidates,)
         1 or 0.
     """
     p = train.shape[1]
     solutions, converged = ridge_logistic_fit(train, answers, weights, candidates[:, 0].copy())
-    margins = np.empty((len(candidates), len(test)))
+    margins = np.zeros((len(candidates), len(test)))
     for c in range(len(candidates)):
-        for i in range(len(test)):
-            total = solutions[c, p]
-            for j in range(p):
-                total += solutions[c, j] * test[i, j]
-            margins[c, i] = total
+        if not predict(test, solutions[c, :p], solutions[c, p], margins[c]):
+            converged[c] = 0.0
     return margins, converged
