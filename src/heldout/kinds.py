@@ -17,7 +17,13 @@ import numpy as np
 
 from heldout.arrays import Floats, Integers
 from heldout.metrics.discrimination import fold_paired_auc, fold_paired_concordance
-from heldout.metrics.intervals import chance_range, r_squared_interval, score_interval
+from heldout.metrics.intervals import (
+    VARIANCE_FACTOR,
+    r_squared_interval,
+    score_interval,
+    share_found,
+    variance_factor,
+)
 from heldout.metrics.numbers import (
     calibration_slope,
     mean_absolute_error,
@@ -30,6 +36,9 @@ from heldout.splits import ranked_groups
 from heldout.wording import amount, counted, decimal, percent
 
 KindName = Literal["class", "number"]
+# The true AUC of which it is said how often such a study would have found it.
+SUPPOSED_AUC = 0.80
+_Reach = tuple[tuple[str, ...], dict[str, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +127,13 @@ class Kind:
     chance : float
         The estimate without any skill.
     interval : callable
-        (held-out predictions, estimate) -> its 95 % limits.
+        (held-out predictions, estimate) -> its 95 % limits, by the usual factor.
+    limits : callable
+        (estimate, patients, events, factor) -> its 95 % limits by a factor that is known from
+        permutations; None where that does not change them.
+    factor : callable
+        (permuted estimates, patients, events) -> by how much the variance of a fixed rule is
+        multiplied.
     association : callable
         (guesses, answers), of shape (n_patients,) each -> what guesses reach of the answers; None
         where nothing varies.
@@ -131,15 +146,14 @@ class Kind:
     sentence, short, gives : str
         Templates of the estimate: in a sentence, before an interval in brackets, and after the
         name of what else reaches it.
-    nothing : str
-        What gives chance, in a sentence.
     where_chance_lies : str
         The same beside an interval.
     plural : str
         Several estimates.
     reach : callable
-        (figures, patients, events) -> what so few patients can show, in a sentence, and the numbers
-        behind it.
+        (figures, patients, events, critical estimate of the test, factor) -> what so few patients
+        can show, in sentences, and the numbers behind them; the critical estimate is None without a
+        test.
     """
 
     name: KindName
@@ -148,6 +162,8 @@ class Kind:
     estimate: Figure
     chance: float
     interval: Callable[[HeldOut, float], tuple[float, float]]
+    limits: Callable[[float, int, int, float], tuple[float, float]] | None
+    factor: Callable[[Floats, int, int], float]
     association: Callable[[Floats, Floats], float | None]
     figures: tuple[Figure, ...]
     columns: Mapping[str, str]
@@ -155,10 +171,9 @@ class Kind:
     sentence: str
     short: str
     gives: str
-    nothing: str
     where_chance_lies: str
     plural: str
-    reach: Callable[[Mapping[str, float], int, int], tuple[str, dict[str, float]]]
+    reach: Callable[[Mapping[str, float], int, int, float | None, float], _Reach]
 
     @property
     def declared(self) -> dict[str, str]:
@@ -204,14 +219,30 @@ def _auc_interval(held_out: HeldOut, auc: float) -> tuple[float, float]:
     return score_interval(auc, n_events, len(held_out.answers) - n_events)
 
 
-def _reach_of_class(_: Mapping[str, float], n: int, events: int) -> tuple[str, dict[str, float]]:
-    """Return which AUCs chance gives with so few patients and events."""
-    low, high = chance_range(events, n - events)
+def _limits_of_class(auc: float, n: int, events: int, factor: float) -> tuple[float, float]:
+    """Return the score interval of an AUC by a known factor."""
+    return score_interval(auc, events, n - events, factor=factor)
+
+
+def _factor_of_class(permuted: Floats, n: int, events: int) -> float:
+    """Return the factor of the interval of an AUC."""
+    return variance_factor(permuted, events, n - events)
+
+
+def _reach_of_class(
+    _: Mapping[str, float], n: int, events: int, critical: float | None, factor: float
+) -> _Reach:
+    """Return which AUC the test asked for, and how often a good one would have been found."""
+    numbers = {"n": float(n), "events": float(events)}
+    if critical is None:
+        return (), numbers
+    share = share_found(SUPPOSED_AUC, critical, events, n - events, factor=factor)
     words = (
-        f"With {n} patients and {events} events, an AUC between {decimal(low)} and "
-        f"{decimal(high)} cannot be told from chance."
+        f"With {n} patients and {events} events, the test asked for an AUC above "
+        f"{decimal(critical)}; had the true AUC been {decimal(SUPPOSED_AUC)}, about "
+        f"{100 * share:.0f} of 100 such studies would have found it."
     )
-    return words, {"n": n, "events": events, "chance_low": low, "chance_high": high}
+    return (words,), numbers | {"critical": critical, "found_at_80": share}
 
 
 def _rank_auc(guess: Floats, answers: Floats) -> float | None:
@@ -249,14 +280,20 @@ def _r_squared_interval(held_out: HeldOut, r_squared: float) -> tuple[float, flo
     return r_squared_interval(r_squared, variance)
 
 
-def _reach_of_number(figures: Mapping[str, float], n: int, _: int) -> tuple[str, dict[str, float]]:
-    """Return how far predictions are off."""
+def _reach_of_number(
+    figures: Mapping[str, float], n: int, _: int, critical: float | None, __: float
+) -> _Reach:
+    """Return how far predictions are off, and which R squared the test asked for."""
     error, of_mean = figures["mae"], figures["mae_mean"]
     words = (
         f"The mean absolute error for the {n} patients held out is {amount(error)}; predicting the "
         f"mean of the others gives {amount(of_mean)}."
     )
-    return words, {"mae": error, "mae_mean": of_mean, "n": n}
+    numbers = {"mae": error, "mae_mean": of_mean, "n": float(n)}
+    if critical is None:
+        return (words,), numbers
+    asked = f"The test asked for more than {percent(critical)} of the variance."
+    return (words, asked), numbers | {"critical": critical}
 
 
 CLASS = Kind(
@@ -266,6 +303,8 @@ CLASS = Kind(
     estimate=Figure(name="auc", metric="cv.roc_auc", label="AUC", compute=_auc),
     chance=0.5,
     interval=_auc_interval,
+    limits=_limits_of_class,
+    factor=_factor_of_class,
     association=_rank_auc,
     figures=(
         Figure(
@@ -296,7 +335,6 @@ CLASS = Kind(
     sentence="the AUC for patients held out is {}",
     short="AUC {}",
     gives="gives {}",
-    nothing="chance is .50",
     where_chance_lies="chance (.50)",
     plural="AUCs",
     reach=_reach_of_class,
@@ -309,6 +347,8 @@ NUMBER = Kind(
     estimate=Figure(name="r2", metric="cv.r2", label="R²", compute=_r_squared),
     chance=0.0,
     interval=_r_squared_interval,
+    limits=None,
+    factor=lambda permuted, n, events: VARIANCE_FACTOR,
     association=_squared_correlation,
     figures=(
         Figure(
@@ -364,7 +404,6 @@ NUMBER = Kind(
     sentence="out of fold, the model explains {} of the variance",
     short="{} of the variance explained",
     gives="explains {}",
-    nothing="the mean alone explains 0 %",
     where_chance_lies="the mean alone (0)",
     plural="shares of variance explained",
     reach=_reach_of_number,

@@ -24,9 +24,10 @@ from heldout.describe.values import AuditCounts, Characteristic, Reliability, Su
 from heldout.errors import RecordError, raise_faults
 from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
+from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell, cell_of, cell_values
 from heldout.inference.permutation import PermutationTest
-from heldout.inference.verdict import Verdict, render_verdict
+from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
 from heldout.spec.experiment import Experiment
@@ -131,6 +132,8 @@ class RunRecord:
         With their provenance.
     cells, headline : tuple of Cell
         Every model, and the procedure that chooses among them.
+    associated : sequence of Associated
+        What at baseline goes with each outcome that was tested.
     verdict : Verdict
         What can be said.
     findings : sequence of Finding
@@ -186,6 +189,7 @@ class RunRecord:
     trials: pd.DataFrame
     explanations: pd.DataFrame
     environment: Mapping[str, Any]
+    associated: Sequence[Associated] = ()
     permutations: pd.DataFrame = field(default_factory=no_permutations)
     permutation: PermutationTest | None = None
     characteristics: Sequence[Characteristic] = ()
@@ -235,9 +239,9 @@ def summary(record: RunRecord) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``run_id``, ``record``, ``report``, ``verdict``, ``permutation``, ``cells`` and
-        ``headline``; figures
-        that were not computed are None.
+        ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
+        ``associated``, ``permutation``, ``cells`` and ``headline``; figures that were not computed
+        are None.
     """
     folder = record.folder
     return {
@@ -245,6 +249,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "record": None if folder is None else str(folder),
         "report": None if folder is None else str(folder / "report.html"),
         "verdict": render_verdict(record.verdict),
+        "answers": {**asdict(record.verdict), "sentences": list(record.verdict.sentences)},
+        "associated": list(map(asdict, record.associated)),
         "permutation": None if record.permutation is None else asdict(record.permutation),
         "cells": list(map(shown_values, record.cells)),
         "headline": list(map(shown_values, record.headline)),
@@ -427,6 +433,7 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "findings": Finding,
         "cells": cell_of,
         "headline": cell_of,
+        "associated": Associated,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,
@@ -435,7 +442,9 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
     for name, kind in parts.items():
         body[name] = tuple(_part_of(kind, part) for part in body.get(name, ()))
     body["sites"] = tuple(body["sites"])
-    body["verdict"] = Verdict(**_frozen(body["verdict"]))
+    verdict = _frozen(body["verdict"])
+    verdict["objections"] = tuple(Objection(**of) for of in verdict.get("objections", ()))
+    body["verdict"] = Verdict(**verdict)
     if body.get("permutation") is not None:
         body["permutation"] = PermutationTest(**body["permutation"])
     environment = json.loads(raw["environment.json"])

@@ -26,7 +26,7 @@ from tests.whole.test_durability import ended, figures, kept, start, wait_for, w
 
 pytestmark = pytest.mark.slow
 
-N_UNITS, N_ROWS = 10, 9
+N_UNITS, N_ROWS = 10, 8
 START_SECONDS = 300
 KEPT = "What is finished is kept; the same command goes on from there."
 

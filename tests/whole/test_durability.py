@@ -20,11 +20,11 @@ from tests.small_study import write_small_study
 pytestmark = pytest.mark.slow
 
 WORKERS = 2
-N_UNITS, N_ROWS = 10, 9
+N_UNITS, N_ROWS = 10, 8
 STUDY = {
     "models": ["prevalence", "severity", "ridge", "xgboost"],
     "validation": {"outer": 5, "inner": 5, "repeats": 1},
-    "inference": {"permutations": N_ROWS - 1, "stop_early": False},
+    "inference": {"permutations": N_ROWS, "stop_early": False},
 }
 Process = subprocess.Popen[str]
 # The command, told to note which units it begins and to kill itself at the n-th call of something.

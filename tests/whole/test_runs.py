@@ -86,8 +86,8 @@ def test_json_is_one_object_and_nothing_else(
     path = folder / "experiments" / "small.yaml"
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    told = {"run_id", "record", "report", "verdict", "permutation", "cells", "headline", "analysis"}
-    assert set(printed) == told
+    told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
+    assert set(printed) == told | {"cells", "headline", "analysis"}
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]

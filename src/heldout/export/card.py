@@ -11,7 +11,7 @@ from typing import Any
 from heldout.features.columns import FeatureColumn, FeatureMatrix
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import PermutationTest
-from heldout.inference.verdict import derive_verdict, render_verdict
+from heldout.inference.verdict import Asked, derive_verdict, render_verdict
 from heldout.kinds import KINDS
 from heldout.nested.folds import FittedModel
 from heldout.record import OutcomeFacts, RunRecord
@@ -54,7 +54,7 @@ def render_card(
     return Template(text).substitute(
         title=_plain(outcome.label),
         follow_up=outcome.follow_up,
-        verdict=_verdict_of(test, outcome, cells["headline"]),
+        verdict=_verdict_of(record, outcome, cells["headline"]),
         question=_plain(record.experiment["question"]),
         model=fitted.model.label,
         candidate=candidate,
@@ -78,11 +78,19 @@ def render_card(
     )
 
 
-def _verdict_of(test: PermutationTest | None, outcome: OutcomeFacts, headline: Cell) -> str:
+def _verdict_of(record: RunRecord, outcome: OutcomeFacts, headline: Cell) -> str:
     """Return what the headline allows to say; only a primary one stands on its own p."""
     # Without a test there is no p to adjust, and the interval alone speaks.
-    named = headline if outcome.primary or test is None else None
-    return render_verdict(derive_verdict([headline], named, test))
+    named = headline if outcome.primary or record.permutation is None else None
+    asked = Asked(
+        headline=[headline],
+        primary=named,
+        test=record.permutation,
+        associated=record.associated,
+        objections=record.verdict.objections,
+        labels={column.name: column.label for column in record.features},
+    )
+    return render_verdict(derive_verdict(asked))
 
 
 def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:

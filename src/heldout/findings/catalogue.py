@@ -17,7 +17,7 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO005", "Outcomes not evaluated", RunRecord, method.declined_outcomes),
     Check("HO006", "Best of the table", RunRecord, method.best_of_table),
     Check("HO007", "Convergence", RunRecord, method.convergence),
-    Check("HO008", "Too good to be true", RunRecord, method.too_good),
+    Check("HO008", "Too good to be true", RunRecord, method.too_good, True),
     Check("HO009", "Permutation test", RunRecord, method.permutation_test),
     Check("HO010", "Inclusion after baseline", RunRecord, method.later_inclusion),
     Check("HO011", "Patients who stand in a further table only", Cohort, reading.strangers),
@@ -26,7 +26,7 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO014", "Visits that do not fit their day", Cohort, reading.misdated_visits),
     Check("HO015", "Simulated data", StudyData, data.simulated_data),
     Check("HO016", "Scores that disagree with their items", StudyData, scores.disagreeing_scores),
-    Check("HO017", "Patients who are alike", StudyData, data.alike_patients),
+    Check("HO017", "Patients who are alike", StudyData, data.alike_patients, True),
     Check("HO018", "Directions of scales", StudyData, scores.directions),
     Check("HO019", "Features that do not differ", StudyData, data.constant_features),
     Check("HO020", "Known too late", StudyData, data.later_columns),
@@ -58,6 +58,27 @@ def run_checks(subject: Cohort | StudyData | RunRecord) -> tuple[Finding, ...]:
         for check in _CHECKS
         if isinstance(subject, check.needs)
     )
+
+
+def contradictions(subject: StudyData | RunRecord) -> tuple[Finding, ...]:
+    """Return what contradicts a claim, of the checks that need what is given.
+
+    Parameters
+    ----------
+    subject : StudyData or RunRecord
+        As in `run_checks`.
+
+    Returns
+    -------
+    tuple of Finding
+        Issues only.
+    """
+    seen = (
+        Finding(code=check.code, title=check.title, **check.see(subject)._asdict())
+        for check in _CHECKS
+        if check.contradicts and isinstance(subject, check.needs)
+    )
+    return tuple(finding for finding in seen if finding.verdict == "issue")
 
 
 def is_of_method(code: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from heldout.findings.check import Seen, named
 from heldout.inference.cells import Cell
-from heldout.inference.verdict import LEVEL
+from heldout.inference.permutation import LEVEL
 from heldout.kinds import KINDS, Kind
 from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
@@ -271,10 +271,12 @@ def permutation_test(record: RunRecord) -> Seen:
     if test.enumerated:
         how = "all there are that can be evaluated"
     elif test.stopped:
-        how = f"of {test.asked} asked for; the best cell had been reached ten times by then"
+        how = f"of {test.asked} asked for; those left could not change what is decided"
     else:
         how = "as many as asked for"
     text = f"{counted(test.permutations, 'permutation was', 'permutations were')} made, {how}."
+    if test.unmoved:
+        text += f" {counted(test.unmoved, 'patient')} could change places with nobody."
     if test.redrawn:
         text += f" {counted(test.redrawn, 'draw')} could not be evaluated and were replaced."
     # A test that ended early could have gone on; one that did not can reach no smaller p.

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from heldout.arrays import Floats, Integers
-from heldout.inference.permutation import exchangeable
+from heldout.inference.moving import exchangeable
 from heldout.kinds import KINDS
 from heldout.outcomes.outcome import Outcome
 
@@ -27,7 +27,7 @@ def known_by_arithmetic(outcome: Outcome, site: Integers | None, seed: int) -> f
     outcome : Outcome
         Any.
     site : array of int of shape (n_patients,), or None
-        Site numbers; scores move within a site.
+        Site numbers; scores move within a site, among patients who missed the same visits.
     seed : int
         Of the permutations.
 
@@ -45,7 +45,7 @@ def known_by_arithmetic(outcome: Outcome, site: Integers | None, seed: int) -> f
     if not outcome.from_baseline:
         return None
     kind, guess = KINDS[outcome.kind], guess_of(outcome)
-    groups = exchangeable(site, len(outcome.baseline))
+    groups = exchangeable([outcome], site)
     rng = np.random.default_rng(seed)
     reached = []
     for _ in range(_DRAWS):

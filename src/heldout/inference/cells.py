@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 
+from heldout.arrays import Floats
+from heldout.inference.permutation import chance_of, critical_of
 from heldout.kinds import KINDS, HeldOut, Kind, KindName
 
 # Every figure that a cell of any kind can have.
@@ -25,9 +27,12 @@ class Cell:
     of each fold, repeat by repeat: their spread is that of the splits and says nothing about other
     patients.
 
-    `p` is of the cell alone, `p_adjusted` of having looked at all cells. `arithmetic` is the AUC,
-    or the variance explained, that the baseline score has by arithmetic alone where the outcome is
-    computed from it: chance is there, not at .50.
+    `p` is of the cell alone, `p_adjusted` of having looked at all cells: a headline's at all that
+    the verdict asks, a model's at every model too. `chance` is the mean of the estimate over the
+    permutations, `critical` what the test asked for at .05, `factor` by how much the variance of a
+    fixed rule is multiplied in the interval; None without a test. `arithmetic` is then the AUC, or
+    the variance explained, that the baseline score has by arithmetic alone where the outcome is
+    computed from it.
     """
 
     outcome: str
@@ -43,6 +48,9 @@ class Cell:
     p: float | None = None
     p_adjusted: float | None = None
     arithmetic: float | None = None
+    chance: float | None = None
+    critical: float | None = None
+    factor: float | None = None
 
     def __getattr__(self, name: str) -> float | None:
         """Return a declared figure; None if it was not computed."""
@@ -76,18 +84,21 @@ class Cell:
         return self.figures.get(f"{self.of_kind.estimate.name}_high")
 
     @property
-    def chance(self) -> float:
-        """What `estimate` is without any skill."""
-        return self.of_kind.chance
+    def chance_level(self) -> float:
+        """What `estimate` is without any skill.
+
+        The mean over permutations where there was a test; else what arithmetic with the baseline
+        score gives, if the outcome is made of it.
+        """
+        if self.chance is not None:
+            return self.chance
+        nothing = self.of_kind.chance
+        return nothing if self.arithmetic is None else max(nothing, self.arithmetic)
 
     @property
     def margin_low(self) -> float:
-        """How far the interval's lower limit lies above chance; below 0 if it does not.
-
-        Chance lies where arithmetic with the baseline score puts it, if the outcome is made of it.
-        """
-        chance = self.chance if self.arithmetic is None else max(self.chance, self.arithmetic)
-        return (self.low if self.low is not None else -math.inf) - chance
+        """How far the interval's lower limit lies above chance; below 0 if it does not."""
+        return (self.low if self.low is not None else -math.inf) - self.chance_level
 
 
 def cell_values(cell: Cell) -> dict[str, Any]:
@@ -166,4 +177,42 @@ def score_cell(outcome: str, follow_up: str, model: str, kind: Kind, held_out: H
         kind=kind.name,
         figures=kind.score(held_out),
         fold_auc=tuple(value for value in by_fold if value is not None),
+    )
+
+
+def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: float) -> Cell:
+    """Return a cell with what the permutations say of it.
+
+    Parameters
+    ----------
+    cell : Cell
+        Evaluated.
+    rows : array of shape (n_permutations + 1, n_cells)
+        Of the joint test, the observed row first.
+    column : int
+        The cell's.
+    p, p_adjusted : float
+        Of the test.
+
+    Returns
+    -------
+    Cell
+        Its interval by the factor that the permutations tell.
+    """
+    kind, permuted, estimate = cell.of_kind, rows[1:, column], cell.estimate
+    assert estimate is not None
+    factor = kind.factor(permuted, cell.n, cell.events)
+    figures = dict(cell.figures)
+    if kind.limits is not None and cell.low is not None:
+        name = kind.estimate.name
+        limits = kind.limits(estimate, cell.n, cell.events, factor)
+        figures |= zip((f"{name}_low", f"{name}_high"), limits, strict=True)
+    return replace(
+        cell,
+        figures=figures,
+        p=p,
+        p_adjusted=p_adjusted,
+        chance=chance_of(rows, column),
+        critical=critical_of(rows, column),
+        factor=factor,
     )

@@ -1,36 +1,40 @@
 """The joint permutation test: how often chance does as well, over all cells at once.
 
 Every row is one run of the whole procedure on outcomes that were moved between patients, one column
-a cell: an outcome at a follow-up with a model, or the procedure that chooses a model. The first row
-is the observed one. Nothing here knows what a row was made of.
+a cell: an outcome at a follow-up with a model, with the procedure that chooses a model, or with a
+statistic of association. The first row is the observed one. Nothing here knows what a row was made
+of.
 
 References
 ----------
 Westfall & Young (1993), Resampling-Based Multiple Testing, Wiley: the single-step maximum.
 Phipson & Smyth (2010), Stat Appl Genet Mol Biol 9:39, doi:10.2202/1544-6115.1585: the observed
 counts, so no p is 0.
-Besag & Clifford (1991), Biometrika 78:301-304, doi:10.1093/biomet/78.2.301: stopping after a
-number of exceedances.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from heldout.arrays import Floats, Integers
+from heldout.arrays import Flags, Floats
 
-# Exceedances after which more permutations would tell nothing new (Besag & Clifford's h).
-_ENOUGH = 10
+# Of the test.
+LEVEL = 0.05
+# Permutations below which one in twenty of them is none, and a mean of them says little.
+FEWEST = 20
+# Permutations that make the scale of the statistics, beside the observed row.
+_SCALED_BY = 99
 # Statistics that differ by less are equal but for rounding, and count as reached.
 _EQUAL = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PermutationTest:
-    """What a joint permutation test says.
+    """What a joint permutation test says of itself.
 
     Attributes
     ----------
@@ -39,7 +43,7 @@ class PermutationTest:
     asked : int
         How many were asked for.
     stopped : bool
-        Whether it ended early, because the best cell had been reached ten times.
+        Whether it ended early, because nothing that the verdict decides could change any more.
     enumerated : bool
         Whether these are all there are.
     redrawn : int
@@ -49,6 +53,9 @@ class PermutationTest:
     best_mean, best_high : float or None
         Mean and 95 % quantile, over permutations, of the highest AUC of all cells: what looking for
         the best of the table would have found in noise. None of fewer than 20 permutations.
+    unmoved : int
+        Patients who keep their own scores in every permutation, because nobody else of their site
+        can change places with them.
     """
 
     permutations: int
@@ -59,130 +66,191 @@ class PermutationTest:
     repeats: int
     best_mean: float | None = None
     best_high: float | None = None
+    unmoved: int = 0
 
 
-def exchangeable(site: Integers | None, n_patients: int) -> list[Integers]:
-    """Return the rows of patients who may exchange their scores: those of one site.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One p: of which columns the largest statistic is, and what it is compared with.
+
+    Attributes
+    ----------
+    columns : tuple of int
+        Their largest observed statistic, each in its own standard deviations, is what is tested.
+    family : tuple of int
+        In a permutation the largest of these is compared: all that was looked at. The same as
+        `columns` if these were named beforehand.
+    """
+
+    columns: tuple[int, ...]
+    family: tuple[int, ...]
+
+
+def small(p: float | None) -> bool:
+    """Return whether a p is small enough; none is not.
 
     Parameters
     ----------
-    site : array of int of shape (n_patients,), or None
-        Site numbers, from 0.
-    n_patients : int
-        How many there are.
+    p : float or None
+        Of a permutation test.
 
     Returns
     -------
-    list of array of int
-        One a site.
+    bool
     """
-    if site is None:
-        return [np.arange(n_patients)]
-    return [np.flatnonzero(site == number) for number in range(site.max() + 1)]
+    return p is not None and p <= LEVEL
 
 
-def _studentised(rows: Floats) -> Floats:
-    """Return each column in its own standard deviations, over all rows; 0 where it never varies.
+def _standardised(rows: Floats) -> Floats:
+    """Return each column in its own standard deviations; 0 where it never varies.
 
-    Without what is not finite, which stays as it is.
+    Mean and deviation are those of the observed row and the first permutations, so that what was
+    reached stays reached when more are made. What is not finite speaks against the observed: an
+    observed statistic is then the worst there is, and one of a permutation the best.
     """
-    finite = np.isfinite(rows)
-    counted = np.maximum(finite.sum(axis=0), 1)
-    apart = rows - np.where(finite, rows, 0.0).sum(axis=0) / counted
-    spread = np.sqrt(np.where(finite, apart**2, 0.0).sum(axis=0) / counted)
+    first = rows[: _SCALED_BY + 1]
+    finite = np.isfinite(first)
+    counts = np.maximum(finite.sum(axis=0), 1)
+    mean = np.where(finite, first, 0.0).sum(axis=0) / counts
+    spread = np.sqrt(np.where(finite, (first - mean) ** 2, 0.0).sum(axis=0) / counts)
     # A statistic that no permutation moves tells nothing, and is far from nothing either.
     still = spread <= _EQUAL
-    return np.where(finite, np.where(still, 0.0, apart / np.where(still, 1.0, spread)), rows)
-
-
-def _against_the_observed(rows: Floats) -> Floats:
-    """Return rows in which a statistic that is not a finite number never speaks for a finding.
-
-    An observed one is the worst there is, and one of a permutation the best.
-    """
     worst = np.full(rows.shape, np.inf)
     worst[:1] = -np.inf
-    return np.where(np.isfinite(rows), rows, worst)
+    scores = np.where(still, 0.0, (rows - mean) / np.where(still, 1.0, spread))
+    return np.where(np.isfinite(rows), scores, worst)
 
 
-def exceedances(rows: Floats) -> tuple[Integers, Integers]:
-    """Return how many permutations reach each observed cell, alone and by their best cell.
+def _reached(rows: Floats, comparisons: Sequence[Comparison]) -> Flags:
+    """Return whether each permutation reaches each comparison, (n_permutations, n_comparisons)."""
+    scores = _standardised(rows)
+    return np.column_stack(
+        [
+            scores[1:, list(made.family)].max(axis=1)
+            >= scores[0, list(made.columns)].max() - _EQUAL
+            for made in comparisons
+        ]
+    )
+
+
+def p_of(rows: Floats, comparison: Comparison) -> float:
+    """Return the p of one comparison.
 
     Parameters
     ----------
     rows : array of shape (n_permutations + 1, n_cells)
         Statistics, larger is better; the observed row first. One that is not finite counts
         against the observed.
+    comparison : Comparison
+        Of columns of these.
 
     Returns
     -------
-    alone, best : arrays of int of shape (n_cells,)
-        Permutations whose own statistic of the cell, and whose largest studentised one of all
-        cells, is at least the observed.
+    float
+        ``(g + 1) / (B + 1)`` with g of B permutations that reach the observed: never 0, because
+        what was observed is one of the arrangements that chance could have given.
 
     Examples
     --------
     >>> rows = np.array([[0.8, 0.5], [0.6, 0.4], [0.5, 0.9], [0.4, 0.5]])
-    >>> exceedances(rows)
-    (array([0, 2]), array([1, 3]))
+    >>> p_of(rows, Comparison((0,), (0,))), p_of(rows, Comparison((0,), (0, 1)))
+    (0.25, 0.5)
     """
-    rows = _against_the_observed(rows)
-    alone = (rows[1:] >= rows[0] - _EQUAL).sum(axis=0)
-    scores = _studentised(rows)
-    best = (scores[1:].max(axis=1, initial=-np.inf)[:, None] >= scores[0] - _EQUAL).sum(axis=0)
-    return alone, best
+    return (int(_reached(rows, [comparison]).sum()) + 1) / len(rows)
 
 
-def stop_after(
-    rows: Floats, *, named: Sequence[int] = (), enough: int = _ENOUGH, first: int = 0
-) -> int | None:
-    """Return after how many permutations the test may end, or None if it may not yet.
+def stop_after(rows: Floats, comparisons: Sequence[Comparison], asked: int) -> int | None:
+    """Return after how many permutations no decision can change any more, or None.
+
+    A p of all permutations asked for is at most .05 if fewer than ``.05 * (asked + 1)`` of them
+    reach the observed. Once so many have, or too few are left to get there, the rest decides
+    nothing.
 
     Parameters
     ----------
     rows : array of shape (n_permutations + 1, n_cells)
         In the order of the permutations; the observed row first.
-    named : sequence of int
-        Cells that were named beforehand, and stand on their own p as well.
-    enough : int
-        Exceedances.
-    first : int
-        Permutations after which it was not yet so.
+    comparisons : sequence of Comparison
+        All that the verdict decides by.
+    asked : int
+        Permutations asked for.
 
     Returns
     -------
     int or None
-        The first number of permutations with enough exceedances of the best cell, and of the
-        named ones.
+        The first such number, and no fewer than make the scale of the statistics.
+
+    References
+    ----------
+    Alling (1963), J Am Stat Assoc 58:713-720: a test may end as soon as what is still to come
+    cannot change its outcome.
     """
-    wanted = list(named)
-    # Fewer permutations than exceedances cannot have reached the observed so often.
-    for count in range(max(enough, first + 1), len(rows)):
-        alone, best = exceedances(rows[: count + 1])
-        if best.min() >= enough and all(alone[column] >= enough for column in wanted):
-            return count
-    return None
+    counts = np.cumsum(_reached(rows, comparisons), axis=0)
+    too_many = math.floor(LEVEL * (asked + 1) + _EQUAL)
+    left = asked - np.arange(1, len(rows))[:, None]
+    decided = np.all((counts >= too_many) | (counts + left < too_many), axis=1)
+    first = min(_SCALED_BY, asked) - 1
+    return first + int(decided[first:].argmax()) + 1 if decided[first:].any() else None
 
 
-def p_values(rows: Floats) -> tuple[Floats, Floats]:
-    """Return the p of every cell, and its p adjusted for having looked at all cells.
+def monte_carlo_error(p: float, permutations: int) -> float:
+    """Return the standard error of a p that so many permutations give.
+
+    Parameters
+    ----------
+    p : float
+        In (0, 1].
+    permutations : int
+        At least 1.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(monte_carlo_error(0.04, 999), 4)
+    0.0062
+    """
+    return math.sqrt(p * (1 - p) / permutations)
+
+
+def chance_of(rows: Floats, column: int) -> float | None:
+    """Return what a statistic is where nothing is to be found: its mean over permutations.
 
     Parameters
     ----------
     rows : array of shape (n_permutations + 1, n_cells)
         The observed row first.
+    column : int
+        Which cell.
 
     Returns
     -------
-    p, p_adjusted : arrays of shape (n_cells,)
-        ``(g + 1) / (B + 1)``: at least ``1 / (B + 1)``, and no adjusted one below its own p.
-
-    Examples
-    --------
-    >>> p, adjusted = p_values(np.array([[0.8, 0.5], [0.6, 0.4], [0.5, 0.9], [0.4, 0.5]]))
-    >>> p, adjusted
-    (array([0.25, 0.75]), array([0.5, 1. ]))
+    float or None
+        None of fewer than 20 permutations, whose mean says little.
     """
-    alone, best = exceedances(rows)
-    # What was observed is one of the arrangements that chance could have given: no p is 0.
-    return (alone + 1) / len(rows), (best + 1) / len(rows)
+    permuted = rows[1:, column]
+    permuted = permuted[np.isfinite(permuted)]
+    return float(permuted.mean()) if len(permuted) >= FEWEST else None
+
+
+def critical_of(rows: Floats, column: int) -> float | None:
+    """Return the value that a statistic must exceed for a p of at most .05.
+
+    Parameters
+    ----------
+    rows : array of shape (n_permutations + 1, n_cells)
+        The observed row first.
+    column : int
+        Which cell.
+
+    Returns
+    -------
+    float or None
+        None of fewer than 20 permutations.
+    """
+    permuted = np.sort(rows[1:, column][np.isfinite(rows[1:, column])])[::-1]
+    if len(permuted) < FEWEST:
+        return None
+    return float(permuted[math.floor(LEVEL * (len(permuted) + 1) + _EQUAL) - 1])

@@ -1,16 +1,53 @@
-"""The verdict: what the headline of each follow-up allows to say, in words and numbers."""
+"""The verdict: three questions, three answers, and before them whether they may be read at all.
+
+*Is there anything* at baseline that goes with the outcome; *can it be predicted* for patients held
+out; *does it add to severity*. A study that names a primary follow-up beforehand asks its three
+questions of that one, by p-values of its own; what else is found is a hint. Without a primary
+follow-up every question counts all that was looked at. The second question counts only after the
+first: predictions of an outcome that nothing goes with cannot be evidence, so two tests at .05 stay
+at .05 together.
+
+References
+----------
+Marcus, Peritz & Gabriel (1976), Biometrika 63:655-660, doi:10.1093/biomet/63.3.655: closed testing.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
+from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell
-from heldout.inference.permutation import PermutationTest
-from heldout.wording import decimal, p_value
+from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
+from heldout.metrics.intervals import VARIANCE_FACTOR
+from heldout.wording import counted, decimal, p_value, spoken
 
-# Of the permutation test.
-LEVEL = 0.05
+Level = Literal["evidence", "no_evidence", "untested", "withheld"]
+# Where the error of counting permutations could move a p across .05.
+_UNSURE_FROM, _UNSURE_TO = 0.01, 0.10
+_ANYTHING = "Is there anything?"
+_PREDICTED = "Can it be predicted?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """A finding that contradicts what the figures seem to say.
+
+    Attributes
+    ----------
+    code : str
+        Such as ``HO008``.
+    text : str
+        What was seen.
+    muted : str or None
+        Why it does not count here, in the words of the experiment.
+    """
+
+    code: str
+    text: str
+    muted: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,38 +57,39 @@ class Verdict:
     Attributes
     ----------
     level : str
-        ``evidence``: the permutation test found something: the primary headline by its own p or,
-        if none is primary, any headline by its p adjusted for all cells. ``no_evidence``: it did
-        not; or, without a test, the interval of the primary headline, or of every headline if none
-        is primary, does not lie above chance. ``untested``: it does, but no permutation test was
-        made; or one of so few permutations that it could not have found anything.
+        Of the first question that was tested. ``evidence``; ``no_evidence``; ``untested``: no
+        permutation test was made, or one of so few permutations that it could not have found
+        anything, and no interval denies it; ``withheld``: there would be evidence, and a finding
+        contradicts it.
     sentences : tuple of str
-        The words, one sentence each; the first one is the verdict.
+        The words, one sentence each; the first one is the verdict, or what contradicts it.
     numbers : mapping of str to float
-        Of the cell that decides: patients, and AUC with interval, events and the AUCs that
-        chance reaches, or the variance explained with interval and the mean absolute error.
+        Of the headline that decides: patients, estimate with interval, p, and what the design could
+        have found.
+    anything, predicted : str
+        Level of the first and of the second question.
+    objections : tuple of Objection
+        Findings that contradict a claim, muted ones too.
     """
 
-    level: str
+    level: Level
     sentences: tuple[str, ...]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    anything: Level = "untested"
+    predicted: Level = "untested"
+    objections: tuple[Objection, ...] = ()
+
+    @property
+    def withholds(self) -> bool:
+        """Whether a finding that was not muted holds back the word evidence."""
+        return any(objection.muted is None for objection in self.objections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """What a test, or intervals without one, say: the level, the cell that decides, the words."""
+class Asked:
+    """All that a verdict is derived from.
 
-    level: str
-    lead: Cell
-    words: tuple[str, ...]
-
-
-def derive_verdict(
-    headline: Sequence[Cell], primary: Cell | None, test: PermutationTest | None = None
-) -> Verdict:
-    """Return what the headline of each follow-up allows to say.
-
-    Parameters
+    Attributes
     ----------
     headline : sequence of Cell
         The model-choosing procedure at every outcome and follow-up; at least one evaluated.
@@ -59,40 +97,226 @@ def derive_verdict(
         The one named beforehand, if it was evaluated.
     test : PermutationTest or None
         The one behind the cells' p, if it was made.
+    associated : sequence of Associated
+        Of the outcomes that were tested.
+    objections : sequence of Objection
+        Findings that contradict a claim.
+    labels : mapping of str to str
+        Feature -> its label, to name the strongest.
+    """
+
+    headline: Sequence[Cell]
+    primary: Cell | None = None
+    test: PermutationTest | None = None
+    associated: Sequence[Associated] = ()
+    objections: Sequence[Objection] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def evaluated(self) -> list[Cell]:
+        """The headlines that were evaluated."""
+        return [cell for cell in self.headline if cell.status == "evaluated"]
+
+    def associated_with(self, cell: Cell) -> Associated | None:
+        """Return what goes with the outcome of a cell, if that was tested."""
+        keys = (cell.outcome, cell.follow_up)
+        return next((of for of in self.associated if (of.outcome, of.follow_up) == keys), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What one question comes to: its level, the cell it is of, and the words."""
+
+    level: Level
+    lead: Cell
+    words: tuple[str, ...]
+
+
+def derive_verdict(asked: Asked) -> Verdict:
+    """Return what the headline of each follow-up, and its associations, allow to say.
+
+    Parameters
+    ----------
+    asked : Asked
+        Figures, test and findings.
 
     Returns
     -------
     Verdict
     """
-    evaluated = [cell for cell in headline if cell.status == "evaluated"]
-    if test is None:
-        answer = _by_intervals(evaluated, primary)
-    else:
-        answer = _by_permutations(evaluated, primary, test)
-    lead = answer.lead
+    answers = _answers(asked)
+    withheld = any(objection.muted is None for objection in asked.objections)
+    levels = [_held_back(answer.level, withheld) for answer in answers]
+    words = [word for answer in answers for word in answer.words]
+    lead = answers[-1].lead
+    reach, behind = reach_of(lead)
+    declined = [cell.reason for cell in asked.headline if cell.reason]
+    made = [] if asked.test is None else [_made(asked.test)]
+    return Verdict(
+        level=levels[0],
+        sentences=(*_objections(asked, levels[0]), *words, *reach, *made, *declined),
+        numbers=_numbers_of(lead) | behind,
+        anything=levels[0] if len(levels) > 1 else "untested",
+        predicted=levels[-1],
+        objections=tuple(asked.objections),
+    )
+
+
+def _answers(asked: Asked) -> tuple[_Answer, ...]:
+    """Return the answers to the first two questions, or to the second if only it was asked."""
+    if asked.test is None:
+        return (_by_intervals(asked),)
+    if is_blind(asked.test):
+        return (_blind(asked, asked.test),)
+    # A record of an older version did not ask the first question.
+    return (*([_anything(asked)] if asked.associated else []), _by_permutations(asked))
+
+
+def reach_of(cell: Cell) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Return what the design of a cell can show, in sentences, and the numbers behind them.
+
+    Parameters
+    ----------
+    cell : Cell
+        Evaluated.
+
+    Returns
+    -------
+    sentences : tuple of str
+    numbers : dict of str to float
+    """
+    factor = VARIANCE_FACTOR if cell.factor is None else cell.factor
+    return cell.of_kind.reach(cell.figures, cell.n, cell.events, cell.critical, factor)
+
+
+def _held_back(level: Level, withheld: bool) -> Level:
+    """Return a level, evidence held back where a finding contradicts it."""
+    return "withheld" if level == "evidence" and withheld else level
+
+
+def _objections(asked: Asked, level: Level) -> Iterator[str]:
+    """Yield what contradicts a claim, or once did; evidence is then no word for it."""
+    for objection in asked.objections:
+        if objection.muted is None:
+            yield f"{objection.code} stands against every claim below: {objection.text}"
+        else:
+            reason = objection.muted.rstrip(".")
+            yield f"{objection.code} was muted ({reason}): {objection.text}"
+    if level == "withheld":
+        yield (
+            "So the word is held back: mend the table, or mute the finding by its number with a "
+            "reason (muted)."
+        )
+
+
+def _numbers_of(lead: Cell) -> dict[str, float]:
+    """Return the estimate of a headline, its interval and its p."""
     name = lead.of_kind.estimate.name
-    numbers = {key: lead.figures[key] for key in (name, f"{name}_low", f"{name}_high")}
-    reach, behind = lead.of_kind.reach(lead.figures, lead.n, lead.events)
-    numbers |= behind
+    keys = (name, f"{name}_low", f"{name}_high")
+    numbers = {key: lead.figures[key] for key in keys if key in lead.figures}
     if lead.p is not None and lead.p_adjusted is not None:
         numbers |= {"p": lead.p, "p_adjusted": lead.p_adjusted}
-    declined = [cell.reason for cell in headline if cell.reason]
-    return Verdict(level=answer.level, sentences=(*answer.words, reach, *declined), numbers=numbers)
+    return numbers if lead.chance is None else numbers | {"chance": lead.chance}
 
 
-def _by_intervals(evaluated: Sequence[Cell], primary: Cell | None) -> _Answer:
+def _anything(asked: Asked) -> _Answer:
+    """Answer whether anything at baseline goes with an outcome, by permutations."""
+    by_cell = [(cell, asked.associated_with(cell)) for cell in asked.evaluated]
+    known = [(cell, of) for cell, of in by_cell if of is not None]
+    if asked.primary is not None:
+        lead, of = next(pair for pair in known if pair[0] is asked.primary)
+        p, adjusted = of.p, ""
+    else:
+        lead, of = min(known, key=lambda pair: (pair[1].p_adjusted, pair[1].p))
+        p, adjusted = of.p_adjusted, "adjusted "
+    level: Level = "evidence" if small(p) else "no_evidence"
+    words = [_anything_words(asked, lead, of, p, adjusted)]
+    others = [
+        f"{_spoken_of(cell)} (adjusted p = {p_words(of.p_adjusted, asked.test)})"
+        for cell, of in known
+        if cell is not lead and small(of.p_adjusted)
+    ]
+    if others:
+        hint = "" if level == "evidence" else ", which is a hint for another study"
+        words.append(f"Adjusted for all that was asked, also {_listed(others)}{hint}.")
+    return _Answer(level=level, lead=lead, words=tuple(words))
+
+
+def _anything_words(asked: Asked, lead: Cell, of: Associated, p: float, adjusted: str) -> str:
+    """Return the answer to the first question."""
+    assert asked.test is not None
+    beyond = ", beyond severity," if of.beyond_severity else ""
+    said, what = f"{adjusted}p = {p_words(p, asked.test)}", _spoken_of(lead)
+    if not small(p):
+        where = "" if asked.primary is not None or len(asked.evaluated) == 1 else ", the nearest"
+        return (
+            f"{_ANYTHING} No evidence that anything at baseline{beyond} goes with {what}{where} "
+            f"({said})."
+        )
+    return (
+        f"{_ANYTHING} Evidence: something at baseline{beyond} goes with {what} ({said}; strongest: "
+        f"{_strongest(asked, lead, of)})."
+    )
+
+
+def _strongest(asked: Asked, lead: Cell, of: Associated) -> str:
+    """Return the feature that goes with an outcome most, and which way."""
+    label = asked.labels.get(of.strongest, of.strongest)
+    higher = "higher" if of.correlation >= 0 else "lower"
+    if "score_global" in of.values:
+        return f"{label}, with a {higher} score at {lead.follow_up}"
+    if lead.of_kind.has_events:
+        return f"{label}, {higher} in patients with the event"
+    return f"{label}, with a {higher} number"
+
+
+def _by_permutations(asked: Asked) -> _Answer:
+    """Answer whether an outcome can be predicted for patients held out, by permutations.
+
+    A primary headline stands on its own p; all others on p's adjusted for all that is asked.
+    """
+    primary = asked.primary
+    lead = primary or min(asked.evaluated, key=_smallest_p)
+    of = asked.associated_with(lead)
+    predicts = is_evidence(lead, lead, of, primary=primary is not None)
+    begin = "Evidence" if predicts else "No evidence"
+    figure = f"{_at(lead, asked)}{with_chance(lead)}, {cell_p_words(lead, asked.test)}"
+    words = [f"{_PREDICTED} {begin}: {figure}."]
+    if small(lead.p_adjusted if primary is None else lead.p) and not predicts:
+        words.append("That p does not count, because the first question was not answered yes.")
+    words += _also_predicted(asked, lead, "" if predicts else " A hint for another study.")
+    level: Level = "evidence" if predicts else "no_evidence"
+    return _Answer(level=level, lead=lead, words=tuple(words))
+
+
+def _also_predicted(asked: Asked, lead: Cell, hint: str) -> list[str]:
+    """Return the sentence for what was found beside the headline that decides, if anything was."""
+    others = [
+        f"{_spoken_of(cell)}: {with_chance(cell)}"
+        for cell in asked.evaluated
+        if small(cell.p_adjusted) and cell is not lead
+    ]
+    return [f"Adjusted for all that was asked, also {_listed(others)}.{hint}"] if others else []
+
+
+def _at(lead: Cell, asked: Asked) -> str:
+    """Return which outcome a figure is of, where there are several."""
+    return f"of {_spoken_of(lead)}, " if len(asked.evaluated) > 1 else ""
+
+
+def _by_intervals(asked: Asked) -> _Answer:
     """Return what intervals allow to say: at most that a test would be worth while."""
+    evaluated, primary = asked.evaluated, asked.primary
     above = [cell for cell in evaluated if cell.margin_low > 0]
     # Without a primary the best one speaks, and the words say how many were looked at.
     lead = primary or max(evaluated, key=lambda cell: (cell.margin_low, cell.estimate or 0))
     deciding = [cell for cell in above if primary is None or cell is primary]
     beyond = [cell for cell in above if cell not in deciding]
-    first = _above_chance(deciding) if deciding else _not_above_chance(lead, evaluated)
-    words = [first]
+    words = [_above_chance(deciding) if deciding else _not_above_chance(lead, evaluated)]
     if beyond:
         words.append(
             "Beyond the primary follow-up, the interval lies above chance for "
-            f"{_listed(beyond)}: chosen among {len(evaluated)} after looking, uncorrected."
+            f"{_with_figures(beyond)}: chosen among {len(evaluated)} after looking, uncorrected."
         )
     return _Answer(level="untested" if deciding else "no_evidence", lead=lead, words=tuple(words))
 
@@ -100,8 +324,8 @@ def _by_intervals(evaluated: Sequence[Cell], primary: Cell | None) -> _Answer:
 def _above_chance(above: Sequence[Cell]) -> str:
     """Return the sentence for headlines whose interval lies above chance."""
     return (
-        f"The 95 % interval lies above chance for {_listed(above)}. No permutation test was made, "
-        "so this is a hint and not yet evidence."
+        f"The 95 % interval lies above chance for {_with_figures(above)}. No permutation test was "
+        "made, so this is a hint and not yet evidence."
     )
 
 
@@ -109,54 +333,67 @@ def _not_above_chance(lead: Cell, evaluated: Sequence[Cell]) -> str:
     """Return the sentence for a headline whose interval does not lie above chance."""
     others = ""
     if len(evaluated) > 1 and all(cell.margin_low <= 0 for cell in evaluated):
-        below = any(cell.high is not None and cell.high < cell.chance for cell in evaluated)
+        below = any(cell.high is not None and cell.high < cell.chance_level for cell in evaluated)
         where = (
             "no interval lies above it in" if below else "chance lies inside the interval of all"
         )
         others = f"; {where} {len(evaluated)} headlines"
-    return f"No evidence that baseline predicts {lead.spoken}: {with_chance(lead)}{others}."
+    return f"No evidence that baseline predicts {_spoken_of(lead)}: {with_chance(lead)}{others}."
 
 
-def _listed(cells: Sequence[Cell]) -> str:
-    """Return cells with their figure and interval."""
-    return "; ".join(
-        f"{cell.spoken}: {cell.of_kind.short.format(_said(cell))} ({_interval(cell)})"
-        for cell in cells
+def _blind(asked: Asked, test: PermutationTest) -> _Answer:
+    """Return what a test of too few permutations allows to say: nothing."""
+    lead = asked.primary or min(asked.evaluated, key=_smallest_p)
+    words = (
+        f"Not tested whether baseline predicts {_spoken_of(lead)}: {with_chance(lead)}. With "
+        f"{counted(test.permutations, 'permutation')} no p is below "
+        f"{p_value(1 / (test.permutations + 1))}."
     )
+    return _Answer(level="untested", lead=lead, words=(words,))
 
 
-def _by_permutations(
-    evaluated: Sequence[Cell], primary: Cell | None, test: PermutationTest
-) -> _Answer:
-    """Return what a permutation test allows to say.
+def is_blind(test: PermutationTest) -> bool:
+    """Return whether a test is of too few permutations to find anything, whatever the data.
 
-    A primary headline goes first: with a second chance beside it, noise would be found more often
-    than the level says.
+    Parameters
+    ----------
+    test : PermutationTest
+        Any.
+
+    Returns
+    -------
+    bool
     """
-    reached = [cell for cell in evaluated if _is_small(cell.p_adjusted)]
-    lead = primary or min(evaluated, key=_smallest_p)
-    # What was named beforehand needs no adjusting for what was looked at beside it.
-    evidence = bool(reached) if primary is None else _is_small(primary.p)
-    if evidence:
-        level, first = "evidence", f"Evidence that baseline predicts {_with_p(lead)}."
-    elif _is_blind(test):
-        level = "untested"
-        first = (
-            f"Not tested whether baseline predicts {lead.spoken}: {with_chance(lead)}. With "
-            f"{test.permutations} permutations no p is below "
-            f"{p_value(1 / (test.permutations + 1))}."
-        )
-    else:
-        level, first = "no_evidence", f"No evidence that baseline predicts {_with_p(lead)}."
-    words = [first]
-    if others := [cell for cell in reached if cell is not lead]:
-        words.append(
-            f"Adjusted for all {len(evaluated)} headlines and every model: "
-            f"{'; '.join(map(_with_p, others))}."
-        )
-        if not evidence:
-            words.append("The primary headline was not found, so this is a hint for another study.")
-    return _Answer(level=level, lead=lead, words=(*words, _made(test)))
+    # A test that stopped was reached often enough: its p is large, and not unknown.
+    return not test.stopped and not small(1 / (test.permutations + 1))
+
+
+def is_evidence(cell: Cell, headline: Cell, of: Associated | None, *, primary: bool) -> bool | None:
+    """Return whether the permutation test says that a cell predicts.
+
+    Parameters
+    ----------
+    cell : Cell
+        The headline, or a model beside it.
+    headline : Cell
+        At the same outcome and follow-up.
+    of : Associated or None
+        What goes with the same outcome: the first question has to be answered yes. None in records
+        that did not ask it.
+    primary : bool
+        Whether this follow-up was named beforehand. Its headline then stands on its own p, and a
+        model on its own p once the headline is found; all others on an adjusted one.
+
+    Returns
+    -------
+    bool or None
+        None if no test was made.
+    """
+    if cell.p_adjusted is None:
+        return None
+    first = of is None or small(of.p if primary else of.p_adjusted)
+    named = primary and small(headline.p) and small(cell.p)
+    return first and (small(cell.p_adjusted) or named)
 
 
 def _smallest_p(cell: Cell) -> tuple[float, float]:
@@ -164,36 +401,64 @@ def _smallest_p(cell: Cell) -> tuple[float, float]:
     return cell.p_adjusted or 1, cell.p or 1
 
 
-def _is_blind(test: PermutationTest) -> bool:
-    """Return whether a test is of too few permutations to find anything, whatever the data."""
-    # A test that stopped was reached often enough: its p is large, and not unknown.
-    return not test.stopped and not _is_small(1 / (test.permutations + 1))
+def _spoken_of(cell: Cell) -> str:
+    """Return a cell's outcome and follow-up as they are spoken of."""
+    return f"{spoken(cell.outcome)} at {cell.follow_up}"
 
 
-def _is_small(p: float | None) -> bool:
-    """Return whether a p is small enough; none is not."""
-    return p is not None and p <= LEVEL
+def _listed(parts: Sequence[str]) -> str:
+    """Return parts of a sentence as a list."""
+    return "; ".join(parts)
 
 
-def _with_p(cell: Cell) -> str:
-    """Return a cell with its figure, what chance gives, its interval and its p."""
-    return f"{cell.spoken}: {with_chance(cell)}, {p_words(cell)}"
+def _with_figures(cells: Sequence[Cell]) -> str:
+    """Return cells with their figure and interval."""
+    return _listed(
+        [
+            f"{_spoken_of(cell)}: {cell.of_kind.short.format(_said(cell))} ({_interval(cell)})"
+            for cell in cells
+        ]
+    )
 
 
-def p_words(cell: Cell) -> str:
+def p_words(p: float | None, test: PermutationTest | None = None) -> str:
+    """Return a p, with the error of counting permutations where that matters.
+
+    Parameters
+    ----------
+    p : float or None
+        None if nothing was tested.
+    test : PermutationTest or None
+        Behind it.
+
+    Returns
+    -------
+    str
+        Such as ``.043 ± .006``; the error is one standard error, from .01 to .10 only.
+    """
+    words = p_value(p)
+    if p is None or test is None or test.enumerated or not _UNSURE_FROM < p < _UNSURE_TO:
+        return words
+    error = monte_carlo_error(p, test.permutations)
+    return f"{words} ± {decimal(error, digits=3)}"
+
+
+def cell_p_words(cell: Cell, test: PermutationTest | None = None) -> str:
     """Return a tested cell's p and adjusted p, as sentences say them.
 
     Parameters
     ----------
     cell : Cell
         With its p.
+    test : PermutationTest or None
+        Behind it, for the error of counting.
 
     Returns
     -------
     str
         Such as ``p = .20, adjusted .37``.
     """
-    return f"p = {p_value(cell.p)}, adjusted {p_value(cell.p_adjusted)}"
+    return f"p = {p_words(cell.p, test)}, adjusted {p_words(cell.p_adjusted, test)}"
 
 
 def with_chance(cell: Cell) -> str:
@@ -209,8 +474,9 @@ def with_chance(cell: Cell) -> str:
     str
         Part of a sentence, such as ``the AUC for patients held out is .56 (95 % interval ...)``.
     """
-    kind, chance = cell.of_kind, cell.of_kind.nothing
-    if cell.arithmetic is not None:
+    kind = cell.of_kind
+    chance = f"chance is {kind.spoken(cell.chance_level)}"
+    if cell.chance is None and cell.arithmetic is not None:
         chance = f"arithmetic with the baseline score alone {kind.reached(cell.arithmetic)}"
     figure = kind.sentence.format(_said(cell))
     return f"{figure} (95 % interval {_interval(cell)}; {chance})"
@@ -229,8 +495,12 @@ def _interval(cell: Cell) -> str:
 def _made(test: PermutationTest) -> str:
     """Return how the test was made, and what looking for the best would find in noise."""
     how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
-    early = ", stopped early" if test.stopped else ""
+    early = ""
+    if test.stopped:
+        early = f"; of {test.asked} asked for, those left could not change what is decided"
     words = f"The test made {test.permutations} permutations ({how}{early})."
+    if test.unmoved:
+        words += f" {counted(test.unmoved, 'patient')} could change places with nobody."
     if test.best_mean is None or test.best_high is None:
         return words
     return (

@@ -1,4 +1,4 @@
-"""How sure one may be of a figure: intervals, and what chance alone gives.
+"""How sure one may be of a figure: intervals, and what a study of this size could have found.
 
 An interval over fold scores is not an interval: folds share patients. Both intervals here double
 the variance that patients alone would give, because a chance pattern in a cohort moves all its
@@ -8,10 +8,15 @@ held-out predictions together.
 from __future__ import annotations
 
 from collections.abc import Callable
+from statistics import NormalDist
 
+import numpy as np
+
+from heldout.arrays import Floats
 from heldout.metrics.discrimination import hanley_mcneil_variance
 
 VARIANCE_FACTOR = 2.0
+_FEWEST_FOR_A_VARIANCE = 100
 _Z_95 = 1.959963984540054
 
 
@@ -57,13 +62,40 @@ def score_interval(
     return _limit(inside, auc, 0.0), _limit(inside, auc, 1.0)
 
 
-def chance_range(
-    n_events: int, n_non_events: int, *, factor: float = VARIANCE_FACTOR
-) -> tuple[float, float]:
-    """Return the AUCs whose 95 % interval holds .50: those that cannot be told from chance.
+def variance_factor(permuted: Floats, n_events: int, n_non_events: int) -> float:
+    """Return by how much the AUC of a learnt rule varies more than that of a fixed one.
 
     Parameters
     ----------
+    permuted : array of shape (n_permutations,)
+        The fold-paired AUC on permuted outcomes.
+    n_events, n_non_events : int
+        Patients with and without the event, both at least 1.
+
+    Returns
+    -------
+    float
+        Variance of the permuted AUC over that of a fixed rule at .50; at least 1. `VARIANCE_FACTOR`
+        of fewer than 100 permutations, which do not tell a variance.
+    """
+    permuted = permuted[np.isfinite(permuted)]
+    if len(permuted) < _FEWEST_FOR_A_VARIANCE:
+        return VARIANCE_FACTOR
+    fixed = hanley_mcneil_variance(0.5, n_events, n_non_events)
+    return max(1.0, float(np.var(permuted, ddof=1)) / fixed)
+
+
+def share_found(
+    true_auc: float, critical: float, n_events: int, n_non_events: int, *, factor: float
+) -> float:
+    """Return the share of studies of this size that reach a critical AUC, if the true one is known.
+
+    Parameters
+    ----------
+    true_auc : float
+        Of the model, in (0, 1).
+    critical : float
+        AUC that the test requires.
     n_events, n_non_events : int
         Patients with and without the event, both at least 1.
     factor : float
@@ -71,17 +103,16 @@ def chance_range(
 
     Returns
     -------
-    low, high : float
-        Within [0, 1], symmetric about .50.
+    float
+        By a normal distribution about the true AUC, with the variance behind `score_interval`.
 
     Examples
     --------
-    >>> low, high = chance_range(6, 23)
-    >>> round(low, 2), round(high, 2)
-    (0.13, 0.87)
+    >>> round(share_found(0.8, 0.68, 14, 22, factor=1.7), 2)
+    0.88
     """
-    reach = _Z_95 * (factor * hanley_mcneil_variance(0.5, n_events, n_non_events)) ** 0.5
-    return max(0.0, 0.5 - reach), min(1.0, 0.5 + reach)
+    spread = (factor * hanley_mcneil_variance(true_auc, n_events, n_non_events)) ** 0.5
+    return 1 - NormalDist(true_auc, spread).cdf(critical)
 
 
 def r_squared_interval(

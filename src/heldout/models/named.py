@@ -11,8 +11,8 @@ from heldout.models.definition import Model
 from heldout.models.own import read_entry
 from heldout.spec.experiment import Experiment, composed
 
-# The name under which the procedure that chooses among the models stands beside them.
-_TAKEN = "headline"
+# What stands beside the models in tables: the procedure that chooses among them, and associations.
+_TAKEN = ("headline", "global", "strongest", "score_global", "score_strongest")
 
 
 def check_models(experiment: Experiment) -> tuple[Model, ...]:
@@ -38,7 +38,7 @@ def check_models(experiment: Experiment) -> tuple[Model, ...]:
     own: dict[str, Model] = {}
     for name, content in entries.items():
         # Tables, files and MLflow know models by their names alone.
-        if name in MODELS or name == _TAKEN:
+        if name in MODELS or name in _TAKEN:
             faults.append(
                 f"{experiment.where('own_models', name)}: found '{name}', a name of heldout's own; "
                 f"required: another one. Rename the entry, and its file, to my_{name}."

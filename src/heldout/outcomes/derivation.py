@@ -87,10 +87,16 @@ def _derive_outcome(
         scores=np.column_stack([cohort.numbers(spec.column, visit) for visit in visits]),
         visits=visits,
         weights=np.ones(n_patients),
-        primary=follow_up == spec.primary,
+        primary=follow_up == spec.primary or _is_all_that_is_asked(experiment),
         higher_is=scale.higher_is,
         missing_visit=spec.missing_visit,
+        bounds=scale.bounds,
     )
+
+
+def _is_all_that_is_asked(experiment: Experiment) -> bool:
+    """Return whether an experiment has one outcome at one follow-up: there is nothing to choose."""
+    return len(experiment.outcomes) == 1 and len(experiment.outcomes[0].at) == 1
 
 
 def _visits_up_to(

@@ -46,6 +46,8 @@ class Outcome:
         Whether a higher score is ``worse`` or ``better``; None if nobody said.
     missing_visit : str
         What a missed visit counts as.
+    bounds : tuple of float or None
+        Lowest and highest score of the scale, in points; None if nobody said.
     """
 
     name: str
@@ -60,6 +62,19 @@ class Outcome:
     primary: bool
     higher_is: str | None = None
     missing_visit: str = "observed"
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def has_severity(self) -> bool:
+        """Whether the score was measured at baseline, and is not the same in all patients."""
+        known = self.baseline[~np.isnan(self.baseline)]
+        return len(known) > 0 and bool(np.ptp(known) > 0)
+
+    @property
+    def severity(self) -> Floats:
+        """The score at baseline, its mean where not observed; for outcomes that have it."""
+        known = ~np.isnan(self.baseline)
+        return np.where(known, self.baseline, self.baseline[known].mean())
 
     @property
     def score(self) -> Floats:

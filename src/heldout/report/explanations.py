@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from heldout.inference.cells import Cell
-from heldout.inference.verdict import LEVEL, p_words
+from heldout.inference.permutation import LEVEL
+from heldout.inference.verdict import cell_p_words
 from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section
@@ -76,7 +77,7 @@ def _explanation(record: RunRecord, target: Target, cell: Cell) -> Section:
     """Return one model's explanation, folded and watermarked unless the model predicts."""
     kind, model = target.kind, target.models[cell.model].for_kind(cell.kind)
     open_, tested = _predicts(record, target, cell), cell.p is not None
-    p = f"; {p_words(cell)}" if tested else ""
+    p = f"; {cell_p_words(cell, record.permutation)}" if tested else ""
     of_event = " of the event" if kind.has_events else ""
     folded = _WITHHELD if tested else _FOLDED
     features = _feature_strips(record, rows_of(record.explanations, cell))

@@ -69,6 +69,11 @@ _TEST_WORKS = (
     "Westfall PH, Young SS (1993) Resampling-Based Multiple Testing. Wiley",
     "Phipson B, Smyth GK (2010) Stat Appl Genet Mol Biol 9:39",
 )
+_ASKED_WORKS = (
+    "Freedman D, Lane D (1983) J Bus Econ Stat 1:292-298",
+    "Goeman JJ, van de Geer SA, van Houwelingen HC (2006) J R Stat Soc B 68:477-493",
+)
+# Of records of earlier versions.
 _ENDING_WORK = "Besag J, Clifford P (1991) Biometrika 78:301-304"
 _ARITHMETIC_WORK = "Oldham PD (1962) J Chronic Dis 15:969-977"
 
@@ -108,10 +113,10 @@ def build_methods(record: RunRecord) -> Section:
             estimates=[_ESTIMATES[kind] for kind in kinds],
             data=" ".join(_data_words(experiment)),
             test=test,
-            coupled=any(outcome.from_baseline for outcome in record.outcomes),
+            asked=bool(record.associated),
             primary=any(outcome.primary for outcome in record.outcomes),
             statistic=" or ".join(_STATISTICS[kind] for kind in kinds),
-            sequential=_ENDING_WORK in works,
+            sequential=_sequential(record),
             arithmetic=_ARITHMETIC_WORK in works,
             works=works,
             counted=counted,
@@ -122,7 +127,10 @@ def build_methods(record: RunRecord) -> Section:
 def _works_of(record: RunRecord) -> list[str]:
     """Return the works that test and arithmetic rest on."""
     works = list(_TEST_WORKS) if record.permutation else []
-    works += [_ENDING_WORK] if _sequential(record) else []
+    if record.associated:
+        works += _ASKED_WORKS
+    elif _sequential(record):
+        works.append(_ENDING_WORK)
     arithmetic = any(cell.arithmetic is not None for cell in record.headline)
     return works + ([_ARITHMETIC_WORK] if arithmetic else [])
 

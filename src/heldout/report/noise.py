@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from heldout.inference.associations import ASSOCIATIONS
 from heldout.inference.permutation import PermutationTest
 from heldout.models.named import models_of
 from heldout.record import RunRecord
@@ -47,9 +48,10 @@ def build_noise(record: RunRecord, targets: Sequence[Target]) -> Section | None:
             # Whether the headline named beforehand was evaluated.
             primary=any(facts.primary and facts.status == "evaluated" for facts in record.outcomes),
             sites=record.sites,
-            coupled=any(facts.from_baseline for facts in record.outcomes),
+            asked=bool(record.associated),
+            severity=any(of.beyond_severity for of in record.associated),
+            n_patients=record.n_patients,
             repeats=int(record.experiment["validation"]["repeats"]),
-            n_cells=len(record.permutations.columns) - 1,
             smallest_p=p_value(1 / (test.permutations + 1)),
             counted=counted,
         ),
@@ -65,7 +67,11 @@ def _best_of_noise(
         for target in targets
         if target.kind.has_events
     )
-    columns = [name for name in record.permutations.columns if name.startswith(starts)]
+    columns = [
+        name
+        for name in record.permutations.columns
+        if name.startswith(starts) and name.rpartition(".")[2] not in ASSOCIATIONS
+    ]
     if not columns or test.best_mean is None or test.best_high is None:
         return None
     # The first row is the observed one, done the same way as the permutations.

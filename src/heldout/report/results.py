@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 
 from heldout.inference.cells import Cell
 from heldout.kinds import KINDS, KindName
-from heldout.metrics.intervals import chance_range
 from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
@@ -27,8 +26,8 @@ _FORESTS: Mapping[KindName, Section] = {
         "figure": "auc",
         "caption": (
             "Points are fold-paired AUCs of patients held out, hollow for references; lines are "
-            "95 % intervals. In the shaded band an AUC cannot be told from .50 with so many "
-            "patients and events."
+            "95 % intervals. The broken line is chance; an AUC of the headline in the shaded band "
+            "has a p above .05 by itself."
         ),
         "limits": (0.0, 1.0),
         "ticks": (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -38,7 +37,7 @@ _FORESTS: Mapping[KindName, Section] = {
         "caption": (
             "Points are the variance explained out of fold (R²), hollow for references; lines are "
             "95 % intervals, cut off at \N{MINUS SIGN}1. At 0 a model is as good as the mean of "
-            "the training patients, left of it worse."
+            "the training patients, left of it worse; the broken line is chance."
         ),
         "limits": (-1.0, 1.0),
         "ticks": (-1.0, -0.5, 0.0, 0.5, 1.0),
@@ -96,22 +95,23 @@ def _headline_card(target: Target) -> Section:
     ]
     return card | {
         "above_chance": cell.margin_low > 0 if evidence is None else evidence,
-        "chance": _chance_words(cell),
+        "chance": _chance_words(cell, evidence),
         "auc": kind.estimate.say(cell.estimate),
         "interval": f"{kind.estimate.label}, 95 % interval {interval(cell.low, cell.high)}",
         "facts": [*figures, ["p", p_value(cell.p)], ["p, adjusted", p_value(cell.p_adjusted)]],
     }
 
 
-def _chance_words(cell: Cell) -> str | None:
-    """Return where chance lies beside a cell's interval; None where it lies below .50 or 0."""
-    known, name = cell.arithmetic, cell.of_kind.where_chance_lies
-    if known is not None:
-        name = f"arithmetic alone ({decimal(known)})"
-    # Above .50 or 0, an interval may still hold what arithmetic alone gives.
+def _chance_words(cell: Cell, evidence: bool | None) -> str:
+    """Return where chance lies beside a cell's figure: by the test, or else by the interval."""
+    name = f"chance ({decimal(cell.chance_level)})"
+    if cell.chance is None and cell.arithmetic is not None:
+        name = f"arithmetic alone ({decimal(cell.arithmetic)})"
+    if evidence is not None:
+        return f"{'above' if evidence else 'not told from'} {name}"
     if cell.margin_low > 0:
-        return None if known is None else f"above {name}"
-    if cell.high is not None and cell.high < (cell.chance if known is None else known):
+        return f"above {name}"
+    if cell.high is not None and cell.high < cell.chance_level:
         return f"below {name}"
     return f"{name} lies inside"
 
@@ -151,7 +151,7 @@ def _forest_group(target: Target) -> Section:
         "sample": target.sample,
         "reason": facts.reason,
         "chance": None,
-        "line": target.kind.chance,
+        "line": target.headline.chance_level if known is None else target.kind.chance,
         "arithmetic": known,
         "arithmetic_words": None if known is None else f"arithmetic alone {decimal(known)}",
         "rows": [],
@@ -163,8 +163,8 @@ def _forest_group(target: Target) -> Section:
         role = "reference" if target.models[cell.model].reference else "model"
         rows.append(_forest_row(target.label_of(cell), cell, role))
     group["rows"] = rows
-    if target.kind.has_events:
-        group["chance"] = list(chance_range(facts.events, facts.n - facts.events))
+    if target.kind.has_events and target.headline.critical is not None:
+        group["chance"] = [0.0, target.headline.critical]
     return group
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell
-from heldout.inference.verdict import LEVEL
+from heldout.inference.verdict import is_evidence
 from heldout.kinds import KINDS, Kind, KindName
 from heldout.models.definition import Model
 from heldout.models.named import models_of
@@ -34,6 +35,10 @@ class Target:
         The models, in the experiment's order.
     models : mapping of str to Model
         What the cells' models are, by name.
+    associated : Associated or None
+        What at baseline goes with it; None if that was not tested.
+    withheld : bool
+        Whether a finding contradicts whatever is found.
     """
 
     title: str
@@ -43,6 +48,8 @@ class Target:
     headline: Cell
     cells: tuple[Cell, ...]
     models: Mapping[str, Model]
+    associated: Associated | None = None
+    withheld: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -93,6 +100,15 @@ def _target_of(record: RunRecord, facts: OutcomeFacts) -> Target:
         headline=headline,
         cells=tuple(cells),
         models=models_of(record.experiment),
+        associated=next(
+            (
+                of
+                for of in record.associated
+                if (of.outcome, of.follow_up) == (facts.name, facts.follow_up)
+            ),
+            None,
+        ),
+        withheld=record.verdict.withholds,
     )
 
 
@@ -126,15 +142,11 @@ def has_evidence(target: Target, cell: Cell) -> bool | None:
     Returns
     -------
     bool or None
-        By its p adjusted for all cells; by its own p where it is the primary headline, which was
-        named beforehand, or a model there once that headline was found. None if no test was made.
+        As `heldout.inference.verdict.is_evidence` says, and never while a finding contradicts it.
+        None if no test was made.
     """
-    if cell.p_adjusted is None:
-        return None
-    own = (target.headline.p, cell.p) if target.facts.primary else ()
-    return cell.p_adjusted <= LEVEL or (
-        bool(own) and all(p is not None and p <= LEVEL for p in own)
-    )
+    evidence = is_evidence(cell, target.headline, target.associated, primary=target.facts.primary)
+    return evidence if evidence is None else evidence and not target.withheld
 
 
 def chosen_share(record: RunRecord, cell: Cell) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -26,6 +26,7 @@ from heldout.spec.places import Places, place_of
 if TYPE_CHECKING:
     import pandas as pd
 
+FindingCode = Annotated[str, Field(pattern=r"^HO[0-9]{3}$")]
 # What everybody's rate or severity alone gives comes first: the others are compared with it.
 DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost")
 
@@ -35,13 +36,18 @@ class ValidationSpec(Part):
 
     outer: int = optional("Outer folds.", default=5, ge=2, le=20)
     inner: int = optional("Inner folds, for tuning.", default=5, ge=2, le=20)
-    repeats: int = Field(default=10, ge=1, le=200)
+    repeats: int | None = optional(
+        "Of the outer folds, for estimate and permutations alike; if absent 5, or 10 where fewer "
+        "than 10 patients have the rarer answer.",
+        ge=1,
+        le=200,
+    )
 
 
 class TuningSpec(Part):
     """The search inside each outer training set."""
 
-    trials: int = optional("Candidates per model.", default=30, ge=1, le=10_000)
+    trials: int = optional("Candidates per model.", default=10, ge=1, le=10_000)
     sampler: Literal["qmc", "tpe", "random"] = "qmc"
     criterion: Literal["brier", "log_loss", "auc"] = optional(
         "What candidates are judged by; of numbers it is the mean squared error.", default="brier"
@@ -67,11 +73,20 @@ class InferenceSpec(Part):
 
     permutations: int = optional("0 for no test.", default=999, ge=0, le=100_000)
     stop_early: bool = optional(
-        "Stop once ten permutations have reached the best cell.", default=True
+        "Stop once the permutations still to come cannot change what is decided.", default=True
     )
-    repeats: int = optional(
-        "Of the folds, for each permutation and the observed.", default=1, ge=1, le=200
-    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_repeats(cls, given: object) -> object:
+        """Refuse the number of repeats that the test once had of its own."""
+        if isinstance(given, Mapping) and "repeats" in given:
+            text = (
+                "is no key any more: the test now repeats the folds as often as the estimate does "
+                "(validation.repeats), so that a p is of the figure beside it. Remove the line."
+            )
+            refuse_misfits([(("repeats",), text)])
+        return given
 
 
 class Experiment(Part):
@@ -92,6 +107,10 @@ class Experiment(Part):
     inference: InferenceSpec = InferenceSpec()
     known_at: Name | None = optional(
         "The visit at which the prediction is made (a landmark); baseline if absent."
+    )
+    muted: dict[FindingCode, Annotated[str, Field(min_length=1)]] = optional(
+        "Findings that contradict a claim, by number, each with the reason why it does not here.",
+        default_factory=dict,
     )
     seed: int = Field(ge=0, le=2**32 - 1)
 

@@ -30,7 +30,9 @@ Code = Annotated[str, BeforeValidator(_as_text)]
 
 def optional(description: str, default: Any = None, **limits: Any) -> Any:
     """Return the field of a key that may be left out."""
-    return Field(default=default, description=description, **limits)
+    if "default_factory" not in limits:
+        limits["default"] = default
+    return Field(description=description, **limits)
 
 
 class Part(BaseModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,19 +13,19 @@ import pandas as pd
 from heldout.arrays import Floats
 from heldout.deferred import Deferred
 from heldout.features.columns import FeatureMatrix
-from heldout.findings.catalogue import run_checks
-from heldout.inference.cells import Cell, score_cell
-from heldout.inference.permutation import p_values
-from heldout.inference.verdict import derive_verdict
-from heldout.kinds import KINDS, HeldOut
+from heldout.findings.catalogue import contradictions, run_checks
+from heldout.inference.associations import OF_SCORE, Associated, association_names, correlations
+from heldout.inference.cells import Cell, tested_cell
+from heldout.inference.verdict import Asked, Objection, Verdict, derive_verdict
+from heldout.kinds import KINDS
 from heldout.models.definition import Model
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome, missing_visit_counts, unobserved_counts
 from heldout.record import OutcomeFacts, RunRecord, no_permutations
 from heldout.spec.experiment import composed, fingerprint
-from heldout.study.design import Design
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
+from heldout.study.scoring import names_of
 from heldout.study.units import Unit, UnitResult, units_of
 
 _Row = dict[str, Any]
@@ -36,7 +36,7 @@ _EXPLANATION_COLUMNS = ["outcome", "follow_up", "model", "patient", "feature", "
 def assemble_record(
     plan: StudyPlan,
     results: Sequence[UnitResult],
-    arithmetic: Mapping[int, float | None],
+    cells: Sequence[Cell],
     test: JointTest | None,
     *,
     run_id: str,
@@ -50,8 +50,8 @@ def assemble_record(
         The study.
     results : sequence of mapping
         In the order of `units_of`.
-    arithmetic : mapping of int to float or None
-        Number of an outcome -> what the baseline score alone predicts of it.
+    cells : sequence of Cell
+        By `score_units`, with what arithmetic alone predicts where there is no test.
     test : JointTest or None
         The permutation test, if one was made.
     run_id : str
@@ -66,13 +66,9 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
-    cells = [
-        _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number in range(len(design.outcomes))
-        for cell in _score_cells(design, number, units)
-    ]
-    headline = tuple(cell for cell in cells if cell.model == HEADLINE)
-    primary = _primary_of(headline, design.outcomes)
+    tested = [_tested(cell, test) for cell in cells]
+    headline = tuple(cell for cell in tested if cell.model == HEADLINE)
+    associated = _associated(plan, test)
     record = RunRecord(
         run_id=run_id,
         experiment=composed(plan.experiment),
@@ -85,9 +81,10 @@ def assemble_record(
         visits=plan.description.visits,
         outcomes=tuple(map(_outcome_facts, design.outcomes, design.declined)),
         features=plan.matrix.features,
-        cells=tuple(cell for cell in cells if cell.model != HEADLINE),
+        cells=tuple(cell for cell in tested if cell.model != HEADLINE),
         headline=headline,
-        verdict=derive_verdict(headline, primary, None if test is None else test.test),
+        associated=associated,
+        verdict=Verdict(level="untested", sentences=()),
         findings=(),
         predictions=_prediction_table(plan, units),
         choices=_choice_table(plan, units),
@@ -101,6 +98,15 @@ def assemble_record(
         score_audit=plan.description.score_audit,
         source=plan.experiment if plan.experiment.tables else None,
     )
+    asked = Asked(
+        headline=headline,
+        primary=_primary_of(headline, design.outcomes),
+        test=None if test is None else test.test,
+        associated=associated,
+        objections=_objections(plan, record),
+        labels={column.name: column.label for column in plan.matrix.features},
+    )
+    record = replace(record, verdict=derive_verdict(asked))
     # Looked for when they are first read: a simulation calls this by the hundred and never does.
     return replace(record, findings=Deferred(lambda: (*plan.findings, *run_checks(record))))
 
@@ -149,39 +155,6 @@ def _fit_columns(plan: StudyPlan, unit: Unit, model: str) -> _Row:
     }
 
 
-def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
-    """Return what every model, and the headline, says of the patients held out of an outcome."""
-    outcome = design.outcomes[number]
-    rows, column = np.flatnonzero(outcome.observed), np.cumsum(outcome.observed) - 1
-    shape = (design.validation.repeats, len(rows))
-    names = design.names_of(number)
-    margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
-    folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
-    for unit, result in units:
-        at = (unit.repeat, column[result["test"]])
-        folds[at], training_mean[at] = unit.fold, result["training_mean"]
-        for model in result["models"]:
-            for name in _names_of(model, result):
-                margin[name][at], prediction[name][at] = model["margin"], model["prediction"]
-    return {
-        name: HeldOut(
-            answers=outcome.values[rows],
-            margin=margin[name],
-            prediction=prediction[name],
-            training_mean=training_mean,
-            folds=folds,
-            weights=outcome.weights[rows],
-        )
-        for name in names
-    }
-
-
-def _names_of(model: UnitResult, result: UnitResult) -> tuple[str, ...]:
-    """Return under which names a model's predictions stand: the headline's too if it was chosen."""
-    name = str(model["model"])
-    return (name, HEADLINE) if name == result["chosen"] else (name,)
-
-
 def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
     """Return one row per held-out patient, model and repeat; the headline's rows too."""
     tables = []
@@ -199,7 +172,7 @@ def _prediction_table(plan: StudyPlan, units: _Units) -> pd.DataFrame:
             figures = {column: values[part] for part, column in kind.columns.items()}
             tables += [
                 _fit_columns(plan, unit, name) | {"patient": patients} | figures
-                for name in _names_of(model, result)
+                for name in names_of(model, result)
             ]
     return _table_of(tables)
 
@@ -276,7 +249,7 @@ def _explained(plan: StudyPlan, units: _Units, number: int, model: Model) -> pd.
         fold = next(fold for fold in result["models"] if fold["model"] == model.name)
         shap[result["test"]] += np.asarray(fold["contributions"])
     # Every patient is held out once in each repeat.
-    shap /= plan.design.validation.repeats
+    shap /= plan.design.n_repeats
     rows = np.flatnonzero(outcome.observed)
     return pd.DataFrame(
         {
@@ -299,7 +272,7 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     seen = np.zeros((len(plan.patients), len(matrix.features)))
     for result in results:
         seen[result["test"]] += np.array(result["composed"], dtype=np.float64)
-    seen /= plan.design.validation.repeats
+    seen /= plan.design.n_repeats
     pieces = [piece for piece in matrix.composition for _ in range(piece.n)]
     for column, piece in enumerate(pieces):
         if piece.method == "as_is":
@@ -307,26 +280,14 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(design: Design, number: int, units: _Units) -> Iterator[Cell]:
-    """Yield the cells of an outcome, the headline last."""
-    outcome, reason = design.outcomes[number], design.declined[number]
-    if reason is None:
-        own = [(unit, result) for unit, result in units if unit.outcome == number]
-        kind = KINDS[outcome.kind]
-        for name, held_out in _held_out(design, number, own).items():
-            yield score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-        return
-    for name in design.names_of(number):
-        yield Cell(
-            outcome=outcome.name,
-            follow_up=outcome.follow_up,
-            model=name,
-            n=int(outcome.observed.sum()),
-            events=outcome.events,
-            kind=outcome.kind,
-            status="declined",
-            reason=reason,
-        )
+def _objections(plan: StudyPlan, record: RunRecord) -> tuple[Objection, ...]:
+    """Return the findings that contradict a claim, muted or not."""
+    seen = (*plan.objections, *contradictions(record))
+    muted = plan.experiment.muted
+    return tuple(
+        Objection(code=finding.code, text=finding.text, muted=muted.get(finding.code))
+        for finding in seen
+    )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:
@@ -334,9 +295,45 @@ def _tested(cell: Cell, test: JointTest | None) -> Cell:
     name = (cell.outcome, cell.follow_up, cell.model)
     if test is None or name not in test.cells:
         return cell
-    place = test.cells.index(name)
-    alone, adjusted = p_values(test.rows)
-    return replace(cell, p=float(alone[place]), p_adjusted=float(adjusted[place]))
+    column = test.cells.index(name)
+    p, p_adjusted = test.p_values(column)
+    return tested_cell(cell, test.rows, column, p=p, p_adjusted=p_adjusted)
+
+
+def _associated(plan: StudyPlan, test: JointTest | None) -> tuple[Associated, ...]:
+    """Return what goes with each outcome that was tested."""
+    if test is None:
+        return ()
+    design, profile = plan.design, plan.design.profile
+    return tuple(
+        _associated_with(plan, test, design.outcomes[number], profile)
+        for number in design.evaluated
+    )
+
+
+def _associated_with(
+    plan: StudyPlan, test: JointTest, outcome: Outcome, profile: Floats
+) -> Associated:
+    """Return what goes with one outcome."""
+    names, at = association_names(outcome), (outcome.name, outcome.follow_up)
+    columns = [(name, test.cells.index((*at, name))) for name in names]
+    tested = [(name, test.rows[0, column], *test.p_values(column)) for name, column in columns]
+    p, p_adjusted = test.p_of_largest(*at)
+    related = correlations(profile, outcome, plan.design.site, of_score=OF_SCORE[0] in names)
+    strongest = int(np.abs(related).argmax())
+    return Associated(
+        outcome=outcome.name,
+        follow_up=outcome.follow_up,
+        n=int(outcome.observed.sum()),
+        beyond_severity=outcome.has_severity,
+        values={name: float(value) for name, value, _, _ in tested},
+        p_values={name: own for name, _, own, _ in tested},
+        adjusted={name: adjusted for name, _, _, adjusted in tested},
+        p=p,
+        p_adjusted=p_adjusted,
+        strongest=plan.matrix.features[strongest].name,
+        correlation=float(related[strongest]),
+    )
 
 
 def _permutation_table(test: JointTest | None) -> pd.DataFrame:

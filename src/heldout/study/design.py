@@ -16,11 +16,13 @@ from heldout.errors import DesignError
 from heldout.kinds import KINDS
 from heldout.models.definition import Model, models_for
 from heldout.nested.folds import HEADLINE, Procedure
-from heldout.nested.training import Patients
+from heldout.nested.training import LEARN, Patients, TrainingSets, prepare_features
 from heldout.outcomes.outcome import Outcome
 from heldout.spec.experiment import InferenceSpec, TuningSpec, ValidationSpec
 from heldout.splits import FoldPlan, cannot_fill, plan_folds
 
+# Repeats of the outer folds unless the experiment says how many: few events, more luck of a draw.
+_REPEATS, _REPEATS_OF_FEW, _FEW_EVENTS = 5, 10, 10
 # Below that a fold of five holds fewer than two, among whom nobody can be ranked.
 _FEWEST_PATIENTS = 10
 
@@ -77,6 +79,24 @@ class Design:
     def n_features(self) -> int:
         """How many features models see."""
         return sum(piece.n for piece in self.composition) or self.features.shape[1]
+
+    @property
+    def n_repeats(self) -> int:
+        """How often patients are divided into outer folds, for estimate and test alike."""
+        return len(self.folds.folds)
+
+    @property
+    def profile(self) -> Floats:
+        """Features as models see them, prepared without any outcome; no missing values."""
+        n_patients = len(self.features)
+        everybody = TrainingSets(
+            roles=np.full((1, 1, n_patients), LEARN, dtype=np.int8),
+            answers=np.zeros(n_patients),
+            weights=np.ones(n_patients),
+            kind="number",
+        )
+        prepared = prepare_features(self.features, everybody, "impute_scale", self.composition)
+        return np.asarray(prepared[0, 0], dtype=np.float64)
 
     @property
     def procedure(self) -> Procedure:
@@ -164,6 +184,31 @@ def joint_strata(outcomes: Sequence[Outcome]) -> Floats:
     return np.column_stack([KINDS[outcome.kind].strata(outcome.values) for outcome in outcomes])
 
 
+def repeats_for(outcomes: Sequence[Outcome], validation: ValidationSpec) -> int:
+    """Return how often patients are divided into outer folds.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Of one cohort; those that cannot be evaluated do not count.
+    validation : ValidationSpec
+        Its `repeats`, or none.
+
+    Returns
+    -------
+    int
+        What was asked for; otherwise 5, or 10 if fewer than 10 patients have the rarer answer.
+    """
+    if validation.repeats is not None:
+        return validation.repeats
+    rarer = [
+        outcome.smaller_class
+        for outcome in outcomes
+        if KINDS[outcome.kind].has_events and reason_to_decline(outcome, validation.outer) is None
+    ]
+    return _REPEATS_OF_FEW if min(rarer, default=_FEW_EVENTS) < _FEW_EVENTS else _REPEATS
+
+
 def with_folds(
     outcomes: Sequence[Outcome],
     validation: ValidationSpec,
@@ -208,7 +253,7 @@ def with_folds(
         folds = plan_folds(
             joint_strata(kept),
             n_folds=validation.outer,
-            n_repeats=validation.repeats,
+            n_repeats=repeats_for(outcomes, validation),
             seed=seed,
             site=site,
         )

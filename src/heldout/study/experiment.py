@@ -23,8 +23,9 @@ from heldout.spec.experiment import Experiment, fingerprint
 from heldout.study.assembly import assemble_record
 from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import note_run
-from heldout.study.permutations import permute
+from heldout.study.permutations import observed_row, permute
 from heldout.study.plan import StudyPlan, plan_study
+from heldout.study.scoring import score_units, with_arithmetic
 from heldout.study.units import Progress, evaluate_units, silent, simulate_arithmetic
 
 # Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
@@ -200,12 +201,16 @@ def evaluate_plan(
     started = datetime.now(UTC)
     where: Any = {"folder": units, "engine": engine, "progress": progress}
     results = evaluate_units(plan.design, **where)
-    arithmetic = simulate_arithmetic(plan.design, **where)
-    test = permute(plan.design, **where)
+    cells = score_units(plan.design, results)
+    if plan.design.inference.permutations:
+        test = permute(plan.design, observed_row(plan.design, cells), **where)
+    else:
+        test, arithmetic = None, simulate_arithmetic(plan.design, **where)
+        cells = with_arithmetic(plan.design, cells, arithmetic)
     return assemble_record(
         plan,
         results,
-        arithmetic,
+        cells,
         test,
         run_id=_name_of(plan),
         environment=environment_of(started, workers=workers_of(engine), engine=engine.name),

@@ -36,7 +36,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "trials": ("tuning", "trials"),
     "permutations": ("inference", "permutations"),
     "stop_early": ("inference", "stop_early"),
-    "test_repeats": ("inference", "repeats"),
+    "muted": ("muted",),
     "seed": ("seed",),
 }
 
@@ -52,7 +52,7 @@ class Settings(TypedDict, total=False):
     trials: int
     permutations: int
     stop_early: bool
-    test_repeats: int
+    muted: Mapping[str, str]
     explain: bool
     refit: bool
     workers: int | None
@@ -126,14 +126,15 @@ def evaluate(
             All chance comes from it.
         models : sequence of str
             Names of the catalogue; the usual ones without ``severity`` by default.
-        outer, inner, repeats, trials : int, default 5, 5, 10, 30
-            Outer and inner folds, repeats of the outer folds, and candidates per model.
+        outer, inner, repeats, trials : int, default 5, 5, 5, 10
+            Outer and inner folds, repeats of the outer folds (10 where fewer than 10 patients have
+            the rarer answer), and candidates per model.
         permutations : int, default 999
             Of the joint permutation test over all outcomes and models; 0 for none.
         stop_early : bool, default True
-            Whether the test stops once ten permutations have reached the best cell.
-        test_repeats : int, default 1
-            Repeats of the folds behind each statistic of the test.
+            Whether the test stops once permutations still to come cannot change what is decided.
+        muted : mapping of str to str, default {}
+            Findings that contradict a claim, such as ``HO017``, with the reason why not here.
         explain : bool, default True
             Whether to explain held-out predictions.
         refit : bool, default False

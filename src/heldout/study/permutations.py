@@ -1,10 +1,10 @@
 """The unit of the permutation test: one permutation through the whole procedure.
 
-A permutation moves whole rows of scores between patients, within their site, the same for all
+A permutation moves whole rows between patients as `heldout.inference.moving` says, the same for all
 outcomes and follow-ups; features, baseline scores and sites stay. Outcomes are made again by their
 rules, so that one computed from baseline is computed from each patient's own. Then everything is
-done as for the observed outcomes: folds drawn by the same rule, preparation, tuning, the choice of
-a model. Permutation 0 moves nobody: the observed outcomes go the same way as all others.
+done as for the observed outcomes: folds drawn by the same rule and as often, preparation, tuning,
+the choice of a model. The observed row is what the tables print: a p is of the figure beside it.
 
 **What cannot be evaluated.** A permutation may leave an outcome that is computed from baseline with
 too few events to fill the folds, or with no division that serves all outcomes. It is drawn again:
@@ -16,7 +16,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice, permutations, product
 from math import factorial, prod
 from pathlib import Path
@@ -28,7 +28,16 @@ from heldout.arrays import Floats, Integers
 from heldout.engine.engine import Engine, as_ended
 from heldout.errors import DesignError
 from heldout.files import append_line, read_entries
-from heldout.inference.permutation import PermutationTest, exchangeable, stop_after
+from heldout.inference.associations import (
+    ASSOCIATIONS,
+    OF_OUTCOME,
+    OF_SCORE,
+    association_names,
+    association_statistics,
+)
+from heldout.inference.cells import Cell
+from heldout.inference.moving import exchangeable, move_outcomes
+from heldout.inference.permutation import FEWEST, Comparison, PermutationTest, p_of, stop_after
 from heldout.kinds import KINDS, HeldOut
 from heldout.models.definition import models_for
 from heldout.nested.folds import HEADLINE, hold_out_in_turn
@@ -40,8 +49,8 @@ from heldout.study.units import Progress
 
 # Draws of one permutation before the test is given up.
 _ATTEMPTS = 1000
-# Permutations below which one in twenty of them is none.
-_FEWEST = 20
+# Permutations after which stopping is looked at for one in a hundred of them only.
+_OFTEN = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +63,7 @@ class _Row:
 
 
 def cells_of(design: Design) -> tuple[tuple[Outcome, str], ...]:
-    """Return the cells of a row of statistics: outcome and model, the headline last of each.
+    """Return the cells of a row of statistics: models, the headline, and associations of each.
 
     Parameters
     ----------
@@ -67,9 +76,10 @@ def cells_of(design: Design) -> tuple[tuple[Outcome, str], ...]:
         Of the outcomes that are evaluated.
     """
     return tuple(
-        (design.outcomes[number], name)
+        (outcome, name)
         for number in design.evaluated
-        for name in design.names_of(number)
+        for outcome in (design.outcomes[number],)
+        for name in (*design.names_of(number), *association_names(outcome))
     )
 
 
@@ -81,14 +91,14 @@ def statistics(design: Design, number: int) -> _Row:
     design : Design
         The study.
     number : int
-        Which permutation; 0 moves nobody.
+        Which permutation, from 1.
 
     Returns
     -------
     values : tuple of float
         In the order of `cells_of`: the fold-paired AUC of a class, the variance explained out of
-        fold of a number. Empty if all permutations are made in turn and this one cannot be
-        evaluated: it does not count then.
+        fold of a number, and sizes of associations. Empty if all permutations are made in turn and
+        this one cannot be evaluated: it does not count then.
     redrawn : int
         Permutations before it that could not be evaluated.
 
@@ -97,23 +107,33 @@ def statistics(design: Design, number: int) -> _Row:
     DesignError
         If no permutation can be evaluated.
     """
+    profile = design.profile
     for redrawn, order in enumerate(islice(orders_of(design, number), _ATTEMPTS)):
-        outcomes = permute_outcomes([design.outcomes[n] for n in design.evaluated], order)
+        outcomes = move_outcomes([design.outcomes[n] for n in design.evaluated], order, design.site)
         folds = _folds_of(design, outcomes, number, redrawn)
         if folds is not None:
             values = tuple(
                 value
                 for n, outcome in zip(design.evaluated, outcomes, strict=True)
-                for value in _outcome_statistics(design, n, outcome, folds, number)
+                for value in (
+                    *_outcome_statistics(design, n, outcome, folds, number),
+                    *_associated(profile, design, n, outcome),
+                )
             )
             return _Row(number=number, values=values, redrawn=redrawn)
-    if number and enumerable(design):
+    if enumerable(design):
         return _Row(number=number, values=(), redrawn=0)
     raise DesignError(
         f"inference.permutations: {_ATTEMPTS} permutations in a row left an outcome with too few "
         "events for the folds. Use fewer folds (validation.outer), leave that outcome out, or set "
         "inference.permutations to 0."
     )
+
+
+def _associated(profile: Floats, design: Design, number: int, outcome: Outcome) -> list[float]:
+    """Return the associations of an outcome that its observed one has too."""
+    names = association_names(design.outcomes[number])
+    return association_statistics(profile, outcome, design.site, names)
 
 
 def _folds_of(
@@ -123,13 +143,12 @@ def _folds_of(
     from heldout.kernels.folds import place_patients
 
     n_folds = design.validation.outer
-    # The observed outcomes were looked at before; what is declined there is not among these.
-    if number and any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
+    if any(reason_to_decline(outcome, n_folds) for outcome in outcomes):
         return None
     plan = plan_folds(
         joint_strata(outcomes),
         n_folds=n_folds,
-        n_repeats=design.inference.repeats,
+        n_repeats=design.n_repeats,
         seed=derive_seed(design.seed, "permutation", number, redrawn),
         site=design.site,
         place=place_patients,
@@ -138,11 +157,8 @@ def _folds_of(
 
 
 def orders_of(design: Design, number: int) -> Iterator[Integers]:
-    """Yield who gets whose scores: for one permutation, again and again if it is no good."""
-    groups = exchangeable(design.site, len(design.features))
-    if number == 0:
-        yield _moved(groups, groups)
-        return
+    """Yield who gets whose row: for one permutation, again and again if it is no good."""
+    groups = _groups_of(design)
     if enumerable(design):
         orders = product(*(permutations(rows) for rows in groups))
         yield _moved(groups, next(islice(orders, number, None)))
@@ -150,6 +166,11 @@ def orders_of(design: Design, number: int) -> Iterator[Integers]:
     rng = np.random.default_rng(derive_seed(design.seed, "order", number))
     while True:
         yield _moved(groups, [rng.permutation(rows) for rows in groups])
+
+
+def _groups_of(design: Design) -> list[Integers]:
+    """Return the rows of patients among whom scores move."""
+    return exchangeable([design.outcomes[n] for n in design.evaluated], design.site)
 
 
 def _moved(groups: Sequence[Integers], orders: Iterable[Any]) -> Integers:
@@ -167,29 +188,7 @@ def enumerable(design: Design) -> bool:
 
 def _all_there_are(design: Design) -> int:
     """Return how many permutations there are that move somebody."""
-    groups = exchangeable(design.site, len(design.features))
-    return prod(factorial(len(rows)) for rows in groups) - 1
-
-
-def permute_outcomes(outcomes: Sequence[Outcome], order: Integers) -> tuple[Outcome, ...]:
-    """Return outcomes whose follow-up scores, missed visits and weights went to other patients.
-
-    Parameters
-    ----------
-    outcomes : sequence of Outcome
-        Of one cohort.
-    order : array of int of shape (n_patients,)
-        Whose scores each patient gets; every patient keeps the own baseline.
-
-    Returns
-    -------
-    tuple of Outcome
-        Their `values` follow from their rules.
-    """
-    return tuple(
-        replace(outcome, scores=outcome.scores[order], weights=outcome.weights[order])
-        for outcome in outcomes
-    )
+    return prod(factorial(len(rows)) for rows in _groups_of(design)) - 1
 
 
 def _outcome_statistics(
@@ -224,17 +223,125 @@ def _outcome_statistics(
 class JointTest:
     """A permutation test that was made: what it was made of, its rows, and what it says.
 
-    `cells` are (outcome, follow-up, model), a column of `rows` each; `rows` has the observed one
-    first.
+    `cells` are (outcome, follow-up, model or association), a column of `rows` each; `rows` has the
+    observed one first.
     """
 
     cells: tuple[tuple[str, str, str], ...]
     rows: Floats
     test: PermutationTest
 
+    def p_values(self, column: int) -> tuple[float, float]:
+        """Return the p of a cell, and its p adjusted for all that was looked at with it.
+
+        What the verdict asks is adjusted for all that it asks, a model for every model too.
+        """
+        asked = asked_of(self.cells)
+        everything = tuple(range(len(self.cells)))
+        family = asked if column in asked else everything
+        own = Comparison((column,), (column,))
+        return p_of(self.rows, own), p_of(self.rows, Comparison((column,), family))
+
+    def p_of_largest(self, outcome: str, follow_up: str) -> tuple[float, float]:
+        """Return the p of an outcome's largest statistic, alone and among all that is asked."""
+        asked = asked_of(self.cells)
+        own = tuple(n for n in asked if self.cells[n][:2] == (outcome, follow_up))
+        return p_of(self.rows, Comparison(own, own)), p_of(self.rows, Comparison(own, asked))
+
+
+def observed_row(design: Design, cells: Sequence[Cell]) -> tuple[float, ...]:
+    """Return the observed statistics: what the tables print, and associations.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    cells : sequence of Cell
+        Every model and headline that was evaluated.
+
+    Returns
+    -------
+    tuple of float
+        In the order of `cells_of`.
+    """
+    printed = {(cell.outcome, cell.follow_up, cell.model): cell.estimate for cell in cells}
+    profile, row = design.profile, []
+    for number in design.evaluated:
+        outcome = design.outcomes[number]
+        for name in design.names_of(number):
+            value = printed[outcome.name, outcome.follow_up, name]
+            assert value is not None
+            row.append(value)
+        row += _associated(profile, design, number, outcome)
+    return tuple(row)
+
+
+def asked_of(cells: Sequence[tuple[str, str, str]]) -> tuple[int, ...]:
+    """Return what the verdict asks of every outcome: its headline, and what goes with it.
+
+    Parameters
+    ----------
+    cells : sequence of (str, str, str)
+        Outcome, follow-up, and model or association.
+
+    Returns
+    -------
+    tuple of int
+        Columns. Associations are asked of the score where there is one behind a yes or no, which
+        costs half of what can be found; models by themselves are not asked.
+    """
+    scored = {cell[:2] for cell in cells if cell[2] in OF_SCORE}
+    return tuple(
+        column
+        for column, (outcome, follow_up, name) in enumerate(cells)
+        if name in (HEADLINE, *OF_SCORE)
+        or (name in OF_OUTCOME and (outcome, follow_up) not in scored)
+    )
+
+
+def named_cells(cells: Sequence[tuple[Outcome, str]]) -> tuple[tuple[str, str, str], ...]:
+    """Return cells by name: outcome, follow-up, and model or association.
+
+    Parameters
+    ----------
+    cells : sequence of (Outcome, str)
+        By `cells_of`.
+
+    Returns
+    -------
+    tuple of (str, str, str)
+    """
+    return tuple((outcome.name, outcome.follow_up, name) for outcome, name in cells)
+
+
+def comparisons_of(cells: Sequence[tuple[Outcome, str]]) -> tuple[Comparison, ...]:
+    """Return every p that the verdict decides by.
+
+    Parameters
+    ----------
+    cells : sequence of (Outcome, str)
+        Of a row, by `cells_of`.
+
+    Returns
+    -------
+    tuple of Comparison
+        Of a primary follow-up the largest of its statistics and its headline, which were named
+        beforehand; of all others, each statistic among all that is asked.
+    """
+    asked = asked_of(named_cells(cells))
+    primary = tuple(n for n in asked if cells[n][0].primary)
+    named = [Comparison(primary, primary)] if primary else []
+    named += [Comparison((n,), (n,)) for n in primary if cells[n][1] == HEADLINE]
+    return (*named, *(Comparison((n,), asked) for n in asked if n not in primary))
+
 
 def permute(
-    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
+    design: Design,
+    observed: Sequence[float],
+    *,
+    folder: Path | None,
+    engine: Engine,
+    progress: Progress,
 ) -> JointTest | None:
     """Return the joint permutation test of a study, or None if none was asked for.
 
@@ -244,6 +351,8 @@ def permute(
     ----------
     design : Design
         The study.
+    observed : sequence of float
+        By `observed_row`.
     folder : Path or None
         Where finished permutations are kept; None keeps none.
     engine : Engine
@@ -267,8 +376,8 @@ def permute(
     total, cells = number_of_permutations(design), cells_of(design)
     # All that there are give an exact p; half of them would not.
     may_stop = design.inference.stop_early and not enumerable(design)
-    named = [n for n, (outcome, name) in enumerate(cells) if _is_named(outcome, name)]
-    counted: list[tuple[float, ...]] = []
+    comparisons = comparisons_of(cells)
+    counted: list[tuple[float, ...]] = [tuple(observed)]
     redrawn, stop = 0, None
     progress(0, total, "permutations")
     with closing(_rows_in_turn(design, total, folder, engine)) as rows:
@@ -276,41 +385,46 @@ def permute(
             redrawn += row.redrawn
             if row.values:
                 counted.append(row.values)
-                if may_stop:
-                    stop = stop_after(np.array(counted), named=named, first=len(counted) - 2)
+                if may_stop and row.number % max(1, row.number // _OFTEN) == 0:
+                    stop = stop_after(np.array(counted), comparisons, total)
             progress(row.number, total, "permutations")
             if stop is not None:
                 # No more of them are made, so that nobody is told how long these would take.
                 progress(row.number, row.number, "permutations")
                 break
-    counted_rows = np.array(counted)
-    best_mean, best_high = _best_of_noise(design, counted_rows)
+    made = np.array(counted if stop is None else counted[: stop + 1])
+    stopped = stop is not None and stop < total
     return JointTest(
-        cells=tuple((outcome.name, outcome.follow_up, name) for outcome, name in cells),
-        rows=counted_rows,
-        test=PermutationTest(
-            permutations=len(counted_rows) - 1,
-            asked=design.inference.permutations,
-            stopped=len(counted_rows) - 1 < total and stop is not None,
-            enumerated=enumerable(design),
-            redrawn=redrawn,
-            repeats=design.inference.repeats,
-            best_mean=best_mean,
-            best_high=best_high,
-        ),
+        cells=named_cells(cells), rows=made, test=_described(design, made, stopped, redrawn)
+    )
+
+
+def _described(design: Design, rows: Floats, stopped: bool, redrawn: int) -> PermutationTest:
+    """Return what a test says of itself."""
+    best_mean, best_high = _best_of_noise(design, rows)
+    return PermutationTest(
+        permutations=len(rows) - 1,
+        asked=design.inference.permutations,
+        stopped=stopped,
+        enumerated=enumerable(design),
+        redrawn=redrawn,
+        repeats=design.n_repeats,
+        best_mean=best_mean,
+        best_high=best_high,
+        unmoved=sum(len(group) for group in _groups_of(design) if len(group) == 1),
     )
 
 
 def _rows_in_turn(
     design: Design, total: int, folder: Path | None, engine: Engine
 ) -> Generator[_Row, None, None]:
-    """Yield the observed row and the permutations in order, whenever the next of them is known."""
+    """Yield the permutations in order, whenever the next of them is known."""
     store = None if folder is None else folder / "permutations.jsonl"
     done = {} if store is None else _stored_rows(design, store)
-    missing = [number for number in range(total + 1) if number not in done]
+    missing = [number for number in range(1, total + 1) if number not in done]
     ended = as_ended(statistics, design, missing, engine, threads=_compiled_only(design))
     with closing(ended):
-        for number in range(total + 1):
+        for number in range(1, total + 1):
             while number not in done:
                 made, row = next(ended)
                 done[made] = row
@@ -341,11 +455,6 @@ def _stored_rows(design: Design, store: Path) -> dict[int, _Row]:
     return stored
 
 
-def _is_named(outcome: Outcome, name: str) -> bool:
-    """Return whether a cell is the primary headline, which was named beforehand."""
-    return outcome.primary and name == HEADLINE
-
-
 def _compiled_only(design: Design) -> bool:
     """Return whether every model of every outcome goes through a compiled kernel."""
     return all(
@@ -357,8 +466,12 @@ def _compiled_only(design: Design) -> bool:
 
 def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | None]:
     """Return mean and 95 % quantile of the highest AUC of all cells, over enough permutations."""
-    areas = [n for n, (of, _) in enumerate(cells_of(design)) if KINDS[of.kind].has_events]
-    if not areas or len(rows) - 1 < _FEWEST:
+    areas = [
+        n
+        for n, (of, name) in enumerate(cells_of(design))
+        if KINDS[of.kind].has_events and name not in ASSOCIATIONS
+    ]
+    if not areas or len(rows) - 1 < FEWEST:
         return None, None
     highest = rows[1:, areas].max(axis=1)
     # A permutation in which no AUC could be computed tells nothing of the best one.

@@ -11,7 +11,7 @@ from heldout.deferred import Deferred
 from heldout.describe.description import Description, describe_cohort
 from heldout.features.columns import FeatureMatrix
 from heldout.features.matrix import build_features, severity_matrix
-from heldout.findings.catalogue import run_checks
+from heldout.findings.catalogue import contradictions, run_checks
 from heldout.findings.check import StudyData
 from heldout.instruments.keys import load_keys
 from heldout.instruments.scoring import score_instruments
@@ -46,6 +46,8 @@ class StudyPlan:
         Patients at each step of inclusion.
     findings : sequence of Finding
         What was seen in the data; looked for when it is first read.
+    objections : sequence of Finding
+        Those of the data that contradict whatever is found; looked for when first read.
     description : Description
         Of the patients.
     """
@@ -59,6 +61,7 @@ class StudyPlan:
     severity: tuple[FeatureMatrix | None, ...]
     flow: tuple[FlowStep, ...]
     findings: Sequence[Finding] = ()
+    objections: Sequence[Finding] = ()
     description: Description = field(default_factory=Description)
 
 
@@ -97,6 +100,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     )
     site = site_numbers(cohort.site)
     declined, folds = with_folds(outcomes, experiment.validation, seed=experiment.seed, site=site)
+    experiment = _with_repeats(experiment, len(folds.folds))
     design = Design(
         outcomes=outcomes,
         declined=declined,
@@ -121,5 +125,12 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         severity=severity,
         flow=cohort.flow,
         findings=Deferred(lambda: run_checks(cohort) + run_checks(data)),
+        objections=Deferred(lambda: contradictions(data)),
         description=describe_cohort(experiment, cohort, keys, outcomes),
     )
+
+
+def _with_repeats(experiment: Experiment, n_repeats: int) -> Experiment:
+    """Return an experiment that says how often its outer folds are repeated."""
+    validation = experiment.validation.model_copy(update={"repeats": n_repeats})
+    return experiment.model_copy(update={"validation": validation})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +55,9 @@ def export_model(
     names = [name for name in record.experiment["models"] if name != "prevalence"]
     if model is not None and model not in names:
         raise ExportError(unknown_name("--model", "model of this study", model, names))
-    experiment = record.source or experiment_from(record.experiment, folder=_study_of(record))
+    experiment = record.source or experiment_from(
+        _of_today(record.experiment), folder=_study_of(record)
+    )
     plan = plan_study(experiment)
     # The card tells the run's figures, which must be of the patients that are learnt from now.
     if plan.data_fingerprint != record.data_fingerprint:
@@ -62,6 +66,13 @@ def export_model(
             "experiment again and export that run."
         )
     return _refitted_bundle(plan, record, facts, model, folder)
+
+
+def _of_today(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record's experiment without what only an older version knew, and no model needs."""
+    inference = dict(experiment.get("inference", {}))
+    inference.pop("repeats", None)
+    return {**experiment, "inference": inference}
 
 
 def _study_of(record: RunRecord) -> Path:

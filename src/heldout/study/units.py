@@ -71,7 +71,7 @@ def units_of(design: Design) -> list[Unit]:
     return [
         Unit(outcome=number, repeat=repeat, fold=fold)
         for number in design.evaluated
-        for repeat in range(design.validation.repeats)
+        for repeat in range(design.n_repeats)
         for fold in range(design.validation.outer)
     ]
 

@@ -29,8 +29,8 @@ _LIBRARIES = {"random_forest": 100_000.0, "xgboost": 2_500.0}
 _LIBRARY = 3_000.0
 # The last fit of an outer fold, its predictions and their explanation, by the library.
 _LAST_FIT = 60_000.0
-# Where nothing is to be found, the test stops after so many permutations on average.
-_USUAL_PERMUTATIONS = 60
+# Where nothing is to be found, a test of 999 permutations stops after so many on average.
+_USUAL_PERMUTATIONS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def work_lines(design: Design) -> Iterator[str]:
     """
     work = work_of(design)
     n_outcomes = len(design.evaluated)
-    repeats, outer = design.validation.repeats, design.validation.outer
+    repeats, outer = design.n_repeats, design.validation.outer
     folds = n_outcomes * repeats * outer
     fits = repeats * sum(part.fits for part in work)
     yield (
@@ -116,15 +116,14 @@ def work_lines(design: Design) -> Iterator[str]:
     if not most:
         yield f"{_spoken(observed).capitalize()} on one core; no permutation test."
         return
-    each = once * design.inference.repeats
+    each = repeats * once
     # All that there are would not be stopped early.
     early = design.inference.stop_early and not enumerable(design)
     usual = _spoken(observed + (min(most, _USUAL_PERMUTATIONS) if early else most) * each)
     longest = _spoken(observed + most * each)
     last = f" if nothing is to be found, and up to {longest} if not" if usual != longest else ""
     yield (
-        f"Up to {most} permutations of {fits // repeats * design.inference.repeats:,} fits each. "
-        f"{usual.capitalize()} on one core{last}."
+        f"Up to {most} permutations of {fits:,} fits each. {usual.capitalize()} on one core{last}."
     )
 
 

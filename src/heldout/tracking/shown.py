@@ -15,7 +15,7 @@ from datetime import datetime
 import pandas as pd
 
 from heldout.inference.cells import Cell
-from heldout.inference.verdict import p_words, render_verdict
+from heldout.inference.verdict import cell_p_words, render_verdict
 from heldout.models.named import models_of
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord, figure_name, rows_of
@@ -27,7 +27,12 @@ _HEADLINE_COLOUR = "#1a1a1a"
 _COLOURS = ("#999999", "#56b4e9", "#0072b2", "#009e73", "#d55e00", "#cc79a7", "#e69f00", "#b2a100")
 _TRIAL_COLUMNS = ["repeat", "fold", "trial", "candidate", "criterion"]
 # Of every cell, beside the figures that its kind declares.
-_TESTED = {"cv.p": "p", "cv.p_adjusted": "p_adjusted", "cv.arithmetic": "arithmetic"}
+_TESTED = {
+    "cv.p": "p",
+    "cv.p_adjusted": "p_adjusted",
+    "cv.arithmetic": "arithmetic",
+    "cv.chance": "chance",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +198,8 @@ def _description(record: RunRecord, cell: Cell) -> str:
     words = p = ""
     if cell.arithmetic is not None:
         words = f"; arithmetic alone {kind.reached(cell.arithmetic)}"
-    if cell.p is not None and record.permutation is not None:
-        p = f", {p_words(cell)} ({record.permutation.permutations} permutations)"
+    if (test := record.permutation) is not None and cell.p is not None:
+        p = f", {cell_p_words(cell, test)} ({test.permutations} permutations)"
     figure = kind.short.format(kind.spoken(cell.estimate))
     limits = f"{kind.spoken(cell.low)} to {kind.spoken(cell.high)}"
     return (

@@ -10,6 +10,7 @@ from heldout.export.card import input_row, refit_words, render_card
 from heldout.features.columns import FeatureColumn
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import Verdict
 from heldout.record import OutcomeFacts
 from tests.cells import cell_changed, cell_with
 
@@ -107,6 +108,9 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         n_patients=36,
         flow=(),
         permutation=test,
+        associated=(),
+        verdict=Verdict(level="untested", sentences=()),
+        features=(),
         run_id="0123456789ab",
         fingerprint="f" * 64,
         data_fingerprint="d" * 64,
@@ -157,11 +161,11 @@ def test_a_card_of_a_tested_study_does_not_say_that_no_test_was_made() -> None:
     assert "No permutation test" not in a_card(replace(above, p=0.04, p_adjusted=0.21), TEST)
 
 
-@pytest.mark.parametrize(("primary", "words"), [(True, "Evidence that"), (False, "No evidence")])
+@pytest.mark.parametrize(("primary", "words"), [(True, "Evidence"), (False, "No evidence")])
 def test_only_a_primary_outcome_stands_on_its_own_p(primary: bool, words: str) -> None:
     headline = replace(HEADLINE, p=0.04, p_adjusted=0.21)
     card = a_card(headline, TEST, primary=primary)
-    assert card.splitlines()[2].startswith(words)
+    assert card.splitlines()[2].startswith(f"Can it be predicted? {words}: ")
     assert ("its own p counts" in card) is primary
 
 

@@ -234,8 +234,8 @@ def test_the_best_of_the_table_stands_beside_its_own_headline(record: RunRecord)
     [
         (
             {},
-            "57 permutations were made, of 999 asked for; the best cell had been reached ten times "
-            "by then. 3 draws could not be evaluated and were replaced.",
+            "57 permutations were made, of 999 asked for; those left could not change what is "
+            "decided. 3 draws could not be evaluated and were replaced.",
         ),
         (
             {"permutations": 999, "stopped": False, "redrawn": 0},

@@ -10,6 +10,7 @@ import pytest
 from heldout.cohort.inclusion import FlowStep
 from heldout.describe.values import AuditCounts, Characteristic, Reliability, Summary, VisitFacts
 from heldout.features.columns import FeatureColumn
+from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import PermutationTest
 from heldout.inference.verdict import Verdict
@@ -389,3 +390,26 @@ def tested(record: RunRecord) -> RunRecord:
             best_high=0.861,
         ),
     )
+
+
+@pytest.fixture
+def asked(tested: RunRecord) -> RunRecord:
+    """Return the same run as this version makes it: whether anything is there was asked too."""
+    cells, headline = (
+        tuple(replace(cell, arithmetic=None, chance=0.48) for cell in of)
+        for of in (tested.cells, tested.headline)
+    )
+    associated = Associated(
+        outcome="response",
+        follow_up="d2",
+        n=12,
+        beyond_severity=True,
+        values={"score_global": 1.0, "score_strongest": 0.5},
+        p_values={"score_global": 0.4, "score_strongest": 0.3},
+        adjusted={"score_global": 0.6, "score_strongest": 0.5},
+        p=0.35,
+        p_adjusted=0.5,
+        strongest=tested.features[0].name,
+        correlation=-0.5,
+    )
+    return replace(tested, cells=cells, headline=headline, associated=(associated,))

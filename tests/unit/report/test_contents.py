@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from heldout.metrics.intervals import chance_range
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 from heldout.wording import decimal
@@ -83,10 +82,14 @@ def test_the_forest_has_the_headline_first_and_every_model(record: RunRecord) ->
     assert [row["kind"] for row in rows] == ["headline", "reference", "model", "model"]
 
 
-def test_the_chance_band_is_that_of_the_patients_and_events(record: RunRecord) -> None:
-    group = build_contents(record)["forests"]["figures"][0]["groups"][0]
-
-    assert group["chance"] == pytest.approx(chance_range(5, 7))
+def test_the_band_ends_where_the_headline_has_a_small_p(
+    record: RunRecord, tested: RunRecord
+) -> None:
+    assert build_contents(record)["forests"]["figures"][0]["groups"][0]["chance"] is None
+    cell = replace(tested.headline[0], critical=0.71, chance=0.47, arithmetic=None)
+    contents = build_contents(replace(tested, headline=(cell, *tested.headline[1:])))
+    group = contents["forests"]["figures"][0]["groups"][0]
+    assert (group["chance"], group["line"]) == ([0.0, 0.71], 0.47)
 
 
 def test_the_flow_says_how_many_each_step_left_out(record: RunRecord) -> None:
@@ -199,7 +202,7 @@ def test_a_number_is_judged_by_the_variance_explained(numbers: RunRecord) -> Non
 
     assert (card["auc"], card["interval"]) == ("−.11", "R², 95 % interval −.40 to .18")  # noqa: RUF001
     assert card["sample"] == "12 patients"
-    assert card["chance"] == "the mean alone (0) lies inside"
+    assert card["chance"] == "chance (.00) lies inside"
     assert ["Mean absolute error", "7.50"] in card["facts"]
 
 
@@ -353,7 +356,7 @@ def test_no_pseudonym_and_no_host_is_among_the_contents(record: RunRecord) -> No
 def test_beside_every_auc_stands_what_arithmetic_alone_gives(tested: RunRecord) -> None:
     contents = build_contents(tested)
 
-    assert contents["headline"]["cards"][0]["chance"] == "arithmetic alone (.64) lies inside"
+    assert contents["headline"]["cards"][0]["chance"] == "not told from arithmetic alone (.64)"
     assert rows_of(contents["models"]["tables"][0])[:2] == [
         ["Model chosen inside the folds", ".61", ".29 to .86", ".21", ".64", ".196", "\u2212.17",
          "headline"],
@@ -384,7 +387,7 @@ def test_an_outcome_that_is_not_computed_from_baseline_has_no_arithmetic(
 def test_chance_lies_where_arithmetic_puts_it(
     tested: RunRecord, low: float, high: float, words: str
 ) -> None:
-    cell = cell_changed(tested.headline[0], auc_low=low, auc_high=high)
+    cell = cell_changed(tested.headline[0], auc_low=low, auc_high=high, p_adjusted=None)
     contents = build_contents(replace(tested, headline=(cell, tested.headline[1])))
 
     assert contents["headline"]["cards"][0]["chance"] == words
@@ -444,19 +447,37 @@ def test_an_auc_of_one_is_in_the_last_bar(tested: RunRecord) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        "stopped early, after 20 of 999 permutations",
-        "ten as well as the primary headline",
-        "another patient of the same site as one whole row",
-        "computed again from each patient's own",
+        "after 20 of 999 permutations: those still to come could not change what is decided",
+        "another patient of the same site who missed the same visits as one whole row",
+        "outcomes were computed again from each patient's own baseline",
         "Folds were drawn again",
         "3 permutations left an outcome that could not be evaluated and were replaced",
-        "in 1 repeat like every permutation; the tables are of 3 repeats",
-        "any of the 4 cells",
+        "2 patients of 36 could change places with nobody",
+        "any of all that was asked",
         "no p is below .048",
     ],
 )
-def test_the_page_says_how_the_test_was_made(tested: RunRecord, words: str) -> None:
-    assert words in " ".join(build_contents(tested)["noise"]["paragraphs"])
+def test_the_page_says_how_the_test_was_made(asked: RunRecord, words: str) -> None:
+    assert asked.permutation is not None
+    test = replace(asked.permutation, unmoved=2)
+    text = " ".join(build_contents(replace(asked, permutation=test))["noise"]["paragraphs"])
+    assert words in text
+    assert "repeat;" not in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "when ten had done as well as the best cell of the table",
+        "The p's are of 1 repeat; the tables are of 3 repeats on other folds",
+    ],
+)
+def test_the_page_of_an_earlier_record_says_what_was_done_then(
+    tested: RunRecord, words: str
+) -> None:
+    text = " ".join(build_contents(tested)["noise"]["paragraphs"])
+    assert words in text
+    assert "missed the same visits" not in text
 
 
 @pytest.mark.parametrize(
@@ -469,7 +490,7 @@ def test_the_page_says_how_the_test_was_made(tested: RunRecord, words: str) -> N
             {"redrawn": 1},
             "1 permutation left an outcome that could not be evaluated and was replaced",
         ),
-        ({"repeats": 2}, "in 2 repeats like every permutation"),
+        ({"repeats": 2}, "The p's are of 2 repeats"),
     ],
 )
 def test_it_says_so_of_other_tests(tested: RunRecord, changes: Any, words: str) -> None:
@@ -506,18 +527,35 @@ def test_noise_of_numbers_alone_has_no_best_auc(numbers: RunRecord, tested: RunR
 @pytest.mark.parametrize(
     "words",
     [
-        "whole rows of follow-up scores, with their missed visits, between patients of the same",
-        "of those computed from baseline the follow-up was permuted",
-        "in 1 repeat for observed and permuted outcomes alike",
+        "whole rows between patients of the same site who had missed the same visits",
+        "residuals given baseline severity and site",
+        "in 1 repeat, as many as for the estimate",
         "3 draws were replaced",
-        "Of 999 permutations asked for, 20 were made",
+        "Of 999 permutations asked for, 20 were made: the test ends once those still to come",
+        "the p of the largest of its own statistics",
         "Westfall PH, Young SS (1993)",
         "Phipson B, Smyth GK (2010)",
+        "Freedman D, Lane D (1983)",
+        "Goeman JJ",
+    ],
+)
+def test_the_methods_say_how_the_test_was_made(asked: RunRecord, words: str) -> None:
+    text = " ".join(build_contents(asked)["methods"]["paragraphs"])
+    assert words in text
+    assert "Besag" not in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "earlier version: a permutation moved whole rows of follow-up scores between patients of",
+        "the p's are of 1 repeat, the estimates of more",
+        "ten have reached the best cell (Besag & Clifford 1991)",
         "Besag J, Clifford P (1991)",
         "Oldham PD (1962)",
     ],
 )
-def test_the_methods_say_how_the_test_was_made(tested: RunRecord, words: str) -> None:
+def test_the_methods_of_an_earlier_record_are_those_of_then(tested: RunRecord, words: str) -> None:
     assert words in " ".join(build_contents(tested)["methods"]["paragraphs"])
 
 

@@ -6,6 +6,7 @@ import pkgutil
 import typing
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any, Literal
 
 import pytest
@@ -45,7 +46,7 @@ DESCRIPTIONS = {
 OTHERS: dict[str, dict[str, Any]] = {
     "validation": {"outer": 7, "inner": 3, "repeats": 20},
     "tuning": {"trials": 9, "sampler": "tpe", "criterion": "auc", "prune": True},
-    "inference": {"permutations": 99, "stop_early": False, "repeats": 2},
+    "inference": {"permutations": 99, "stop_early": False},
 }
 
 
@@ -74,6 +75,10 @@ def values_of(annotation: Any) -> Iterator[Any]:
 LITERALS = dict(literals())
 
 
+# What a run of this version has, in so far as the words look at it.
+ASKED: Any = (SimpleNamespace(beyond_severity=True),)
+
+
 def run_with(record: RunRecord, path: Path, value: object) -> RunRecord:
     """Return the record of a run of an experiment that has everything, with one other value."""
     experiment: dict[str, Any] = copy.deepcopy(dict(record.experiment))
@@ -98,11 +103,11 @@ def run_with(record: RunRecord, path: Path, value: object) -> RunRecord:
         stopped=inference["stop_early"],
         enumerated=False,
         redrawn=0,
-        repeats=inference["repeats"],
+        repeats=2,
         best_mean=0.6,
         best_high=0.8,
     )
-    return replace(record, experiment=experiment, permutation=test)
+    return replace(record, experiment=experiment, permutation=test, associated=ASKED)
 
 
 def words_of(record: RunRecord) -> str:

@@ -40,7 +40,29 @@ def test_the_composed_whole_can_be_run_as_a_file(tmp_path: Path) -> None:
 
 
 def test_composing_writes_defaults_out() -> None:
-    assert composed(experiment_from(an_experiment()))["validation"]["repeats"] == 10
+    whole = composed(experiment_from(an_experiment()))
+    assert whole["tuning"]["trials"] == 10
+    # How often folds are repeated depends on the patients.
+    assert whole["validation"]["repeats"] is None
+
+
+def test_the_repeats_that_the_test_once_had_are_refused_with_a_sentence() -> None:
+    old = an_experiment() | {"inference": {"repeats": 1}}
+    with pytest.raises(SpecError) as refused:
+        experiment_from(old)
+    assert str(refused.value) == (
+        "inference.repeats: is no key any more: the test now repeats the folds as often as the "
+        "estimate does (validation.repeats), so that a p is of the figure beside it. Remove the "
+        "line."
+    )
+
+
+@pytest.mark.parametrize("muted", [{"HO17": "Twins."}, {"HO017": ""}])
+def test_a_finding_is_muted_by_its_number_and_with_a_reason(muted: dict[str, str]) -> None:
+    with pytest.raises(SpecError, match="muted"):
+        experiment_from(an_experiment() | {"muted": muted})
+    told = {"HO017": "Twins."}
+    assert experiment_from(an_experiment() | {"muted": told}).muted == told
 
 
 def test_the_fingerprint_ignores_comments_and_the_order_of_keys(tmp_path: Path) -> None:

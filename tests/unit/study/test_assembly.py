@@ -11,6 +11,7 @@ from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
 from heldout.study.notebook import Question, Settings, experiment_on
 from heldout.study.plan import StudyPlan, plan_study
+from heldout.study.scoring import score_units, with_arithmetic
 from heldout.study.units import evaluate_unit, units_of
 from tests.tables import FEATURES, OUTCOMES, a_table
 
@@ -36,7 +37,8 @@ def results(plan: StudyPlan) -> list[Any]:
 @pytest.fixture(scope="module")
 def record(plan: StudyPlan, results: list[Any]) -> RunRecord:
     """Return the record of these units."""
-    return assemble_record(plan, results, {0: 0.6}, None, run_id="a", environment={})
+    cells = with_arithmetic(plan.design, score_units(plan.design, results), {0: 0.6})
+    return assemble_record(plan, results, cells, None, run_id="a", environment={})
 
 
 def test_units_come_by_outcome_then_repeat_then_fold(plan: StudyPlan) -> None:
@@ -113,6 +115,7 @@ def test_the_verdict_is_that_of_the_outcome_named_beforehand(
         for number, outcome in enumerate(plan.design.outcomes)
     )
     named = replace(plan, design=replace(plan.design, outcomes=outcomes))
-    record = assemble_record(named, results, {}, None, run_id="a", environment={})
+    cells = score_units(named.design, results)
+    record = assemble_record(named, results, cells, None, run_id="a", environment={})
     assert outcomes[primary].follow_up in record.verdict.sentences[0]
     assert outcomes[1 - primary].follow_up not in record.verdict.sentences[0]
