@@ -63,8 +63,10 @@ def poisoned_features(design: Design, rows: Positions) -> Design:
         values[rows] = 1e9
         return values
 
-    severity = tuple(None if one is None else poisoned(one) for one in design.severity)
-    return replace(design, features=poisoned(design.features), severity=severity)
+    references = tuple(
+        {name: poisoned(table) for name, table in known.items()} for known in design.references
+    )
+    return replace(design, features=poisoned(design.features), references=references)
 
 
 def poisoned_answers(design: Design, rows: Positions) -> Design:

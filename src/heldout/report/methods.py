@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from heldout.kinds import KindName
+from heldout.metrics.differences import REGION
 from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.models.definition import Model, models_for
 from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
-from heldout.wording import counted, duration, spoken
+from heldout.wording import counted, decimal, duration, spoken
 
 _SAMPLERS = {
     "qmc": "a quasi-random (Sobol) sequence",
@@ -69,6 +70,14 @@ _TEST_WORKS = (
     "Westfall PH, Young SS (1993) Resampling-Based Multiple Testing. Wiley",
     "Phipson B, Smyth GK (2010) Stat Appl Genet Mol Biol 9:39",
 )
+_DIFFERENCE_WORKS = (
+    "Nadeau C, Bengio Y (2003) Mach Learn 52:239-281",
+    "Corani G, Benavoli A (2015) Mach Learn 100:285-304",
+)
+_FIRTH_WORKS = (
+    "Heinze G, Schemper M (2002) Stat Med 21:2409-2419",
+    "Puhr R, Heinze G, Nold M, Lusa L, Geroldinger A (2017) Stat Med 36:2302-2317",
+)
 _ENDING_WORK = "Besag J, Clifford P (1991) Biometrika 78:301-304"
 _ARITHMETIC_WORK = "Oldham PD (1962) J Chronic Dis 15:969-977"
 
@@ -112,6 +121,9 @@ def build_methods(record: RunRecord) -> Section:
             primary=any(outcome.primary for outcome in record.outcomes),
             statistic=" or ".join(_STATISTICS[kind] for kind in kinds),
             sequential=_ENDING_WORK in works,
+            differences=bool(record.differences),
+            region=decimal(REGION),
+            firth=_uses_firth(record),
             arithmetic=_ARITHMETIC_WORK in works,
             works=works,
             counted=counted,
@@ -120,11 +132,23 @@ def build_methods(record: RunRecord) -> Section:
 
 
 def _works_of(record: RunRecord) -> list[str]:
-    """Return the works that test and arithmetic rest on."""
-    works = list(_TEST_WORKS) if record.permutation else []
+    """Return the works that references, test and arithmetic rest on."""
+    works = list(_DIFFERENCE_WORKS) if record.differences else []
+    works += _FIRTH_WORKS if _uses_firth(record) else ()
+    works += list(_TEST_WORKS) if record.permutation else []
     works += [_ENDING_WORK] if _sequential(record) else []
     arithmetic = any(cell.arithmetic is not None for cell in record.headline)
     return works + ([_ARITHMETIC_WORK] if arithmetic else [])
+
+
+def _uses_firth(record: RunRecord) -> bool:
+    """Return whether an event was predicted by Firth's regression."""
+    known = models_of(record.experiment)
+    kernels = {(cell.kind, known[cell.model].kernel) for cell in record.cells}
+    return any(
+        kind == "class" and kernel is not None and kernel.name == "firth_logistic"
+        for kind, kernel in kernels
+    )
 
 
 def _models_of(record: RunRecord, kinds: Iterable[KindName]) -> list[Model]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from heldout.deferred import Deferred
 from heldout.features.columns import FeatureMatrix
 from heldout.findings.catalogue import run_checks
 from heldout.inference.cells import Cell, score_cell
+from heldout.inference.differences import Difference, difference_of
 from heldout.inference.permutation import p_values
 from heldout.inference.verdict import derive_verdict
 from heldout.kinds import KINDS, HeldOut
@@ -66,10 +67,11 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
+    scored = [_score_outcome(design, number, units) for number in range(len(design.outcomes))]
     cells = [
         _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number in range(len(design.outcomes))
-        for cell in _score_cells(design, number, units)
+        for number, (of_outcome, _) in enumerate(scored)
+        for cell in of_outcome
     ]
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = _primary_of(headline, design.outcomes)
@@ -87,6 +89,7 @@ def assemble_record(
         features=plan.matrix.features,
         cells=tuple(cell for cell in cells if cell.model != HEADLINE),
         headline=headline,
+        differences=tuple(difference for _, found in scored for difference in found),
         verdict=derive_verdict(headline, primary, None if test is None else test.test),
         findings=(),
         predictions=_prediction_table(plan, units),
@@ -269,8 +272,7 @@ def _explained(plan: StudyPlan, units: _Units, number: int, model: Model) -> pd.
     """Return one model's rows at one outcome."""
     results = [result for unit, result in units if unit.outcome == number]
     outcome = plan.design.outcomes[number]
-    matrix = plan.matrix if model.columns == "all" else plan.severity[number]
-    assert matrix is not None
+    matrix = plan.matrix_of(number, model)
     shap = np.zeros((len(plan.patients), len(matrix.features)))
     for result in results:
         fold = next(fold for fold in result["models"] if fold["model"] == model.name)
@@ -307,26 +309,52 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
     return seen
 
 
-def _score_cells(design: Design, number: int, units: _Units) -> Iterator[Cell]:
-    """Yield the cells of an outcome, the headline last."""
+def _score_outcome(
+    design: Design, number: int, units: _Units
+) -> tuple[list[Cell], list[Difference]]:
+    """Return the cells of an outcome, the headline last, and what it reaches beyond references."""
     outcome, reason = design.outcomes[number], design.declined[number]
-    if reason is None:
-        own = [(unit, result) for unit, result in units if unit.outcome == number]
-        kind = KINDS[outcome.kind]
-        for name, held_out in _held_out(design, number, own).items():
-            yield score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-        return
-    for name in design.names_of(number):
-        yield Cell(
-            outcome=outcome.name,
-            follow_up=outcome.follow_up,
-            model=name,
-            n=int(outcome.observed.sum()),
-            events=outcome.events,
-            kind=outcome.kind,
-            status="declined",
-            reason=reason,
-        )
+    if reason is not None:
+        return [_declined(outcome, name, reason) for name in design.names_of(number)], []
+    own = [(unit, result) for unit, result in units if unit.outcome == number]
+    held_out = _held_out(design, number, own)
+    cells = {
+        name: score_cell(outcome.name, outcome.follow_up, name, KINDS[outcome.kind], told)
+        for name, told in held_out.items()
+    }
+    differences = []
+    for model in design.models_of(number):
+        if model.constant:
+            cells[model.name] = _without_interval(cells[model.name])
+        elif model.reference:
+            names = (HEADLINE, model.name)
+            headline, reference = (cells[name] for name in names)
+            differences.append(
+                difference_of(headline, reference, *(held_out[name] for name in names))
+            )
+    return list(cells.values()), differences
+
+
+def _declined(outcome: Outcome, name: str, reason: str) -> Cell:
+    """Return the cell of a model at an outcome that was not evaluated."""
+    return Cell(
+        outcome=outcome.name,
+        follow_up=outcome.follow_up,
+        model=name,
+        n=int(outcome.observed.sum()),
+        events=outcome.events,
+        kind=outcome.kind,
+        status="declined",
+        reason=reason,
+    )
+
+
+def _without_interval(cell: Cell) -> Cell:
+    """Return the cell of a model that says the same of everybody: nobody doubts its estimate."""
+    limits = cell.of_kind.limits
+    return replace(
+        cell, figures={name: value for name, value in cell.figures.items() if name not in limits}
+    )
 
 
 def _tested(cell: Cell, test: JointTest | None) -> Cell:

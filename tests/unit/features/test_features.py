@@ -8,7 +8,7 @@ import pytest
 
 from heldout.errors import FeatureError
 from heldout.features.columns import FeatureColumn, FeatureMatrix
-from heldout.features.matrix import severity_matrix
+from heldout.features.matrix import reference_matrices
 from heldout.instruments.keys import load_keys
 from tests.unit.cohort.studies import (
     PATIENTS,
@@ -176,9 +176,8 @@ def test_a_visit_before_baseline_may_be_used(tmp_path: Path) -> None:
 
 def test_the_severity_of_an_outcome_is_its_own_score_at_baseline(tmp_path: Path) -> None:
     experiment = write_study(tmp_path)
-    matrix = severity_matrix(scored(experiment), "madrs", load_keys(experiment))
-    assert matrix is not None
-    assert matrix.names == ("madrs_d0",)
+    matrices = reference_matrices(experiment, scored(experiment), "madrs", load_keys(experiment))
+    assert matrices["severity"].names == ("madrs_d0",)
 
 
 @pytest.mark.parametrize("column", [None, "late"])
@@ -186,7 +185,7 @@ def test_there_is_no_severity_without_a_baseline_score(tmp_path: Path, column: s
     late = {"kind": "number", "column": "centre_score", "visits": ["d10"]}
     text = text_of([row | {"centre_score": "3"} for row in items_rows()])
     experiment = write_study(tmp_path, text, with_columns(items_cohort(), late=late))
-    assert severity_matrix(scored(experiment), column, load_keys(experiment)) is None
+    assert reference_matrices(experiment, scored(experiment), column, load_keys(experiment)) == {}
 
 
 LATE = (
