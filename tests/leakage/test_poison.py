@@ -190,7 +190,7 @@ def test_a_patient_observed_at_no_follow_up_changes_no_prediction_of_others() ->
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_bits_as_one() -> None:
-    models = ["prevalence", "severity", "ridge", "xgboost"]
+    models = ["prevalence", "severity", "ridge_fixed", "ridge", "xgboost"]
     one, two = (record_of(a_table(), models=models, workers=workers) for workers in (1, 2))
     assert_same_record(one, two)
 

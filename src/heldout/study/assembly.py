@@ -67,12 +67,7 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
-    scored = [_score_outcome(design, number, units) for number in range(len(design.outcomes))]
-    cells = [
-        _tested(replace(cell, arithmetic=arithmetic.get(number)), test)
-        for number, (of_outcome, _) in enumerate(scored)
-        for cell in of_outcome
-    ]
+    cells, differences = _score_outcomes(design, units, arithmetic, test)
     headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     primary = _primary_of(headline, design.outcomes)
     record = RunRecord(
@@ -89,7 +84,7 @@ def assemble_record(
         features=plan.matrix.features,
         cells=tuple(cell for cell in cells if cell.model != HEADLINE),
         headline=headline,
-        differences=tuple(difference for _, found in scored for difference in found),
+        differences=differences,
         verdict=derive_verdict(headline, primary, None if test is None else test.test),
         findings=(),
         predictions=_prediction_table(plan, units),
@@ -307,6 +302,21 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
         if piece.method == "as_is":
             seen[:, column] = raw[:, piece.inputs[0]]
     return seen
+
+
+def _score_outcomes(
+    design: Design, units: _Units, arithmetic: Mapping[int, float | None], test: JointTest | None
+) -> tuple[list[Cell], tuple[Difference, ...]]:
+    """Return all cells, tested, and what the headlines reach beyond their references."""
+    cells: list[Cell] = []
+    differences: list[Difference] = []
+    for number in range(len(design.outcomes)):
+        scored, beside = _score_outcome(design, number, units)
+        cells += [
+            _tested(replace(cell, arithmetic=arithmetic.get(number)), test) for cell in scored
+        ]
+        differences += beside
+    return cells, tuple(differences)
 
 
 def _score_outcome(

@@ -180,6 +180,31 @@ def test_the_severity_of_an_outcome_is_its_own_score_at_baseline(tmp_path: Path)
     assert matrices["severity"].names == ("madrs_d0",)
 
 
+@pytest.mark.parametrize(
+    ("dropped", "one_sex", "names"),
+    [
+        ((), False, ("madrs_d0", "age", "sex=F")),
+        (("age",), False, ("madrs_d0", "sex=F")),
+        (("sex",), False, ("madrs_d0", "age")),
+        # Of included patients who share their sex nothing is left to know.
+        ((), True, ("madrs_d0", "age")),
+        (("age", "sex"), False, None),
+    ],
+)
+def test_beside_the_severity_stand_age_and_sex_as_far_as_there_are(
+    tmp_path: Path, dropped: tuple[str, ...], one_sex: bool, names: tuple[str, ...] | None
+) -> None:
+    cohort = wide_cohort()
+    for name in dropped:
+        del cohort["columns"][name]
+    if one_sex:
+        cohort["include"] = [{"label": "Men", "column": "sex", "among": ["M"]}]
+    experiment = write_study(tmp_path, cohort=cohort, features=[totals("madrs")])
+    matrices = reference_matrices(experiment, scored(experiment), "madrs", load_keys(experiment))
+    known = matrices.get("severity_age_sex")
+    assert (None if known is None else known.names) == names
+
+
 @pytest.mark.parametrize("column", [None, "late"])
 def test_there_is_no_severity_without_a_baseline_score(tmp_path: Path, column: str | None) -> None:
     late = {"kind": "number", "column": "centre_score", "visits": ["d10"]}

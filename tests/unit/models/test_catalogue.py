@@ -48,8 +48,16 @@ def test_references_alone_leave_nothing_to_choose() -> None:
         check_models(naming("prevalence", "severity"))
 
 
-def test_the_references_are_prevalence_and_severity() -> None:
-    assert [model.name for model in MODELS.values() if model.reference] == [
+def test_the_references_are_four_of_which_one_says_the_same_of_everybody() -> None:
+    references = [model for model in MODELS.values() if model.reference]
+    assert [model.name for model in references] == [
         "prevalence",
         "severity",
+        "severity_age_sex",
+        "ridge_fixed",
     ]
+    assert [model.name for model in MODELS.values() if model.constant] == ["prevalence"]
+    # Whatever is tuned could be chosen by looking.
+    assert not any(
+        dict(model.space) or dict(model.for_kind("number").space) for model in references
+    )

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heldout.metrics.differences import paired_difference
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
@@ -21,7 +22,11 @@ REPEATS = 3
 def plan() -> StudyPlan:
     """Return a study of two outcomes whose folds are drawn three times."""
     settings = Settings(
-        models=["prevalence", "ridge"], repeats=REPEATS, trials=2, permutations=0, seed=11
+        models=["prevalence", "ridge_fixed", "ridge"],
+        repeats=REPEATS,
+        trials=2,
+        permutations=0,
+        seed=11,
     )
     question = Question(outcomes=OUTCOMES, features=FEATURES, site="centre", severity="severity")
     return plan_study(experiment_on(a_table(), settings, question))
@@ -89,7 +94,7 @@ def test_every_patient_is_predicted_once_in_each_repeat(record: RunRecord) -> No
 def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
     keys = ["outcome", "follow_up", "repeat", "fold"]
     chosen = record.choices[record.choices["chosen"]]
-    assert len(chosen) == len(record.choices) / 2
+    assert len(chosen) == len(record.choices) / 3
     merged = record.predictions.merge(chosen[[*keys, "model"]], on=[*keys, "model"])
     headline = record.predictions[record.predictions["model"] == HEADLINE]
     order = [*keys, "patient"]
@@ -97,6 +102,28 @@ def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
         merged.sort_values(order)["probability"].tolist()
         == headline.sort_values(order)["probability"].tolist()
     )
+
+
+def test_a_difference_is_that_of_the_two_cells_on_the_same_folds(record: RunRecord) -> None:
+    """References that learn have one at every outcome; it is no chance that one is not 0."""
+    cells = {(cell.follow_up, cell.model): cell for cell in (*record.cells, *record.headline)}
+    assert [(one.follow_up, one.reference) for one in record.differences] == [
+        ("week4", "ridge_fixed"),
+        ("week8", "ridge_fixed"),
+    ]
+    for one in record.differences:
+        headline, reference = (cells[one.follow_up, name] for name in (HEADLINE, one.reference))
+        assert one.difference == (headline.auc or 0) - (reference.auc or 0)
+        paired = np.array(headline.fold_auc) - np.array(reference.fold_auc)
+        expected = paired_difference(one.difference, paired.reshape(REPEATS, -1))
+        assert (one.low, one.high, one.word) == (expected.low, expected.high, expected.word)
+    assert any(one.difference for one in record.differences)
+
+
+def test_a_model_that_says_the_same_of_everybody_has_no_interval(record: RunRecord) -> None:
+    for cell in record.cells:
+        assert (cell.low is None, cell.high is None) == (cell.model == "prevalence",) * 2
+    assert {cell.auc for cell in record.cells if cell.model == "prevalence"} == {0.5}
 
 
 def test_arithmetic_stands_with_its_own_outcome(record: RunRecord) -> None:
