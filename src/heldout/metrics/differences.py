@@ -67,6 +67,10 @@ def paired_difference(
     folds of the same patients makes the mean of the folds more certain, and not the patients more
     numerous. The posterior is Student's t of J - 1 degrees with the same scale [2]_.
 
+    ``benchmarks/paired_differences.py``, 1000 cohorts of 36 patients: two procedures that are
+    equally good are told apart in 0 to 4 of 100. The posterior is more than .95 sure of *worse* or
+    of *better* in 2 to 12 of 100, so it describes and the interval decides.
+
     References
     ----------
     .. [1] Nadeau & Bengio (2003), Mach Learn 52:239-281, doi:10.1023/A:1024068626366
