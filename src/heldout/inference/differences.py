@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 
 from heldout.inference.cells import Cell
@@ -52,7 +53,9 @@ def difference_of(
     assert headline.estimate is not None
     assert reference.estimate is not None
     paired = paired_difference(
-        headline.estimate - reference.estimate, by_fold(held_out) - by_fold(held_out_by_reference)
+        headline.estimate - reference.estimate,
+        by_fold(held_out) - by_fold(held_out_by_reference),
+        largest=1.0 if headline.of_kind.has_events else math.inf,
     )
     return Difference(
         outcome=headline.outcome,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class PairedDifference:
 
 
 def paired_difference(
-    difference: float, by_fold: Floats, *, region: float = REGION
+    difference: float, by_fold: Floats, *, region: float = REGION, largest: float = math.inf
 ) -> PairedDifference:
     """Return the difference of two procedures with its corrected interval and its posterior.
 
@@ -52,6 +53,8 @@ def paired_difference(
         patients. No missing values.
     region : float
         Half the width of the region of equivalence about 0, at least 0.
+    largest : float
+        Beyond which no difference can be, 1 for areas: the interval ends there.
 
     Returns
     -------
@@ -92,8 +95,8 @@ def paired_difference(
     below, above = _beyond(difference, scale, region, t(n - 1))
     return PairedDifference(
         difference=difference,
-        low=difference - reach,
-        high=difference + reach,
+        low=max(-largest, difference - reach),
+        high=min(largest, difference + reach),
         p_worse=below,
         p_equivalent=max(0.0, 1 - below - above),
         p_better=above,

@@ -50,6 +50,13 @@ def test_swapping_the_two_turns_everything_round() -> None:
     assert (one.p_better, one.p_equivalent) == pytest.approx((other.p_worse, other.p_equivalent))
 
 
+def test_no_interval_goes_beyond_the_largest_difference_there_is() -> None:
+    plain = paired_difference(-0.6, 4 * FOLDS)
+    wide = paired_difference(-0.6, 4 * FOLDS, largest=1.0)
+    assert plain.low < -1
+    assert (wide.low, wide.high) == (-1.0, plain.high)
+
+
 def test_probabilities_add_up_and_no_region_leaves_no_equivalence() -> None:
     paired = paired_difference(0.12, FOLDS, region=0)
     assert paired.p_worse + paired.p_better == pytest.approx(1)
