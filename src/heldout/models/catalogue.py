@@ -105,7 +105,7 @@ MODELS = {
         _for_both(
             Model(
                 name="severity_age_sex",
-                label="Baseline severity, age and sex",
+                label="Severity with age and sex",
                 estimator=Maker(path="heldout.models.firth.FirthLogisticRegression"),
                 columns="severity_age_sex",
                 reference=True,
@@ -117,7 +117,7 @@ MODELS = {
         _for_both(
             Model(
                 name="ridge_fixed",
-                label="Ridge, penalty not tuned",
+                label="Ridge of a fixed penalty",
                 estimator=replace(_LOGISTIC, settings=_NEWTON | {"C": _FIXED_C}),
                 reference=True,
                 kernel=Kernel(

@@ -198,7 +198,7 @@ def build_differences(record: RunRecord, targets: Sequence[Target]) -> Section |
     """
     groups = [_difference_group(record, target) for target in targets]
     groups = [group for group in groups if group["rows"]]
-    columns = "The headline beside | Difference# | 95 % interval# | Worse# | Same# | Better# | It"
+    columns = "Beside | Difference# | 95 % interval# | Worse# | Same# | Better# | The headline"
     words = section("differences", region=decimal(REGION))
     return words | {"table": table(columns, groups)} if groups else None
 
