@@ -19,7 +19,7 @@ from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Who
 
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 _NEARLY_NO_PENALTY = 100.0
-# Chosen before any data were seen: strong, as some thirty patients and as many features need it.
+# The middle of what ridge tries, below: strong, as some thirty patients and features need it.
 _FIXED_C, _FIXED_ALPHA = 0.1, 10.0
 # At scikit-learn's own tolerances two solvers of one problem may choose different candidates.
 _TIGHT = 1e-10
