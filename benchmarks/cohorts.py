@@ -50,7 +50,7 @@ def scales_of(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]
 
 @cache
 def loading(oracle: float, rate: float = RATE) -> float:
-    """Return the correlation of predictor and latent outcome at which the best rule has this AUC."""
+    """Return the correlation of predictor and latent outcome that gives the best rule this AUC."""
     from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(1)

@@ -4,13 +4,13 @@
     python benchmarks/power.py FOLDER             # the tables of docs/power.md
     python benchmarks/power.py --run FOLDER --design dense --cohorts 40
 
-20 features, correlated .5 with their neighbours unless stated; 40 % events; 36 patients unless stated.
+20 features, correlated .5 with their neighbours; 40 % events; 36 patients unless stated.
 
 dense       five features carry signal, the best rule's AUC .85
 sparse      one does, .85
 factor      one of four constructs of five scales each does, .80
 numbers     a number, of which five features explain half
-four        four follow-ups correlated .7, drop-out up to 15 %; two of them carry signal (dense, .85)
+four        four follow-ups correlated .7, drop-out up to 15 %; two of them carry signal (.85)
 n60, n100   dense .80 and .75 of 60 and 100 patients
 treatment   a treatment of .8 SD of the follow-up score, which goes .5 with baseline; 50 patients, a
             reduction of half: from the scores, from the scores without severity among the features,

@@ -3,6 +3,21 @@
 from typing import Any
 
 from heldout.inference.cells import Cell, cell_of, cell_values
+from heldout.inference.differences import Difference
+
+# The headline beside a reference, in the study of most tests.
+BESIDE = Difference(
+    outcome="response",
+    follow_up="d2",
+    reference="ridge",
+    difference=-0.03,
+    low=-0.21,
+    high=0.15,
+    p_worse=0.4,
+    p_equivalent=0.375,
+    p_better=0.225,
+    word="adds nothing that can be seen",
+)
 
 
 def cell_with(**values: Any) -> Cell:

@@ -87,6 +87,8 @@ def a_training_set(n_patients: int = 40, *, seed: int = 0, signal: float = 1.0) 
         features={
             "all": table[list(FEATURES)].to_numpy(np.float64),
             "severity": table[["severity"]].to_numpy(np.float64),
+            # Two features stand for age and sex.
+            "severity_age_sex": table[["severity", "b", "c"]].to_numpy(np.float64),
         },
         answers=table["response4"].to_numpy(np.float64, copy=True),
         weights=weights,

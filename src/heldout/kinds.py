@@ -27,6 +27,7 @@ from heldout.metrics.intervals import (
 from heldout.metrics.numbers import (
     calibration_slope,
     mean_absolute_error,
+    r_squared_by_fold,
     r_squared_out_of_fold,
     r_squared_variance,
     spearman,
@@ -128,12 +129,16 @@ class Kind:
         The estimate without any skill.
     interval : callable
         (held-out predictions, estimate) -> its 95 % limits, by the usual factor.
-    limits : callable
+    limits_by : callable
         (estimate, patients, events, factor) -> its 95 % limits by a factor that is known from
         permutations; None where that does not change them.
     factor : callable
         (permuted estimates, patients, events) -> by how much the variance of a fixed rule is
         multiplied.
+    by_fold : callable
+        Held-out predictions -> what each fold says of the estimate, of shape (n_repeats, n_folds):
+        the AUC of each fold; of the variance explained each fold's part, so that the mean over
+        equal weights is the whole.
     association : callable
         (guesses, answers), of shape (n_patients,) each -> what guesses reach of the answers; None
         where nothing varies.
@@ -162,8 +167,9 @@ class Kind:
     estimate: Figure
     chance: float
     interval: Callable[[HeldOut, float], tuple[float, float]]
-    limits: Callable[[float, int, int, float], tuple[float, float]] | None
+    limits_by: Callable[[float, int, int, float], tuple[float, float]] | None
     factor: Callable[[Floats, int, int], float]
+    by_fold: Callable[[HeldOut], Floats]
     association: Callable[[Floats, Floats], float | None]
     figures: tuple[Figure, ...]
     columns: Mapping[str, str]
@@ -176,11 +182,16 @@ class Kind:
     reach: Callable[[Mapping[str, float], int, int, float | None, float], _Reach]
 
     @property
+    def limits(self) -> dict[str, str]:
+        """The names of the interval's limits, those of MLflow behind them."""
+        name, metric = self.estimate.name, self.estimate.metric
+        return {f"{name}_low": f"{metric}_lo", f"{name}_high": f"{metric}_hi"}
+
+    @property
     def declared(self) -> dict[str, str]:
         """Every figure's name, that of MLflow behind it, in the order of records."""
-        name, metric = self.estimate.name, self.estimate.metric
-        limits = {f"{name}_low": f"{metric}_lo", f"{name}_high": f"{metric}_hi"}
-        return {name: metric} | limits | {figure.name: figure.metric for figure in self.figures}
+        figures = {figure.name: figure.metric for figure in self.figures}
+        return {self.estimate.name: self.estimate.metric} | self.limits | figures
 
     def score(self, held_out: HeldOut) -> dict[str, float]:
         """Return every figure that exists, by name."""
@@ -229,6 +240,17 @@ def _factor_of_class(permuted: Floats, n: int, events: int) -> float:
     return variance_factor(permuted, events, n - events)
 
 
+def _auc_by_fold(held_out: HeldOut) -> Floats:
+    """Return the AUC of each fold."""
+    folds = range(int(held_out.folds.max()) + 1)
+    return np.array(
+        [
+            [_auc(held_out.in_fold(repeat, fold)) for fold in folds]
+            for repeat in range(len(held_out.folds))
+        ]
+    )
+
+
 def _reach_of_class(
     _: Mapping[str, float], n: int, events: int, critical: float | None, factor: float
 ) -> _Reach:
@@ -272,6 +294,17 @@ def _r_squared(held_out: HeldOut) -> float:
     )
 
 
+def _r_squared_by_fold(held_out: HeldOut) -> Floats:
+    """Return each fold's part of the variance explained."""
+    return r_squared_by_fold(
+        held_out.prediction,
+        held_out.folds,
+        held_out.answers,
+        held_out.training_mean,
+        held_out.weights,
+    )
+
+
 def _r_squared_interval(held_out: HeldOut, r_squared: float) -> tuple[float, float]:
     """Return the interval of the variance explained."""
     variance = r_squared_variance(
@@ -303,8 +336,9 @@ CLASS = Kind(
     estimate=Figure(name="auc", metric="cv.roc_auc", label="AUC", compute=_auc),
     chance=0.5,
     interval=_auc_interval,
-    limits=_limits_of_class,
+    limits_by=_limits_of_class,
     factor=_factor_of_class,
+    by_fold=_auc_by_fold,
     association=_rank_auc,
     figures=(
         Figure(
@@ -347,8 +381,9 @@ NUMBER = Kind(
     estimate=Figure(name="r2", metric="cv.r2", label="R²", compute=_r_squared),
     chance=0.0,
     interval=_r_squared_interval,
-    limits=None,
+    limits_by=None,
     factor=lambda permuted, n, events: VARIANCE_FACTOR,
+    by_fold=_r_squared_by_fold,
     association=_squared_correlation,
     figures=(
         Figure(

@@ -26,16 +26,18 @@ from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
 from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell, cell_of, cell_values
+from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest
 from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
 from heldout.spec.experiment import Experiment
 
-FORMAT = 3
+FORMAT = 4
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
-# Format that is still read -> what it did not have: a record opens with that empty.
-_LATER = {1: ("permutations",), 2: ("permutations",), FORMAT: ()}
+# Format that is still read -> tables it did not have: a record opens with them empty. Format 3
+# has no differences.
+_LATER = {1: ("permutations",), 2: ("permutations",), 3: (), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
 _NOT_SHOWN = ("fold_auc",)
@@ -134,6 +136,8 @@ class RunRecord:
         Every model, and the procedure that chooses among them.
     associated : sequence of Associated
         What at baseline goes with each outcome that was tested.
+    differences : tuple of Difference
+        The headline beside every reference that learns, at each outcome that was evaluated.
     verdict : Verdict
         What can be said.
     findings : sequence of Finding
@@ -192,6 +196,7 @@ class RunRecord:
     associated: Sequence[Associated] = ()
     permutations: pd.DataFrame = field(default_factory=no_permutations)
     permutation: PermutationTest | None = None
+    differences: tuple[Difference, ...] = ()
     characteristics: Sequence[Characteristic] = ()
     reliability: Sequence[Reliability] = ()
     score_audit: Sequence[AuditCounts] = ()
@@ -240,8 +245,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
-        ``associated``, ``permutation``, ``cells`` and ``headline``; figures that were not computed
-        are None.
+        ``associated``, ``permutation``, ``cells``, ``headline`` and ``differences``; figures that
+        were not computed are None.
     """
     folder = record.folder
     return {
@@ -254,6 +259,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "permutation": None if record.permutation is None else asdict(record.permutation),
         "cells": list(map(shown_values, record.cells)),
         "headline": list(map(shown_values, record.headline)),
+        "differences": list(map(asdict, record.differences)),
     }
 
 
@@ -434,6 +440,7 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "cells": cell_of,
         "headline": cell_of,
         "associated": Associated,
+        "differences": Difference,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,

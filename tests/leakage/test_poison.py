@@ -63,8 +63,10 @@ def poisoned_features(design: Design, rows: Positions) -> Design:
         values[rows] = 1e9
         return values
 
-    severity = tuple(None if one is None else poisoned(one) for one in design.severity)
-    return replace(design, features=poisoned(design.features), severity=severity)
+    references = tuple(
+        {name: poisoned(table) for name, table in known.items()} for known in design.references
+    )
+    return replace(design, features=poisoned(design.features), references=references)
 
 
 def poisoned_answers(design: Design, rows: Positions) -> Design:
@@ -188,7 +190,7 @@ def test_a_patient_observed_at_no_follow_up_changes_no_prediction_of_others() ->
 
 @pytest.mark.slow
 def test_two_workers_give_the_same_bits_as_one() -> None:
-    models = ["prevalence", "severity", "ridge", "xgboost"]
+    models = ["prevalence", "severity", "ridge_fixed", "ridge", "xgboost"]
     one, two = (record_of(a_table(), models=models, workers=workers) for workers in (1, 2))
     assert_same_record(one, two)
 

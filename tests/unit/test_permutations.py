@@ -78,7 +78,7 @@ def a_study(
     study = Design(
         features=rng.normal(size=(len(given[0].scores), 4)),
         composition=(),
-        severity=(None,) * len(given),
+        references=({},) * len(given),
         outcomes=tuple(given),
         declined=(None,) * len(given),
         folds=FoldPlan(folds=np.zeros((1, 1), dtype=np.int64), n_folds=3),

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +13,7 @@ from heldout.errors import RecordError
 from heldout.inference.verdict import render_verdict
 from heldout.record import FORMAT, Finding, RunRecord, read_record, summary, write_record
 from heldout.study.notebook import evaluate
-from tests.cells import cell_changed
+from tests.cells import BESIDE, cell_changed
 from tests.limits import files_up_to
 from tests.tables import FEATURES, OUTCOMES, a_table
 
@@ -97,6 +97,7 @@ def record() -> RunRecord:
         reliability=(ALPHA,),
         score_audit=(AUDIT,),
         findings=(*made.findings, TWINS),
+        differences=(BESIDE,),
     )
 
 
@@ -229,9 +230,9 @@ def test_a_manifest_without_digests_is_damaged(folder: Path, digests: object) ->
 def test_a_newer_format_is_refused_as_newer(folder: Path, files: object) -> None:
     """Its files may have other names; that must not be taken for damage."""
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    newer = manifest | {"format": 4} | ({} if files is None else {"sha256": files})
+    newer = manifest | {"format": FORMAT + 1} | ({} if files is None else {"sha256": files})
     (folder / "manifest.json").write_text(json.dumps(newer), encoding="utf-8")
-    with pytest.raises(RecordError, match="record format 4, this version reads 1 to 3"):
+    with pytest.raises(RecordError, match="record format 5, this version reads 1 to 4"):
         read_record(folder)
 
 
@@ -244,6 +245,7 @@ def test_a_record_of_format_1_opens() -> None:
         ["prevalence", "ridge"],
     )
     assert (old.characteristics, old.reliability, old.score_audit) == ((), (), ())
+    assert old.differences == ()
     assert [one.kind for one in old.outcomes] == ["class"]
     assert [one.kind for one in old.cells] == ["class"] * 2
     assert old.visits[0].missed is None
@@ -297,6 +299,7 @@ def test_the_summary_holds_every_cell_and_the_verdict(record: RunRecord) -> None
     shown = summary(record)
     assert [cell["model"] for cell in shown["cells"]] == ["prevalence", "ridge"] * 2
     assert [cell["follow_up"] for cell in shown["headline"]] == list(OUTCOMES)
+    assert shown["differences"] == [asdict(BESIDE)]
     assert shown["verdict"] == render_verdict(record.verdict)
 
 

@@ -29,7 +29,7 @@ from heldout.tracking.runs import log_record
 from heldout.tracking.shown import Shown, plan_runs, shown_of
 from heldout.tracking.store import end_dead_runs, open_client, prepare_store, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines, start_ui
-from tests.cells import cell_with
+from tests.cells import BESIDE, cell_with
 from tests.limits import files_up_to
 
 REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
@@ -157,11 +157,12 @@ def record() -> RunRecord:
         ),
         headline=(a_declined_cell("headline"), a_cell("headline", 0.6)),
         verdict=Verdict(level="no_evidence", sentences=("No evidence.", REASON)),
+        differences=(BESIDE,),
         findings=(),
         predictions=some_predictions(),
         choices=pd.DataFrame(),
         trials=some_trials(),
-        explanations=pd.DataFrame(),
+        explanations=pd.DataFrame(columns=["outcome", "follow_up", "model", "feature"]),
         environment={"started": "2026-01-01T00:00:00+00:00", "seconds": 95.2},
     )
 
@@ -364,6 +365,37 @@ def test_models_that_read_fewer_features_say_so(record: RunRecord) -> None:
         for plan in plan_runs(record)
     }
     assert counts == {"headline": 2, "prevalence": 0, "severity": 1, "ridge": 2}
+
+
+def test_a_headline_alone_is_shown_beside_its_references(record: RunRecord) -> None:
+    shown = {
+        plan.name: {
+            name.removeprefix("cv.roc_auc_minus."): value
+            for name, value in shown_of(record, plan.cell, {}).metrics.items()
+            if "minus" in name
+        }
+        for plan in plan_runs(record)
+    }
+    assert shown.pop("response d2 · headline") == {
+        "ridge": -0.03,
+        "ridge_lo": -0.21,
+        "ridge_hi": 0.15,
+        "ridge_p_worse": 0.4,
+        "ridge_p_equivalent": 0.375,
+        "ridge_p_better": 0.225,
+    }
+    assert not any(shown.values())
+
+
+def test_a_model_that_says_the_same_of_everybody_is_told_without_an_interval(
+    record: RunRecord,
+) -> None:
+    cell = cell_with(
+        outcome="response", follow_up="d2", model="prevalence", n=4, events=2,
+        status="evaluated", auc=0.5,
+    )  # fmt: skip
+    note = shown_of(record, cell, {}).tags["mlflow.note.content"]
+    assert note == "Prevalence: AUC .50 by definition; it says the same of everybody."
 
 
 def test_figures_go_to_their_cell_and_common_ones_to_the_headline(

@@ -277,7 +277,7 @@ def test_an_effect_on_a_number_is_found() -> None:
 
 def test_the_mean_explains_nothing_and_ranks_nobody() -> None:
     mean = number_record(a_number_table()).cells[0]
-    assert (mean.r2, mean.r2_low, mean.r2_high) == (0.0, 0.0, 0.0)
+    assert (mean.r2, mean.r2_low, mean.r2_high) == (0.0, None, None)
     assert (mean.spearman, mean.concordance) == (0.0, 0.5)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell
+from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest
 from heldout.inference.verdict import Asked, Objection, Verdict, derive_verdict, render_verdict
 from heldout.metrics.intervals import score_interval
@@ -418,3 +419,48 @@ def test_no_verdict_contradicts_itself(
         assert "evidence" not in (verdict.level, verdict.anything, verdict.predicted) or (
             verdict.level == "no_evidence"
         )
+
+
+def beside_severity(cell: Cell, difference: float, low: float, high: float) -> Difference:
+    """Return what a headline reaches beyond severity."""
+    word = "adds" if low > 0 else "worse" if high < 0 else "adds nothing that can be seen"
+    return Difference(
+        outcome=cell.outcome,
+        follow_up=cell.follow_up,
+        reference="severity",
+        difference=difference,
+        low=low,
+        high=high,
+        p_worse=0.1,
+        p_equivalent=0.3,
+        p_better=0.6,
+        word=word,
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "words"),
+    [
+        (0.05, -0.05, 0.15, "Adds nothing that can be seen: baseline severity alone has .75, a "
+         "difference of .05 (95 % interval \N{MINUS SIGN}.05 to .15). Most of it is severity."),
+        (0.25, 0.1, 0.4, "Adds: baseline severity alone has .55, a difference of .25 (95 % "
+         "interval .10 to .40)."),
+        (-0.1, -0.2, -0.05, "Worse: baseline severity alone has .90, a difference of "
+         "\N{MINUS SIGN}.10 (95 % interval \N{MINUS SIGN}.20 to \N{MINUS SIGN}.05). Most of it is "
+         "severity."),
+    ],
+)  # fmt: skip
+def test_the_third_answer_sets_severity_beside_the_headline(
+    difference: float, low: float, high: float, words: str
+) -> None:
+    cell = with_p(headline(0.8), 0.001, 0.001)
+    beside = beside_severity(cell, difference, low, high)
+    verdict = verdict_of([cell], cell, TEST, [goes_with(cell, 0.001, 0.001)], differences=[beside])
+    assert verdict.sentences[2] == f"Does it add to severity? {words}"
+    assert verdict.adds == beside.word
+    # Where nothing is there, nothing of it is severity.
+    nothing = with_p(headline(0.8), 0.5, 0.5)
+    verdict = verdict_of(
+        [nothing], nothing, TEST, [goes_with(nothing, 0.5, 0.5)], differences=[beside]
+    )
+    assert "Most of it" not in render_verdict(verdict)

@@ -16,6 +16,7 @@ from heldout.cli.parser import parsed
 from heldout.cli.studies import outcome_text
 from heldout.record import read_record
 from heldout.study.folders import find_record
+from heldout.wording import decimal
 from tests.small_study import (
     SECRET_ANSWER,
     experiment_of,
@@ -87,7 +88,7 @@ def test_json_is_one_object_and_nothing_else(
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
-    assert set(printed) == told | {"cells", "headline", "analysis"}
+    assert set(printed) == told | {"cells", "headline", "differences", "analysis"}
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]
@@ -213,6 +214,19 @@ def test_the_commands_that_are_hinted_at_work_from_here(
     assert commands["Comparison"] == (["ui"] if inside else ["ui", "--folder", "small"])
     hinted = parsed(commands["Export"])
     assert find_record(hinted.run, hinted.folder.resolve()).resolve() == only_record(folder)
+
+
+def test_the_headline_stands_beside_its_references_within_a_terminal(finished_study: Path) -> None:
+    record = read_record(only_record(finished_study))
+    lines = outcome_text(record, tracked=True).splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("headline minus"))
+    facts = record.headline[0]
+    assert lines[start + 1] == f"{facts.outcome} {facts.follow_up}"
+    beside = record.differences[0]
+    words = lines[start + 2].split()
+    assert (words[0], words[1]) == (beside.reference, decimal(beside.difference))
+    assert lines[start + 2].endswith(beside.word)
+    assert max(map(len, lines[start : start + 3])) <= 80
 
 
 def test_plan_fits_nothing_and_writes_nothing(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Of the name, of estimate, interval, p and adjusted p, and of each further figure.
 _NAME_WIDTH, _WIDTHS, _FIGURE_WIDTH = 22, (5, 15, 6, 10), 8
+# A reference, the difference, its interval, the probability of being better, and the word.
+_BESIDE = "{:<20}{:<6}{:<15}{:<8}{}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -203,6 +205,7 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
         kinds[cell.kind].append(table_line(f"{cell.outcome} {cell.follow_up}", cell))
     for kind, rows in kinds.items():
         lines += ["", table_head("headline", kind), *rows] if rows else []
+        lines += _difference_lines(record, kind)
     assert record.folder is not None
     study = record.folder.resolve().parents[3]
     # The commands that are shown can be copied, wherever they are read.
@@ -214,6 +217,33 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     lines += [f"Comparison  heldout ui{folder}"] if tracked else []
     lines += [f"Export      heldout export {run} --to DIR"]
     return "\n".join(lines)
+
+
+def _difference_lines(record: RunRecord, kind: KindName) -> list[str]:
+    """Return what the headlines of a kind reach beyond their references, below each headline."""
+    from heldout.kinds import KINDS
+    from heldout.wording import decimal, interval
+
+    lines: list[str] = []
+    for cell in record.headline:
+        besides = [
+            beside
+            for beside in record.differences
+            if (beside.outcome, beside.follow_up) == (cell.outcome, cell.follow_up)
+        ]
+        if cell.kind != kind or not besides:
+            continue
+        label = KINDS[kind].estimate.label
+        lines = lines or [
+            "",
+            _BESIDE.format("headline minus", label, "95 % interval", "better", ""),
+        ]
+        lines.append(f"{cell.outcome} {cell.follow_up}")
+        for beside in besides:
+            figures = decimal(beside.difference), interval(beside.low, beside.high)
+            better = decimal(beside.p_better)
+            lines.append(_BESIDE.format(f"  {beside.reference}", *figures, better, beside.word))
+    return [line.rstrip() for line in lines]
 
 
 def table_head(name: str, kind: KindName) -> str:

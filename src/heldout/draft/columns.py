@@ -14,11 +14,11 @@ from heldout.draft.names import CONTROLS, LATE_WORDS, name_of, words_of
 from heldout.draft.opened import Opened
 from heldout.draft.plan_stops import plan_stops
 from heldout.errors import a_few
+from heldout.features.clinical import SEX_NAMES
 from heldout.spec.cohort import ColumnSpec
 from heldout.spec.instrument import TOTAL_SCORE, InstrumentKey
 
 MOST_LEVELS, LONGEST_CODE = 8, 20
-_SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
 _SEX = {"m": "male", "f": "female", "w": "female"}
 # Codes that say nothing without a label, and those of one letter that do.
 _UNSAID = re.compile(r"[+-]?\d+([.,]0+)?|[A-Za-z]")
@@ -159,7 +159,7 @@ def _category(
     guess: ColumnGuess, called: str, texts: pd.Series, labels: Mapping[str, str]
 ) -> ColumnGuess:
     """Return a column of codes, with what each is called for people."""
-    is_sex = bool(words_of(called) & _SEX_NAMES)
+    is_sex = bool(words_of(called) & SEX_NAMES)
     levels = {
         code: labels.get(code) or (_SEX.get(code.casefold()) if is_sex else None) or code
         for code in sorted(texts.unique())

@@ -88,6 +88,7 @@ def _verdict_of(record: RunRecord, outcome: OutcomeFacts, headline: Cell) -> str
         test=record.permutation,
         associated=record.associated,
         objections=record.verdict.objections,
+        differences=record.differences,
         labels={column.name: column.label for column in record.features},
     )
     return render_verdict(derive_verdict(asked))

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from heldout.cohort.inclusion import included_levels
 from heldout.cohort.sources import table_of
 from heldout.features.columns import FeatureColumn, Raw, Recipe
 from heldout.features.known import Known, Request, find_known, raw_of, sources_at
+
+SEX_NAMES = frozenset(("sex", "gender", "geschlecht", "sesso"))
+_AGE_NAMES = frozenset(("age", "alter", "eta"))
+
+
+def age_and_sex(names: Collection[str]) -> tuple[str, ...]:
+    """Return which declared columns are the patients' age and sex, by their names.
+
+    Parameters
+    ----------
+    names : collection of str
+        Of declared columns.
+
+    Returns
+    -------
+    tuple of str
+        Age first; of several of a kind the first. Capitals do not count.
+
+    Examples
+    --------
+    >>> age_and_sex(["Sex", "stage", "age", "gender"]), age_and_sex(["page"])
+    (('age', 'Sex'), ())
+    """
+    known = [[name for name in names if name.casefold() in of] for of in (_AGE_NAMES, SEX_NAMES)]
+    return tuple(name for every in known for name in every[:1])
 
 
 def build_clinical(request: Request) -> Iterator[Raw | str]:

@@ -14,7 +14,7 @@ from heldout.arrays import Floats, Piece
 from heldout.cohort.people import Cohort
 from heldout.errors import FeatureError, raise_faults, unknown_name
 from heldout.features.change import build_early_change
-from heldout.features.clinical import build_clinical
+from heldout.features.clinical import age_and_sex, build_clinical
 from heldout.features.columns import FeatureMatrix, Group, Raw
 from heldout.features.composites import build_components, build_constructs
 from heldout.features.items import build_items
@@ -169,13 +169,15 @@ def _read(cohort: Cohort, recipe: Mapping[str, Any]) -> Floats:
     return np.asarray(values, dtype=np.float64)
 
 
-def severity_matrix(
-    cohort: Cohort, column: str | None, keys: Mapping[str, InstrumentKey]
-) -> FeatureMatrix | None:
-    """Return an outcome's own score at baseline as a matrix of one column.
+def reference_matrices(
+    experiment: Experiment, cohort: Cohort, column: str | None, keys: Mapping[str, InstrumentKey]
+) -> dict[str, FeatureMatrix]:
+    """Return what the references of an outcome see: its own score at baseline, and who is asked.
 
     Parameters
     ----------
+    experiment : Experiment
+        Whose cohort it is.
     cohort : Cohort
         Scored.
     column : str or None
@@ -185,10 +187,20 @@ def severity_matrix(
 
     Returns
     -------
-    FeatureMatrix or None
-        None if the score was not measured at baseline.
+    dict of str to FeatureMatrix
+        ``severity``, of one column, unless the score was not measured at baseline; beside it
+        ``severity_age_sex`` if `heldout.features.clinical.age_and_sex` knows an age or a sex
+        among the declared columns: whichever of the two there is.
     """
     baseline = cohort.spec.baseline
     if column is None or not cohort.has(column, baseline):
-        return None
-    return _matrix_of(cohort, [raw_of(cohort, keys, known_at(cohort, keys, column, baseline))])
+        return {}
+    severity = raw_of(cohort, keys, known_at(cohort, keys, column, baseline))
+    spec = FeatureSpec(build="clinical", columns=age_and_sex(cohort.spec.columns))
+    request = Request(experiment=experiment, cohort=cohort, keys=keys, spec=spec, number=0)
+    # What cannot be a feature, such as a sex that all patients share, is no fault here.
+    person = [raw for raw in build_clinical(request) if isinstance(raw, Raw)]
+    matrices = {"severity": _matrix_of(cohort, [severity])}
+    if person:
+        matrices["severity_age_sex"] = _matrix_of(cohort, [severity, *person])
+    return matrices

@@ -203,10 +203,10 @@ def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: 
     assert estimate is not None
     factor = kind.factor(permuted, cell.n, cell.events)
     figures = dict(cell.figures)
-    if kind.limits is not None and cell.low is not None:
-        name = kind.estimate.name
-        limits = kind.limits(estimate, cell.n, cell.events, factor)
-        figures |= zip((f"{name}_low", f"{name}_high"), limits, strict=True)
+    if kind.limits_by is not None and cell.low is not None:
+        figures |= zip(
+            kind.limits, kind.limits_by(estimate, cell.n, cell.events, factor), strict=True
+        )
     return replace(
         cell,
         figures=figures,

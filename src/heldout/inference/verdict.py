@@ -20,6 +20,7 @@ from typing import Literal
 
 from heldout.inference.associations import Associated
 from heldout.inference.cells import Cell
+from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
 from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.wording import counted, decimal, p_value, spoken
@@ -29,6 +30,8 @@ Level = Literal["evidence", "no_evidence", "untested", "withheld"]
 _UNSURE_FROM, _UNSURE_TO = 0.01, 0.10
 _ANYTHING = "Is there anything?"
 _PREDICTED = "Can it be predicted?"
+_THERE = ("evidence", "withheld")
+_ADDS = "Does it add to severity?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,9 @@ class Verdict:
         have found.
     anything, predicted : str
         Level of the first and of the second question.
+    adds : str or None
+        What the headline adds to baseline severity, in the word of its interval; None where
+        severity was not measured.
     objections : tuple of Objection
         Findings that contradict a claim, muted ones too.
     """
@@ -77,6 +83,7 @@ class Verdict:
     numbers: Mapping[str, float] = field(default_factory=dict)
     anything: Level = "untested"
     predicted: Level = "untested"
+    adds: str | None = None
     objections: tuple[Objection, ...] = ()
 
     @property
@@ -103,6 +110,8 @@ class Asked:
         Findings that contradict a claim.
     labels : mapping of str to str
         Feature -> its label, to name the strongest.
+    differences : sequence of Difference
+        Of the headlines to their references.
     """
 
     headline: Sequence[Cell]
@@ -111,6 +120,7 @@ class Asked:
     associated: Sequence[Associated] = ()
     objections: Sequence[Objection] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
+    differences: Sequence[Difference] = ()
 
     @property
     def evaluated(self) -> list[Cell]:
@@ -150,14 +160,17 @@ def derive_verdict(asked: Asked) -> Verdict:
     words = [word for answer in answers for word in answer.words]
     lead = answers[-1].lead
     reach, behind = reach_of(lead)
+    beside = _beside_severity(asked, lead)
+    added = () if beside is None else (_adds_words(lead, beside, is_there=levels[0] in _THERE),)
     declined = [cell.reason for cell in asked.headline if cell.reason]
     made = [] if asked.test is None else [_made(asked.test)]
     return Verdict(
         level=levels[0],
-        sentences=(*_objections(asked, levels[0]), *words, *reach, *made, *declined),
+        sentences=(*_objections(asked, levels[0]), *words, *added, *reach, *made, *declined),
         numbers=_numbers_of(lead) | behind,
         anything=levels[0] if len(levels) > 1 else "untested",
         predicted=levels[-1],
+        adds=None if beside is None else beside.word,
         objections=tuple(asked.objections),
     )
 
@@ -297,6 +310,28 @@ def _also_predicted(asked: Asked, lead: Cell, hint: str) -> list[str]:
         if small(cell.p_adjusted) and cell is not lead
     ]
     return [f"Adjusted for all that was asked, also {_listed(others)}.{hint}"] if others else []
+
+
+def _beside_severity(asked: Asked, lead: Cell) -> Difference | None:
+    """Return what the headline that decides reaches beyond baseline severity alone."""
+    keys = (lead.outcome, lead.follow_up, "severity")
+    return next(
+        (of for of in asked.differences if (of.outcome, of.follow_up, of.reference) == keys), None
+    )
+
+
+def _adds_words(lead: Cell, beside: Difference, *, is_there: bool) -> str:
+    """Return the answer to the third question."""
+    kind, estimate = lead.of_kind, lead.estimate or 0.0
+    alone = kind.spoken(estimate - beside.difference)
+    difference, low, high = map(kind.spoken, (beside.difference, beside.low, beside.high))
+    words = (
+        f"{_ADDS} {beside.word[:1].upper()}{beside.word[1:]}: baseline severity alone has {alone}, "
+        f"a difference of {difference} (95 % interval {low} to {high})."
+    )
+    # At least half of what is predicted beyond no skill at all.
+    mostly = estimate - kind.chance >= 2 * beside.difference and estimate > kind.chance
+    return f"{words} Most of it is severity." if is_there and mostly else words
 
 
 def _at(lead: Cell, asked: Asked) -> str:

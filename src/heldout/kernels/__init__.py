@@ -19,6 +19,7 @@ from typing import Any
 KERNELS = {
     "constant": ("constant", "constant_path"),
     "ridge_logistic": ("ridge_logistic", "ridge_logistic_path"),
+    "firth_logistic": ("firth_logistic", "firth_logistic_path"),
     "elastic_net_logistic": ("elastic_net_logistic", "elastic_net_logistic_path"),
     "elastic_net_linear": ("elastic_net_linear", "elastic_net_linear_path"),
     "ridge_linear": ("ridge_linear", "ridge_linear_path"),

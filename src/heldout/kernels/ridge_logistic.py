@@ -34,6 +34,7 @@ from typing import NamedTuple
 import numpy as np
 
 from heldout.arrays import Floats
+from heldout.kernels.cholesky import factorise, solve_factorised
 from heldout.kernels.compiled import PATH, compiled
 from heldout.kernels.products import predict, row_products
 
@@ -55,38 +56,6 @@ def _add_scaled(target: Floats, factor: float, row: Floats) -> None:
     """Add a multiple of one array to another, in place."""
     for j in range(len(target)):
         target[j] += factor * row[j]
-
-
-@compiled()
-def _factorise(matrix: Floats) -> None:
-    """Replace the upper triangle of a positive definite matrix by its Cholesky factor R, R'R."""
-    m = len(matrix)
-    for k in range(m):
-        row = matrix[k]
-        inverse = 1.0 / np.sqrt(row[k])
-        for j in range(k, m):
-            row[j] *= inverse
-        for i in range(k + 1, m):
-            # Slices that begin at 0 let the compiler do several entries at a time.
-            target, source, factor = matrix[i, i:], row[i:], row[i]
-            for j in range(m - i):
-                target[j] -= factor * source[j]
-
-
-@compiled()
-def _solve_factorised(factor: Floats, values: Floats) -> None:
-    """Replace values by the solution of R'R x = values."""
-    m = len(values)
-    for k in range(m):
-        values[k] /= factor[k, k]
-        target, source, value = values[k + 1 :], factor[k, k + 1 :], values[k]
-        for j in range(m - k - 1):
-            target[j] -= value * source[j]
-    for k in range(m - 1, -1, -1):
-        total = values[k]
-        for j in range(k + 1, m):
-            total -= factor[k, j] * values[j]
-        values[k] = total / factor[k, k]
 
 
 @compiled()
@@ -155,8 +124,8 @@ def _factorise_patients(
         for j in range(n):
             target[j] = scale * source[j] * root[j]
         target[i] += 1.0
-    _factorise(work)
-    _solve_factorised(work, ones)
+    factorise(work)
+    solve_factorised(work, ones)
 
 
 @compiled()
@@ -181,7 +150,7 @@ def _step_of_patients(
         _add_scaled(right, pull[j], gram[j])
     for i in range(n):
         right[i] *= root[i]
-    _solve_factorised(work, right)
+    solve_factorised(work, right)
     level, total = balance, 0.0
     for i in range(n):
         level += root[i] * right[i] - pull[i]
@@ -279,8 +248,8 @@ def _step_of_features(
     for j in range(p):
         work[j, j] += 1.0
         move[j] -= solution[j]
-    _factorise(work)
-    _solve_factorised(work, move)
+    factorise(work)
+    solve_factorised(work, move)
 
 
 @compiled()

@@ -54,6 +54,44 @@ def r_squared_out_of_fold(
     return float(1 - np.average(error, weights=weights) / np.average(reference, weights=weights))
 
 
+def r_squared_by_fold(
+    prediction: Floats,
+    folds: _Folds,
+    observed: Floats,
+    training_mean: Floats,
+    weights: Floats | None = None,
+) -> Floats:
+    """Return the part that each fold has in the out-of-fold R squared; their mean is the whole.
+
+    Parameters
+    ----------
+    prediction, folds : arrays of shape (n_repeats, n_patients)
+        Held-out predictions, and the fold each patient was tested in. No missing values.
+    observed : array of shape (n_patients,)
+        The number.
+    training_mean : array of shape (n_repeats, n_patients)
+        Mean of the training set behind each prediction.
+    weights : array of shape (n_patients,), optional
+        Patient weights. All ones by default.
+
+    Returns
+    -------
+    array of shape (n_repeats, n_folds)
+        Squared error that was removed in the fold, over the mean fold's squared error of the
+        training mean. A share of the fold's own error would not add up to the whole.
+    """
+    share = np.ones(len(observed)) if weights is None else weights
+    reference = (training_mean - observed) ** 2
+    removed = share * (reference - (prediction - observed) ** 2)
+    parts = np.array(
+        [
+            np.bincount(fold, row, minlength=int(folds.max()) + 1)
+            for fold, row in zip(folds, removed, strict=True)
+        ]
+    )
+    return np.asarray(parts * parts.size / (share * reference).sum())
+
+
 def r_squared_variance(
     prediction: Floats, observed: Floats, training_mean: Floats, weights: Floats | None = None
 ) -> float:

@@ -19,6 +19,8 @@ from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Who
 
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 _NEARLY_NO_PENALTY = 100.0
+# The middle of what ridge tries, below: strong, as some thirty patients and features need it.
+_FIXED_C, _FIXED_ALPHA = 0.1, 10.0
 # At scikit-learn's own tolerances two solvers of one problem may choose different candidates.
 _TIGHT = 1e-10
 _SVC_TOLERANCE = 1e-8
@@ -99,6 +101,33 @@ MODELS = {
             ),
             estimator=Maker(path="sklearn.linear_model.LinearRegression"),
             kernel=Kernel(name="ridge_linear", row=lambda candidate: (_NO_PENALTY,)),
+        ),
+        _for_both(
+            Model(
+                name="severity_age_sex",
+                label="Severity with age and sex",
+                estimator=Maker(path="heldout.models.firth.FirthLogisticRegression"),
+                columns="severity_age_sex",
+                reference=True,
+                kernel=Kernel(name="firth_logistic"),
+            ),
+            estimator=Maker(path="sklearn.linear_model.LinearRegression"),
+            kernel=Kernel(name="ridge_linear", row=lambda candidate: (_NO_PENALTY,)),
+        ),
+        _for_both(
+            Model(
+                name="ridge_fixed",
+                label="Ridge of a fixed penalty",
+                estimator=replace(_LOGISTIC, settings=_NEWTON | {"C": _FIXED_C}),
+                reference=True,
+                kernel=Kernel(
+                    name="ridge_logistic",
+                    row=lambda candidate: (_FIXED_C,),
+                    most_cells=_MOST_CELLS_OF_RIDGE,
+                ),
+            ),
+            estimator=Maker(path="sklearn.linear_model.Ridge", settings={"alpha": _FIXED_ALPHA}),
+            kernel=Kernel(name="ridge_linear", row=lambda candidate: (_FIXED_ALPHA,)),
         ),
         _for_both(
             Model(

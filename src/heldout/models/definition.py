@@ -170,7 +170,8 @@ class Model:
     preparation : str
         ``impute_scale`` or ``impute``; fitted inside each training set.
     columns : str
-        ``all`` features, or the outcome's ``severity`` at baseline alone.
+        ``all`` features, the outcome's ``severity`` at baseline alone, or ``severity_age_sex``:
+        beside it the patient's age and sex, as far as they are known.
     reference : bool
         Whether it is a yardstick: shown beside the others, never chosen among them.
     margin : str
@@ -196,13 +197,18 @@ class Model:
     regressor: Model | None = None
     space: Space = field(default_factory=dict)
     preparation: Literal["impute_scale", "impute"] = "impute_scale"
-    columns: Literal["all", "severity"] = "all"
+    columns: Literal["all", "severity", "severity_age_sex"] = "all"
     reference: bool = False
     margin: Literal["log-odds", "probability", "points", "score"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
     kernel: Kernel | None = None
     trainer: _Trainer | None = None
     weighted: bool = True
+
+    @property
+    def constant(self) -> bool:
+        """Whether it says the same of everybody, so that its estimate is known beforehand."""
+        return self.kernel is not None and self.kernel.name == "constant"
 
     def serves(self, kind: KindName) -> bool:
         """Return whether there is this model for one kind of outcome."""

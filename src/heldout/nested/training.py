@@ -28,8 +28,8 @@ class Patients:
     Attributes
     ----------
     features : mapping of str to array of shape (n_patients, n_columns)
-        ``all`` the features, and the outcome's ``severity`` where it is known; NaN where not
-        observed.
+        ``all`` the features, and the outcome's ``severity`` and ``severity_age_sex`` where they
+        are known, as in `Model.columns`; NaN where not observed.
     answers : array of shape (n_patients,)
         1 and 0, or numbers.
     weights : array of shape (n_patients,)

@@ -21,6 +21,7 @@ from heldout.report.patients import (
 )
 from heldout.report.prose import section
 from heldout.report.results import (
+    build_differences,
     build_forests,
     build_headline,
     build_models,
@@ -68,6 +69,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
             "rest": list(record.verdict.sentences[1:]),
         },
         "headline": build_headline(targets),
+        "differences": build_differences(record, targets),
         "forests": build_forests(targets),
         "noise": build_noise(record, targets),
         "scatters": build_scatters(record, targets),

@@ -194,7 +194,11 @@ def _draw_row(axes: Axes, row: dict[str, Any], y: float, limits: _Limits) -> Non
     strong = row["kind"] == "headline"
     colour = {"headline": ACCENT, "model": INK, "reference": MUTED}[row["kind"]]
     weight = "bold" if strong else "normal"
-    low, point, high = (_across(row[part], limits) for part in ("low", "point", "high"))
+    point = _across(row["point"], limits)
+    # A model that says the same of everybody has no interval.
+    low, high = (
+        point if row[part] is None else _across(row[part], limits) for part in ("low", "high")
+    )
     _write(axes, LABELS_END, y, row["label"], "right", color=colour, weight=weight)
     width = 2.6 if strong else 1.3
     _rule(axes, (low, high), (y, y), colour, lw=width, solid_capstyle="butt")

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from heldout.kinds import KindName
+from heldout.metrics.differences import REGION
 from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.models.definition import Model, models_for
 from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
 from heldout.report.tables import Section
-from heldout.wording import counted, duration, spoken
+from heldout.wording import counted, decimal, duration, spoken
 
 _SAMPLERS = {
     "qmc": "a quasi-random (Sobol) sequence",
@@ -73,6 +74,14 @@ _ASKED_WORKS = (
     "Freedman D, Lane D (1983) J Bus Econ Stat 1:292-298",
     "Goeman JJ, van de Geer SA, van Houwelingen HC (2006) J R Stat Soc B 68:477-493",
 )
+_DIFFERENCE_WORKS = (
+    "Nadeau C, Bengio Y (2003) Mach Learn 52:239-281",
+    "Corani G, Benavoli A (2015) Mach Learn 100:285-304",
+)
+_FIRTH_WORKS = (
+    "Heinze G, Schemper M (2002) Stat Med 21:2409-2419",
+    "Puhr R, Heinze G, Nold M, Lusa L, Geroldinger A (2017) Stat Med 36:2302-2317",
+)
 # Of records of earlier versions.
 _ENDING_WORK = "Besag J, Clifford P (1991) Biometrika 78:301-304"
 _ARITHMETIC_WORK = "Oldham PD (1962) J Chronic Dis 15:969-977"
@@ -117,6 +126,9 @@ def build_methods(record: RunRecord) -> Section:
             primary=any(outcome.primary for outcome in record.outcomes),
             statistic=" or ".join(_STATISTICS[kind] for kind in kinds),
             sequential=_sequential(record),
+            differences=bool(record.differences),
+            region=decimal(REGION),
+            firth=_uses_firth(record),
             arithmetic=_ARITHMETIC_WORK in works,
             works=works,
             counted=counted,
@@ -125,14 +137,26 @@ def build_methods(record: RunRecord) -> Section:
 
 
 def _works_of(record: RunRecord) -> list[str]:
-    """Return the works that test and arithmetic rest on."""
-    works = list(_TEST_WORKS) if record.permutation else []
+    """Return the works that references, test and arithmetic rest on."""
+    works = list(_DIFFERENCE_WORKS) if record.differences else []
+    works += _FIRTH_WORKS if _uses_firth(record) else ()
+    works += _TEST_WORKS if record.permutation else ()
     if record.associated:
         works += _ASKED_WORKS
     elif _sequential(record):
         works.append(_ENDING_WORK)
     arithmetic = any(cell.arithmetic is not None for cell in record.headline)
     return works + ([_ARITHMETIC_WORK] if arithmetic else [])
+
+
+def _uses_firth(record: RunRecord) -> bool:
+    """Return whether an event was predicted by Firth's regression."""
+    known = models_of(record.experiment)
+    kernels = {(cell.kind, known[cell.model].kernel) for cell in record.cells}
+    return any(
+        kind == "class" and kernel is not None and kernel.name == "firth_logistic"
+        for kind, kernel in kernels
+    )
 
 
 def _models_of(record: RunRecord, kinds: Iterable[KindName]) -> list[Model]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from heldout.inference.cells import Cell
 from heldout.kinds import KINDS, KindName
+from heldout.metrics.differences import REGION
 from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section, row, table
@@ -170,9 +171,54 @@ def _forest_group(target: Target) -> Section:
 
 def _forest_row(label: str, cell: Cell, role: str) -> Section:
     """Return one point with its interval, and the words beside it."""
-    words = f"{decimal(cell.estimate)}  ({interval(cell.low, cell.high)})"
+    words = f"{decimal(cell.estimate)}  ({_limits(cell)})"
     limits = {"point": cell.estimate, "low": cell.low, "high": cell.high}
     return {"label": label, "kind": role, "words": words} | limits
+
+
+def _limits(cell: Cell) -> str:
+    """Return a cell's interval; a model that says the same of everybody has none."""
+    return "by definition" if cell.low is None else interval(cell.low, cell.high)
+
+
+def build_differences(record: RunRecord, targets: Sequence[Target]) -> Section | None:
+    """Return what the headline reaches beyond each reference; nothing without one.
+
+    Parameters
+    ----------
+    record : RunRecord
+        Complete.
+    targets : sequence of Target
+        Of the same record.
+
+    Returns
+    -------
+    dict or None
+        ``table``, a group an outcome and follow-up.
+    """
+    groups = [_difference_group(record, target) for target in targets]
+    groups = [group for group in groups if group["rows"]]
+    columns = "Beside | Difference# | 95 % interval# | Worse# | Same# | Better# | The headline"
+    words = section("differences", region=decimal(REGION))
+    return words | {"table": table(columns, groups)} if groups else None
+
+
+def _difference_group(record: RunRecord, target: Target) -> Section:
+    """Return the references of one outcome at one follow-up."""
+    cells = {cell.model: cell for cell in target.cells}
+    rows = [
+        row(
+            target.label_of(cells[beside.reference]),
+            decimal(beside.difference),
+            interval(beside.low, beside.high),
+            *map(decimal, (beside.p_worse, beside.p_equivalent, beside.p_better)),
+            beside.word,
+        )
+        for beside in record.differences
+        if (beside.outcome, beside.follow_up) == (target.facts.name, target.facts.follow_up)
+    ]
+    detail = ", ".join(filter(None, (target.kind.estimate.label, target.detail)))
+    return {"title": target.title, "detail": detail, "rows": rows}
 
 
 def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
@@ -227,7 +273,7 @@ def _model_group(record: RunRecord, target: Target, tested: bool) -> Section:
 
 def _model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
     """Return one model's figures."""
-    estimates = [cell.of_kind.estimate.say(cell.estimate), interval(cell.low, cell.high)]
+    estimates = [cell.of_kind.estimate.say(cell.estimate), _limits(cell)]
     tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
     figures = [figure.say(cell.figures.get(figure.name)) for figure in cell.of_kind.tables()]
     return row(label, *estimates, *tests, *figures, share, strong=share == "headline")

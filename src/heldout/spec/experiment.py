@@ -28,7 +28,16 @@ if TYPE_CHECKING:
 
 FindingCode = Annotated[str, Field(pattern=r"^HO[0-9]{3}$")]
 # What everybody's rate or severity alone gives comes first: the others are compared with it.
-DEFAULT_MODELS = ("prevalence", "severity", "ridge", "elastic_net", "random_forest", "xgboost")
+DEFAULT_MODELS = (
+    "prevalence",
+    "severity",
+    "severity_age_sex",
+    "ridge_fixed",
+    "ridge",
+    "elastic_net",
+    "random_forest",
+    "xgboost",
+)
 
 
 class ValidationSpec(Part):

@@ -16,6 +16,7 @@ from heldout.features.columns import FeatureMatrix
 from heldout.findings.catalogue import contradictions, run_checks
 from heldout.inference.associations import OF_SCORE, Associated, association_names, correlations
 from heldout.inference.cells import Cell, tested_cell
+from heldout.inference.differences import Difference
 from heldout.inference.verdict import Asked, Objection, Verdict, derive_verdict
 from heldout.kinds import KINDS
 from heldout.models.definition import Model
@@ -37,6 +38,7 @@ def assemble_record(
     plan: StudyPlan,
     results: Sequence[UnitResult],
     cells: Sequence[Cell],
+    differences: Sequence[Difference],
     test: JointTest | None,
     *,
     run_id: str,
@@ -52,6 +54,8 @@ def assemble_record(
         In the order of `units_of`.
     cells : sequence of Cell
         By `score_units`, with what arithmetic alone predicts where there is no test.
+    differences : sequence of Difference
+        By `score_units`.
     test : JointTest or None
         The permutation test, if one was made.
     run_id : str
@@ -84,6 +88,7 @@ def assemble_record(
         cells=tuple(cell for cell in tested if cell.model != HEADLINE),
         headline=headline,
         associated=associated,
+        differences=tuple(differences),
         verdict=Verdict(level="untested", sentences=()),
         findings=(),
         predictions=_prediction_table(plan, units),
@@ -104,6 +109,7 @@ def assemble_record(
         test=None if test is None else test.test,
         associated=associated,
         objections=_objections(plan, record),
+        differences=differences,
         labels={column.name: column.label for column in plan.matrix.features},
     )
     record = replace(record, verdict=derive_verdict(asked))
@@ -242,8 +248,7 @@ def _explained(plan: StudyPlan, units: _Units, number: int, model: Model) -> pd.
     """Return one model's rows at one outcome."""
     results = [result for unit, result in units if unit.outcome == number]
     outcome = plan.design.outcomes[number]
-    matrix = plan.matrix if model.columns == "all" else plan.severity[number]
-    assert matrix is not None
+    matrix = plan.matrix_of(number, model)
     shap = np.zeros((len(plan.patients), len(matrix.features)))
     for result in results:
         fold = next(fold for fold in result["models"] if fold["model"] == model.name)

@@ -6,7 +6,7 @@ patients stays at home in the plan.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,9 +43,9 @@ class Design:
         What is known at baseline; NaN where not observed.
     composition : tuple of Piece
         How what models see is made of the features; empty if it is these.
-    severity : tuple of array or None
-        For each outcome, its own score at baseline, of shape (n_patients, 1); None if it was not
-        measured.
+    references : tuple of mapping of str to array of shape (n_patients, n_columns)
+        For each outcome, what its reference models see, by `Model.columns`: its own score at
+        baseline, and beside it age and sex; without what was not measured.
     site : array of int of shape (n_patients,), or None
         Site numbers, from 0.
     models : tuple of Model
@@ -61,7 +61,7 @@ class Design:
     folds: FoldPlan
     features: Floats
     composition: tuple[Piece, ...]
-    severity: tuple[Floats | None, ...]
+    references: tuple[Mapping[str, Floats], ...]
     site: Integers | None
     models: tuple[Model, ...]
     validation: ValidationSpec
@@ -113,7 +113,7 @@ class Design:
         return tuple(
             model
             for model in models_for(self.models, self.outcomes[number].kind)
-            if model.columns == "all" or self.severity[number] is not None
+            if model.columns in ("all", *self.references[number])
         )
 
     def names_of(self, number: int) -> tuple[str, ...]:
@@ -121,10 +121,15 @@ class Design:
         return (*(model.name for model in self.models_of(number)), HEADLINE)
 
     def features_of(self, number: int, rows: Integers) -> dict[str, Floats]:
-        """Return what is known of some patients, and an outcome's severity where it is."""
-        severity = self.severity[number]
-        features = {"all": self.features[rows]}
-        return features if severity is None else features | {"severity": severity[rows]}
+        """Return what is known of some patients, by `Model.columns`, as far as it is known."""
+        references = {name: table[rows] for name, table in self.references[number].items()}
+        return {"all": self.features[rows]} | references
+
+    def width_of(self, number: int, model: Model) -> int:
+        """Return how many columns a model of one outcome sees."""
+        if model.columns == "all":
+            return self.n_features
+        return int(self.references[number][model.columns].shape[1])
 
     def patients(self, number: int, rows: Integers, outcome: Outcome | None = None) -> Patients:
         """Return patients to learn an outcome from, or to hold out in turn.

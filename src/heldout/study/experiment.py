@@ -201,7 +201,7 @@ def evaluate_plan(
     started = datetime.now(UTC)
     where: Any = {"folder": units, "engine": engine, "progress": progress}
     results = evaluate_units(plan.design, **where)
-    cells = score_units(plan.design, results)
+    cells, differences = score_units(plan.design, results)
     if plan.design.inference.permutations:
         test = permute(plan.design, observed_row(plan.design, cells), **where)
     else:
@@ -211,6 +211,7 @@ def evaluate_plan(
         plan,
         results,
         cells,
+        differences,
         test,
         run_id=_name_of(plan),
         environment=environment_of(started, workers=workers_of(engine), engine=engine.name),

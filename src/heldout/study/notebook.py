@@ -58,10 +58,11 @@ class Settings(TypedDict, total=False):
     workers: int | None
 
 
-# Without `severity`, which needs to be told the column.
+# What needs to be told the column of the severity.
+_OF_SEVERITY = ("severity", "severity_age_sex")
 DEFAULTS = Settings(
     seed=0,
-    models=[name for name in DEFAULT_MODELS if name != "severity"],
+    models=[name for name in DEFAULT_MODELS if name not in _OF_SEVERITY],
     explain=True,
     refit=False,
     workers=1,
@@ -114,8 +115,8 @@ def evaluate(
     site : str, optional
         Column of the patients' site; folds are balanced over it.
     severity : str, optional
-        Column of the outcome's own score at baseline, for the model ``severity`` and for a
-        reduction.
+        Column of the outcome's own score at baseline, for the models ``severity`` and
+        ``severity_age_sex`` and for a reduction.
     reduction : float, optional
         The event is a score that fell by this share of the severity, 0.5 for the usual response.
         The permutation test then moves the scores and computes the event again.
@@ -125,7 +126,7 @@ def evaluate(
         seed : int, default 0
             All chance comes from it.
         models : sequence of str
-            Names of the catalogue; the usual ones without ``severity`` by default.
+            Names of the catalogue; the usual ones without those two by default.
         outer, inner, repeats, trials : int, default 5, 5, 5, 10
             Outer and inner folds, repeats of the outer folds (10 where fewer than 10 patients have
             the rarer answer), and candidates per model.
@@ -380,8 +381,12 @@ def _check_question(question: Question, models: Sequence[str]) -> None:
         faults += [f"{argument}: '{name}' stands twice. Keep one." for name in twice]
     if question.kind not in KINDS:
         faults.append(f"kind: found '{question.kind}'; required: 'class' or 'number'.")
-    if "severity" in models and question.severity is None:
-        faults.append("models: 'severity' needs the argument severity, a column of the table.")
+    if question.severity is None:
+        faults += [
+            f"models: '{name}' needs the argument severity, a column of the table."
+            for name in _OF_SEVERITY
+            if name in models
+        ]
     answers = sorted({*question.outcomes.values()} & {*question.at_baseline})
     faults += [
         f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from heldout.cohort.inclusion import FlowStep
@@ -10,11 +10,12 @@ from heldout.cohort.people import include_patients, read_cohort
 from heldout.deferred import Deferred
 from heldout.describe.description import Description, describe_cohort
 from heldout.features.columns import FeatureMatrix
-from heldout.features.matrix import build_features, severity_matrix
+from heldout.features.matrix import build_features, reference_matrices
 from heldout.findings.catalogue import contradictions, run_checks
 from heldout.findings.check import StudyData
 from heldout.instruments.keys import load_keys
 from heldout.instruments.scoring import score_instruments
+from heldout.models.definition import Model
 from heldout.models.named import check_models
 from heldout.outcomes.derivation import derive_outcomes
 from heldout.record import Finding
@@ -40,8 +41,8 @@ class StudyPlan:
         One a patient.
     matrix : FeatureMatrix
         What is known at baseline, with its provenance.
-    severity : tuple of FeatureMatrix or None
-        For each outcome, its own score at baseline; None if it was not measured.
+    references : tuple of mapping of str to FeatureMatrix
+        For each outcome, what its reference models see, as in `Design`.
     flow : tuple of FlowStep
         Patients at each step of inclusion.
     findings : sequence of Finding
@@ -58,11 +59,15 @@ class StudyPlan:
     patients: tuple[str, ...]
     site: tuple[str, ...] | None
     matrix: FeatureMatrix
-    severity: tuple[FeatureMatrix | None, ...]
+    references: tuple[Mapping[str, FeatureMatrix], ...]
     flow: tuple[FlowStep, ...]
     findings: Sequence[Finding] = ()
     objections: Sequence[Finding] = ()
     description: Description = field(default_factory=Description)
+
+    def matrix_of(self, number: int, model: Model) -> FeatureMatrix:
+        """Return the columns that a model of one outcome sees."""
+        return self.matrix if model.columns == "all" else self.references[number][model.columns]
 
 
 def plan_study(experiment: Experiment) -> StudyPlan:
@@ -90,8 +95,8 @@ def plan_study(experiment: Experiment) -> StudyPlan:
     cohort = include_patients(experiment, cohort)
     outcomes = derive_outcomes(experiment, cohort, keys)
     matrix = build_features(experiment, cohort, keys)
-    severity = tuple(
-        severity_matrix(cohort, spec.severity or spec.column, keys)
+    references = tuple(
+        reference_matrices(experiment, cohort, spec.severity or spec.column, keys)
         for spec in experiment.outcomes
         for _ in spec.at
     )
@@ -107,7 +112,9 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         folds=folds,
         features=matrix.values,
         composition=matrix.composition,
-        severity=tuple(None if known is None else known.values for known in severity),
+        references=tuple(
+            {name: matrix.values for name, matrix in known.items()} for known in references
+        ),
         site=site,
         models=models,
         validation=experiment.validation,
@@ -122,7 +129,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         patients=cohort.patients,
         site=cohort.site,
         matrix=matrix,
-        severity=severity,
+        references=references,
         flow=cohort.flow,
         findings=Deferred(lambda: run_checks(cohort) + run_checks(data)),
         objections=Deferred(lambda: contradictions(data)),

@@ -102,9 +102,7 @@ def _refitted_bundle(
         raise ExportError(f"--model: '{model}' cannot be fitted: its columns are not in the table.")
     name = model or choose_model([(each.model, each.search) for each in fitted])
     chosen = next(each for each in fitted if each.model.name == name)
-    matrix = plan.matrix if chosen.model.columns == "all" else plan.severity[number]
-    assert matrix is not None
-    return write_bundle(record, chosen, matrix, facts, folder)
+    return write_bundle(record, chosen, plan.matrix_of(number, chosen.model), facts, folder)
 
 
 def _wanted_outcome(record: RunRecord, outcome: str | None, follow_up: str | None) -> OutcomeFacts:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from heldout.inference.cells import Cell, score_cell
+from heldout.inference.differences import Difference, difference_of
 from heldout.kinds import KINDS, HeldOut
 from heldout.nested.folds import HEADLINE
+from heldout.outcomes.outcome import Outcome
 from heldout.study.design import Design
 from heldout.study.units import Unit, UnitResult, units_of
 
 _Units = Sequence[tuple[Unit, UnitResult]]
 
 
-def score_units(design: Design, results: Sequence[UnitResult]) -> tuple[Cell, ...]:
-    """Return the cells of all outcomes, the headline of each last; not yet tested.
+def score_units(
+    design: Design, results: Sequence[UnitResult]
+) -> tuple[tuple[Cell, ...], tuple[Difference, ...]]:
+    """Return the cells of all outcomes, and what the headlines reach beyond their references.
 
     Parameters
     ----------
@@ -28,15 +32,20 @@ def score_units(design: Design, results: Sequence[UnitResult]) -> tuple[Cell, ..
 
     Returns
     -------
-    tuple of Cell
-        A declined outcome has cells too, which say why.
+    cells : tuple of Cell
+        The headline of each outcome last; not yet tested. A declined outcome has cells too, which
+        say why.
+    differences : tuple of Difference
+        Of the outcomes that were evaluated.
     """
     units = list(zip(units_of(design), results, strict=True))
-    return tuple(
-        cell
-        for number in range(len(design.outcomes))
-        for cell in _score_cells(design, number, units)
-    )
+    cells: list[Cell] = []
+    differences: list[Difference] = []
+    for number in range(len(design.outcomes)):
+        scored, beside = _score_outcome(design, number, units)
+        cells += scored
+        differences += beside
+    return tuple(cells), tuple(differences)
 
 
 def with_arithmetic(
@@ -66,26 +75,52 @@ def with_arithmetic(
     )
 
 
-def _score_cells(design: Design, number: int, units: _Units) -> Iterator[Cell]:
-    """Yield the cells of an outcome, the headline last."""
+def _score_outcome(
+    design: Design, number: int, units: _Units
+) -> tuple[list[Cell], list[Difference]]:
+    """Return the cells of an outcome, the headline last, and what it reaches beyond references."""
     outcome, reason = design.outcomes[number], design.declined[number]
-    if reason is None:
-        own = [(unit, result) for unit, result in units if unit.outcome == number]
-        kind = KINDS[outcome.kind]
-        for name, held_out in _held_out(design, number, own).items():
-            yield score_cell(outcome.name, outcome.follow_up, name, kind, held_out)
-        return
-    for name in design.names_of(number):
-        yield Cell(
-            outcome=outcome.name,
-            follow_up=outcome.follow_up,
-            model=name,
-            n=int(outcome.observed.sum()),
-            events=outcome.events,
-            kind=outcome.kind,
-            status="declined",
-            reason=reason,
-        )
+    if reason is not None:
+        return [_declined(outcome, name, reason) for name in design.names_of(number)], []
+    own = [(unit, result) for unit, result in units if unit.outcome == number]
+    held_out = _held_out(design, number, own)
+    cells = {
+        name: score_cell(outcome.name, outcome.follow_up, name, KINDS[outcome.kind], told)
+        for name, told in held_out.items()
+    }
+    differences = []
+    for model in design.models_of(number):
+        if model.constant:
+            cells[model.name] = _without_interval(cells[model.name])
+        elif model.reference:
+            names = (HEADLINE, model.name)
+            headline, reference = (cells[name] for name in names)
+            differences.append(
+                difference_of(headline, reference, *(held_out[name] for name in names))
+            )
+    return list(cells.values()), differences
+
+
+def _declined(outcome: Outcome, name: str, reason: str) -> Cell:
+    """Return the cell of a model at an outcome that was not evaluated."""
+    return Cell(
+        outcome=outcome.name,
+        follow_up=outcome.follow_up,
+        model=name,
+        n=int(outcome.observed.sum()),
+        events=outcome.events,
+        kind=outcome.kind,
+        status="declined",
+        reason=reason,
+    )
+
+
+def _without_interval(cell: Cell) -> Cell:
+    """Return the cell of a model that says the same of everybody: nobody doubts its estimate."""
+    limits = cell.of_kind.limits
+    return replace(
+        cell, figures={name: value for name, value in cell.figures.items() if name not in limits}
+    )
 
 
 def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:

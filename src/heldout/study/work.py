@@ -18,6 +18,7 @@ from heldout.study.permutations import enumerable, number_of_permutations
 _KERNELS = {
     "constant": 1.0,
     "ridge_logistic": 18.0,
+    "firth_logistic": 55.0,
     "ridge_linear": 1.0,
     "elastic_net_logistic": 29.0,
     "elastic_net_linear": 7.0,
@@ -69,7 +70,7 @@ def work_of(design: Design) -> tuple[_Work, ...]:
 def _work_of_model(design: Design, number: int, model: Model) -> _Work:
     """Return what one model has to fit at one outcome."""
     n = int(design.outcomes[number].observed.sum())
-    p = 1 if model.columns == "severity" else design.n_features
+    p = design.width_of(number, model)
     compiled = runs_compiled(model, n, p)
     candidates = design.tuning.trials if model.space else 1
     fits = design.validation.outer * (design.validation.inner * candidates + 1)

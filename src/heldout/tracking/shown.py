@@ -148,7 +148,7 @@ def shown_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Shown
     return Shown(
         tags=_tags_of(record, cell),
         params=_params_of(record, cell),
-        metrics=_figures_of(cell),
+        metrics=_figures_of(cell) | _differences_of(record, cell),
         series=series,
         artifacts=artifacts,
     )
@@ -159,6 +159,19 @@ def _figures_of(cell: Cell) -> dict[str, float]:
     figures = {metric: cell.figures.get(name) for name, metric in cell.of_kind.declared.items()}
     figures |= {metric: getattr(cell, name) for metric, name in _TESTED.items()}
     return {metric: value for metric, value in figures.items() if value is not None}
+
+
+def _differences_of(record: RunRecord, cell: Cell) -> dict[str, float]:
+    """Return what a headline reaches beyond each reference; nothing of another cell."""
+    figures: dict[str, float] = {}
+    for beside in record.differences if cell.model == HEADLINE else ():
+        if (beside.outcome, beside.follow_up) == _key_of(cell):
+            metric = f"{cell.of_kind.estimate.metric}_minus.{beside.reference}"
+            figures |= {metric: beside.difference}
+            figures |= {f"{metric}_lo": beside.low, f"{metric}_hi": beside.high}
+            figures |= {f"{metric}_p_better": beside.p_better, f"{metric}_p_worse": beside.p_worse}
+            figures |= {f"{metric}_p_equivalent": beside.p_equivalent}
+    return figures
 
 
 def _tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:
@@ -201,6 +214,8 @@ def _description(record: RunRecord, cell: Cell) -> str:
     if (test := record.permutation) is not None and cell.p is not None:
         p = f", {cell_p_words(cell, test)} ({test.permutations} permutations)"
     figure = kind.short.format(kind.spoken(cell.estimate))
+    if cell.low is None:
+        return f"{label}: {figure} by definition{words}; it says the same of everybody."
     limits = f"{kind.spoken(cell.low)} to {kind.spoken(cell.high)}"
     return (
         f"{label}: {figure} for patients held out (95 % interval {limits}{words}){p}. The best of "
@@ -228,12 +243,13 @@ def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
 
 
 def _n_features(record: RunRecord, cell: Cell) -> int:
-    """Return how many features a model reads: 1 for a severity alone, none for a prevalence."""
+    """Return how many features a model reads: a reference its own columns, a constant none."""
     model = models_of(record.experiment).get(cell.model)
-    if model is not None and model.columns == "severity":
-        return 1
-    if model is not None and model.reference and model.explainer == "none":
+    if model is not None and model.constant:
         return 0
+    if model is not None and model.columns != "all":
+        # Which columns a reference has, a record knows from their explanation.
+        return max(1, rows_of(record.explanations, cell)["feature"].nunique())
     return len(record.features)
 
 

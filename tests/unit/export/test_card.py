@@ -109,6 +109,7 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         flow=(),
         permutation=test,
         associated=(),
+        differences=(),
         verdict=Verdict(level="untested", sentences=()),
         features=(),
         run_id="0123456789ab",

@@ -8,7 +8,7 @@ import pytest
 
 from heldout.errors import FeatureError
 from heldout.features.columns import FeatureColumn, FeatureMatrix
-from heldout.features.matrix import severity_matrix
+from heldout.features.matrix import reference_matrices
 from heldout.instruments.keys import load_keys
 from tests.unit.cohort.studies import (
     PATIENTS,
@@ -176,9 +176,33 @@ def test_a_visit_before_baseline_may_be_used(tmp_path: Path) -> None:
 
 def test_the_severity_of_an_outcome_is_its_own_score_at_baseline(tmp_path: Path) -> None:
     experiment = write_study(tmp_path)
-    matrix = severity_matrix(scored(experiment), "madrs", load_keys(experiment))
-    assert matrix is not None
-    assert matrix.names == ("madrs_d0",)
+    matrices = reference_matrices(experiment, scored(experiment), "madrs", load_keys(experiment))
+    assert matrices["severity"].names == ("madrs_d0",)
+
+
+@pytest.mark.parametrize(
+    ("dropped", "one_sex", "names"),
+    [
+        ((), False, ("madrs_d0", "age", "sex=F")),
+        (("age",), False, ("madrs_d0", "sex=F")),
+        (("sex",), False, ("madrs_d0", "age")),
+        # Of included patients who share their sex nothing is left to know.
+        ((), True, ("madrs_d0", "age")),
+        (("age", "sex"), False, None),
+    ],
+)
+def test_beside_the_severity_stand_age_and_sex_as_far_as_there_are(
+    tmp_path: Path, dropped: tuple[str, ...], one_sex: bool, names: tuple[str, ...] | None
+) -> None:
+    cohort = wide_cohort()
+    for name in dropped:
+        del cohort["columns"][name]
+    if one_sex:
+        cohort["include"] = [{"label": "Men", "column": "sex", "among": ["M"]}]
+    experiment = write_study(tmp_path, cohort=cohort, features=[totals("madrs")])
+    matrices = reference_matrices(experiment, scored(experiment), "madrs", load_keys(experiment))
+    known = matrices.get("severity_age_sex")
+    assert (None if known is None else known.names) == names
 
 
 @pytest.mark.parametrize("column", [None, "late"])
@@ -186,7 +210,7 @@ def test_there_is_no_severity_without_a_baseline_score(tmp_path: Path, column: s
     late = {"kind": "number", "column": "centre_score", "visits": ["d10"]}
     text = text_of([row | {"centre_score": "3"} for row in items_rows()])
     experiment = write_study(tmp_path, text, with_columns(items_cohort(), late=late))
-    assert severity_matrix(scored(experiment), column, load_keys(experiment)) is None
+    assert reference_matrices(experiment, scored(experiment), column, load_keys(experiment)) == {}
 
 
 LATE = (

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from heldout.errors import SpecError
+from heldout.kinds import KindName
 from heldout.models.catalogue import MODELS
+from heldout.models.definition import centre_of
 from heldout.models.named import check_models
 from heldout.spec.experiment import Experiment, experiment_from
 from tests.unit.spec.studies import an_experiment
@@ -48,8 +50,27 @@ def test_references_alone_leave_nothing_to_choose() -> None:
         check_models(naming("prevalence", "severity"))
 
 
-def test_the_references_are_prevalence_and_severity() -> None:
-    assert [model.name for model in MODELS.values() if model.reference] == [
+@pytest.mark.parametrize("kind", ["class", "number"])
+def test_the_fixed_ridge_is_the_middle_of_the_tuned_one(kind: KindName) -> None:
+    """Told to scikit-learn and to the kernel alike."""
+    fixed, tuned = (MODELS[name].for_kind(kind) for name in ("ridge_fixed", "ridge"))
+    middle = centre_of(tuned.space)
+    parameters = fixed.estimator({}, 0).get_params()
+    assert {name: parameters[name] for name in middle} == pytest.approx(middle)
+    assert fixed.kernel is not None
+    assert fixed.kernel.row({}) == pytest.approx([*middle.values()])
+
+
+def test_the_references_are_four_of_which_one_says_the_same_of_everybody() -> None:
+    references = [model for model in MODELS.values() if model.reference]
+    assert [model.name for model in references] == [
         "prevalence",
         "severity",
+        "severity_age_sex",
+        "ridge_fixed",
     ]
+    assert [model.name for model in MODELS.values() if model.constant] == ["prevalence"]
+    # Whatever is tuned could be chosen by looking.
+    assert not any(
+        dict(model.space) or dict(model.for_kind("number").space) for model in references
+    )

@@ -60,9 +60,10 @@ def test_the_rule_of_dispatch_has_the_codes_bounds() -> None:
     page = " ".join(PAGE.read_text(encoding="utf-8").split())
     kernels = {one.name: one.kernel for one in MODELS.values() if one.kernel is not None}
     assert f"up to {kernels['ridge'].most_cells:,} cells".replace(",", " ") in page
+    assert kernels["ridge_fixed"].most_cells == kernels["ridge"].most_cells
     assert f"up to {kernels['svc'].most_patients} patients for `svc` and `linear_svc`" in page
     bounded = {name for name, kernel in kernels.items() if not kernel.serves(10_000, 10_000)}
-    assert bounded == {"ridge", "svc", "linear_svc"}
+    assert bounded == {"ridge", "ridge_fixed", "svc", "linear_svc"}
     assert f"after {FIRST_FOLDS} inner folds" in page.replace("two", "2")
     assert f"the first {FIRST_TRIALS} candidates" in page.replace("five", "5")
 

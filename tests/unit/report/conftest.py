@@ -16,7 +16,7 @@ from heldout.inference.permutation import PermutationTest
 from heldout.inference.verdict import Verdict
 from heldout.outcomes.outcome import Tally
 from heldout.record import Finding, OutcomeFacts, RunRecord
-from tests.cells import cell_with
+from tests.cells import BESIDE, cell_with
 
 REASON = "Response at d10 was not evaluated: 3 responders among 26 patients cannot fill 5 folds."
 PATIENTS = tuple(f"pseudonym-{number:02d}" for number in range(12))
@@ -256,13 +256,14 @@ def record() -> RunRecord:
             ),
         ),
         cells=(
-            a_cell("prevalence", 0.5, 0.2, 0.8),
+            replace(a_cell("prevalence", 0.5, 0.2, 0.8), figures={"auc": 0.5, "brier": 0.25}),
             a_cell("ridge", 0.58, 0.26, 0.84),
             a_cell("random_forest", 0.8, 0.55, 0.93),
             *map(a_declined_cell, MODELS),
         ),
         headline=(a_cell("headline", 0.61, 0.29, 0.86), a_declined_cell("headline")),
         verdict=Verdict(level="no_evidence", sentences=sentences),
+        differences=(BESIDE,),
         findings=(
             Finding(code="HO007", title="Convergence", verdict="passed", text="All converged."),
             Finding(code="HO006", title="Best", verdict="tip", text="A maximum."),

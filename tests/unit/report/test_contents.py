@@ -8,7 +8,7 @@ import pytest
 
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
-from heldout.wording import decimal
+from heldout.wording import MINUS, decimal
 from tests.cells import cell_changed
 
 
@@ -25,6 +25,24 @@ def texts_of(value: object) -> list[str]:
 
 def rows_of(table: Mapping[str, Any]) -> list[list[str]]:
     return [row["values"] for group in table["groups"] for row in group["rows"]]
+
+
+def test_the_headline_stands_beside_its_references(record: RunRecord) -> None:
+    section = build_contents(record)["differences"]
+    assert "a difference of up to .05" in section["lead"]
+    [figures] = rows_of(section["table"])
+    said = "|".join(figures).replace(MINUS, "-")
+    words = "adds nothing that can be seen"
+    assert said == f"Ridge logistic regression|-.03|-.21 to .15|.40|.38|.23|{words}"
+    assert build_contents(replace(record, differences=()))["differences"] is None
+
+
+def test_a_model_that_says_the_same_of_everybody_has_no_interval(record: RunRecord) -> None:
+    contents = build_contents(record)
+    row = next(row for row in rows_of(contents["models"]["tables"][0]) if row[0] == "Prevalence")
+    assert row[1:3] == [".50", "by definition"]
+    drawn = contents["forests"]["figures"][0]["groups"][0]["rows"][1]
+    assert (drawn["words"], drawn["low"]) == (".50  (by definition)", None)
 
 
 def test_the_page_opens_with_the_question_and_the_verdict(record: RunRecord) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heldout.metrics.differences import paired_difference
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
@@ -22,7 +23,11 @@ REPEATS = 3
 def plan() -> StudyPlan:
     """Return a study of two outcomes whose folds are drawn three times."""
     settings = Settings(
-        models=["prevalence", "ridge"], repeats=REPEATS, trials=2, permutations=0, seed=11
+        models=["prevalence", "ridge_fixed", "ridge"],
+        repeats=REPEATS,
+        trials=2,
+        permutations=0,
+        seed=11,
     )
     question = Question(outcomes=OUTCOMES, features=FEATURES, site="centre", severity="severity")
     return plan_study(experiment_on(a_table(), settings, question))
@@ -37,8 +42,9 @@ def results(plan: StudyPlan) -> list[Any]:
 @pytest.fixture(scope="module")
 def record(plan: StudyPlan, results: list[Any]) -> RunRecord:
     """Return the record of these units."""
-    cells = with_arithmetic(plan.design, score_units(plan.design, results), {0: 0.6})
-    return assemble_record(plan, results, cells, None, run_id="a", environment={})
+    cells, differences = score_units(plan.design, results)
+    cells = with_arithmetic(plan.design, cells, {0: 0.6})
+    return assemble_record(plan, results, cells, differences, None, run_id="a", environment={})
 
 
 def test_units_come_by_outcome_then_repeat_then_fold(plan: StudyPlan) -> None:
@@ -91,7 +97,7 @@ def test_every_patient_is_predicted_once_in_each_repeat(record: RunRecord) -> No
 def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
     keys = ["outcome", "follow_up", "repeat", "fold"]
     chosen = record.choices[record.choices["chosen"]]
-    assert len(chosen) == len(record.choices) / 2
+    assert len(chosen) == len(record.choices) / 3
     merged = record.predictions.merge(chosen[[*keys, "model"]], on=[*keys, "model"])
     headline = record.predictions[record.predictions["model"] == HEADLINE]
     order = [*keys, "patient"]
@@ -99,6 +105,28 @@ def test_the_headline_is_what_the_chosen_model_said(record: RunRecord) -> None:
         merged.sort_values(order)["probability"].tolist()
         == headline.sort_values(order)["probability"].tolist()
     )
+
+
+def test_a_difference_is_that_of_the_two_cells_on_the_same_folds(record: RunRecord) -> None:
+    """References that learn have one at every outcome; it is no chance that one is not 0."""
+    cells = {(cell.follow_up, cell.model): cell for cell in (*record.cells, *record.headline)}
+    assert [(one.follow_up, one.reference) for one in record.differences] == [
+        ("week4", "ridge_fixed"),
+        ("week8", "ridge_fixed"),
+    ]
+    for one in record.differences:
+        headline, reference = (cells[one.follow_up, name] for name in (HEADLINE, one.reference))
+        assert one.difference == (headline.auc or 0) - (reference.auc or 0)
+        paired = np.array(headline.fold_auc) - np.array(reference.fold_auc)
+        expected = paired_difference(one.difference, paired.reshape(REPEATS, -1), largest=1.0)
+        assert (one.low, one.high, one.word) == (expected.low, expected.high, expected.word)
+    assert any(one.difference for one in record.differences)
+
+
+def test_a_model_that_says_the_same_of_everybody_has_no_interval(record: RunRecord) -> None:
+    for cell in record.cells:
+        assert (cell.low is None, cell.high is None) == (cell.model == "prevalence",) * 2
+    assert {cell.auc for cell in record.cells if cell.model == "prevalence"} == {0.5}
 
 
 def test_arithmetic_stands_with_its_own_outcome(record: RunRecord) -> None:
@@ -115,7 +143,7 @@ def test_the_verdict_is_that_of_the_outcome_named_beforehand(
         for number, outcome in enumerate(plan.design.outcomes)
     )
     named = replace(plan, design=replace(plan.design, outcomes=outcomes))
-    cells = score_units(named.design, results)
-    record = assemble_record(named, results, cells, None, run_id="a", environment={})
+    scored = score_units(named.design, results)
+    record = assemble_record(named, results, *scored, None, run_id="a", environment={})
     assert outcomes[primary].follow_up in record.verdict.sentences[0]
     assert outcomes[1 - primary].follow_up not in record.verdict.sentences[0]

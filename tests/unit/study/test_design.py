@@ -11,10 +11,9 @@ def test_plan_and_design_are_of_the_same_patients_in_the_same_order() -> None:
     assert list(plan.patients) == sorted(plan.patients)
     np.testing.assert_array_equal(plan.design.features, plan.matrix.values)
     assert len(plan.design.features) == len(plan.patients) == len(plan.site or ())
-    for known, matrix in zip(plan.design.severity, plan.severity, strict=True):
-        assert known is not None
-        assert matrix is not None
-        np.testing.assert_array_equal(known, matrix.values)
+    for known, matrices in zip(plan.design.references, plan.references, strict=True):
+        assert [*known] == [*matrices] == ["severity"]
+        np.testing.assert_array_equal(known["severity"], matrices["severity"].values)
 
 
 def test_folds_are_those_that_the_design_states() -> None:
