@@ -1,8 +1,55 @@
-"""Gradient-boosted trees of classes and of numbers, as XGBoost grows them exactly."""
+"""Gradient-boosted trees of classes and of numbers, grown exactly as XGBoost grows them.
+
+The problem
+-----------
+As XGBoost 3.2 states it for ``tree_method="exact"`` with the objectives ``binary:logistic`` and
+``reg:squarederror``. The margin begins at the weighted mean answer, or at its log-odds. Each tree
+keeps every patient with probability ``subsample``, draws ``max(1, int(colsample_bytree * p))``
+features without replacement, and splits level by level at the cut with the highest ::
+
+    loss change = G_left^2 / (H_left + lambda) + G_right^2 / (H_right + lambda) - G^2 / (H + lambda)
+
+where G and H are sums of ``weight * gradient`` and ``weight * hessian`` of the loss. Both children
+must hold a hessian of ``min_child_weight``, and the change must be above 1e-6. A cut lies halfway
+between two values. Of equally good splits the lower feature wins, then the higher cut. A leaf says
+``-learning_rate * G / (H + lambda)``.
+
+Features, margins, gradients and loss changes are in single precision and sums in double, in the
+places where XGBoost has them so. Single-precision numbers of like size add up in double without
+rounding, whatever their order; so equally good splits are equally good to both, and where nothing
+is drawn by chance the margins are XGBoost's: mostly to the last bit, always to 1e-6 of the largest
+(``tests/unit/kernels/test_boosting.py``).
+
+Chance is another than XGBoost's: SplitMix64, counted and not consumed. What a tree draws depends
+on the seed and the tree's number alone; a smaller share of patients or features lies within every
+larger one. So a candidate does not depend on the others.
+
+The algorithm
+-------------
+* Every feature is sorted once per training set. A cell is a patient at a place in a feature's
+  falling order: the rank of the value, and the patient.
+* A node's cells stand together, feature by feature, with running sums beside them; its best cut is
+  one pass without branches. A key of loss change and place finds the first of equal ones.
+* Children are laid out from their parent, which keeps every order; two rooms take turns.
+* A node whose hessian cannot fill two children is not looked at, and one that is not split further
+  is not laid out.
+* Candidates that differ in the number of trees alone are stations of one path.
+
+There is no iteration and nothing to stop: `converged` is 1, or 0 where the kernel declines, as it
+does for more than `MOST_PATIENTS` patients and for numbers that overflow single precision.
+
+Sources
+-------
+Chen and Guestrin, XGBoost: a scalable tree boosting system, KDD 2016. Friedman, Greedy function
+approximation: a gradient boosting machine, Annals of Statistics 29 (2001) 1189-1232. XGBoost 3.2.0,
+``updater_colmaker.cc``, ``split_evaluator.h``, ``regression_loss.h``, ``stats.cc``. Steele, Lea and
+Flood, Fast splittable pseudorandom number generators, OOPSLA 2014 (SplitMix64).
+"""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +61,29 @@ from heldout.kernels.compiled import PATH, compiled
 _Cells = NDArray[np.uint32]
 _Singles = NDArray[np.float32]
 _Records = NDArray[np.void]
-# Penalty of leaves, least hessian of a leaf, learning rate, depth.
+# Penalty of a leaf's value, least hessian of a leaf, learning rate, depth.
 _Shape = tuple[float, float, np.float32, int]
 
 MOST_PATIENTS = 65_536
 
 _ONE = np.float32(1.0)
 _HALF = np.float32(0.5)
-# XGBoost's kRtEps: a split must gain more, and a mean stays that far from 0 and 1.
-_LEAST_GAIN = np.float32(1e-6)
+# XGBoost's kRtEps: what a split must gain, and how far from 0 and 1 a mean is kept.
+_EPSILON = np.float32(1e-6)
+# XGBoost's bounds of a patient's hessian and of an exponent.
 _LEAST_HESSIAN = np.float32(1e-16)
 _MOST_EXPONENT = np.float32(88.7)
+# Of a child without patients nothing is left but rounding.
+_NOBODY = 1e-12
+_ROUNDING = 1e-9
+_LARGEST = float(np.finfo(np.float32).max)
+_LARGEST_SUM = _LARGEST**0.5 / 2.0
+# A cell has the patient in its lower half and the rank in its upper one.
 _PATIENT = np.uint32(0xFFFF)
 _RANK = np.uint32(16)
-_LARGEST = float(np.finfo(np.float32).max) / 2.0
-_NONE = np.int64(-(2**63))
+_NEXT = np.uint64(1)
+_LOWER = 0xFFFFFFFF
+_LEAF = 0
 
 
 def _record(**fields: str) -> np.dtype[np.void]:
@@ -36,330 +91,495 @@ def _record(**fields: str) -> np.dtype[np.void]:
     return np.dtype(list(fields.items()), align=True)
 
 
-# A patient: margin so far, gradient and hessian in the tree at hand (0 if not drawn), and those
-# of the left child of the node at hand (0 if not there).
+# Gradient and hessian in the tree at hand, 0 if the patient is not drawn; the same in the left
+# child of the node at hand, 0 if he is not there.
 _PERSON = _record(
-    gradient="f8", hessian="f8", left_gradient="f8", left_hessian="f8", is_left="i8", drawn="i8",
-    margin="f4", answer="f4", weight="f4",
+    gradient="f8",
+    hessian="f8",
+    left_gradient="f8",
+    left_hessian="f8",
+    is_left="u8",
+    is_drawn="u8",
+    margin="f4",
+    answer="f4",
+    weight="f4",
 )
+# Patients, the first of the node's cells, the left of its children, and what it splits by or says.
 _NODE = _record(
-    gradient="f8", hessian="f8", start="i8", size="i8", left="i4", feature="i4",
-    threshold="f4", value="f4",
+    gradient="f8",
+    hessian="f8",
+    size="i8",
+    start="i8",
+    left="i4",
+    feature="i4",
+    threshold="f4",
+    value="f4",
 )
+
+
+class _Bench(NamedTuple):
+    """All arrays of a training set: what is the same for all candidates, and room to grow in."""
+
+    table: _Singles
+    order: _Cells
+    points: Floats
+    turns: Integers
+    people: _Records
+    cells: _Cells
+    sums: Floats
+    nodes: _Records
 
 
 @compiled()
-def _sorted_cells(table: _Singles, n: int) -> _Cells:
-    """Return every feature's patients in falling order: rank of the value, and patient."""
+def _sort_features(table: _Singles, n: int) -> _Cells:
+    """Return the cells of the first n patients in the falling order of every feature."""
     p = table.shape[1]
-    cells = np.empty((p, n), dtype=np.uint32)
-    values = np.empty(n, dtype=np.float32)
+    order = np.empty((p, n), dtype=np.uint32)
     for feature in range(p):
-        for patient in range(n):
-            values[patient] = -table[patient, feature]
-        order = np.argsort(values)
+        negative = -table[:n, feature]
+        places = np.argsort(negative)
         rank = np.uint32(0)
-        for place in range(n):
-            if place > 0 and values[order[place]] != values[order[place - 1]]:
+        for k in range(n):
+            if k > 0 and negative[places[k]] != negative[places[k - 1]]:
                 rank += np.uint32(1)
-            cells[feature, place] = (rank << _RANK) | np.uint32(order[place])
-    return cells
+            order[feature, k] = (rank << _RANK) | np.uint32(places[k])
+    return order
 
 
 @compiled()
 def _draw(seed: int, n_trees: int, n: int, p: int) -> tuple[Floats, Integers]:
-    """Return a number in [0, 1) for each tree and patient, and the turn of each feature."""
+    """Return a number from 0 to 1 for each tree and patient, and each feature's turn."""
     points = np.empty((n_trees, n))
     turns = np.empty((n_trees, p), dtype=np.int64)
-    order = np.empty(p, dtype=np.int64)
+    features = np.empty(p, dtype=np.int64)
     for tree in range(n_trees):
         key = random_bits(np.uint64(seed), tree)
         for patient in range(n):
-            points[tree, patient] = np.float64(random_bits(key, patient) >> np.uint64(11)) * 2.0**-53
+            bits = random_bits(key, patient) >> np.uint64(11)
+            points[tree, patient] = np.float64(bits) * 2.0**-53
         for feature in range(p):
-            order[feature] = feature
+            features[feature] = feature
         for turn in range(p):
             bits = random_bits(key, n + turn) >> np.uint64(32)
             pick = turn + np.int64((bits * np.uint64(p - turn)) >> np.uint64(32))
-            order[turn], order[pick] = order[pick], order[turn]
-            turns[tree, order[turn]] = turn
+            turns[tree, features[pick]] = turn
+            features[pick] = features[turn]
     return points, turns
 
 
 @compiled()
 def _differentiate(
-    people: _Records, points: Floats, subsample: float, logistic: bool
-) -> tuple[float, float]:
-    """Write gradients and hessians of the patients drawn for a tree; return their sums."""
-    gradients, hessians = 0.0, 0.0
-    for patient in range(len(points)):
-        row = people[patient]
-        row["gradient"], row["hessian"] = 0.0, 0.0
-        row["drawn"] = points[patient] < subsample
-        if points[patient] < subsample:
-            value, hessian = row["margin"], _ONE
+    people: _Records, points: Floats, subsample: float, logistic: bool, root: _Records
+) -> None:
+    """Write gradients and hessians of the patients drawn, and their sums and number."""
+    root["gradient"], root["hessian"], root["start"], root["size"] = 0.0, 0.0, 0, 0
+    for k in range(len(points)):
+        person = people[k]
+        person["gradient"], person["hessian"] = 0.0, 0.0
+        person["is_drawn"] = points[k] < subsample
+        if points[k] < subsample:
+            value, hessian = person["margin"], _ONE
             if logistic:
                 value = _ONE / (math.exp(min(-value, _MOST_EXPONENT)) + _ONE)
                 hessian = max(value * (_ONE - value), _LEAST_HESSIAN)
-            row["gradient"] = np.float64((value - row["answer"]) * row["weight"])
-            row["hessian"] = np.float64(hessian * row["weight"])
-            gradients += row["gradient"]
-            hessians += row["hessian"]
-    return gradients, hessians
+            person["gradient"] = np.float64((value - person["answer"]) * person["weight"])
+            person["hessian"] = np.float64(hessian * person["weight"])
+            root["gradient"] += person["gradient"]
+            root["hessian"] += person["hessian"]
+            root["size"] += 1
 
 
 @compiled()
-def _fill_root(
-    sorted_cells: _Cells, people: _Records, chosen: Integers, cells: _Cells, sums: Floats,
+def _lay_out_root(
+    order: _Cells, people: _Records, chosen: Integers, cells: _Cells, sums: Floats
 ) -> None:
-    """Lay out the drawn patients in every chosen feature's order, with running sums."""
-    at = 0
-    n = sorted_cells.shape[1]
-    for f in range(len(chosen)):
+    """Write the cells of the patients drawn, feature by feature, with running sums.
+
+    The cell of a patient who is not drawn is overwritten by the next one. Places are unsigned, so
+    that the compiler need not think of negative ones.
+    """
+    own_cells, gradients, hessians = cells[0], sums[0, 0], sums[0, 1]
+    k = np.uint64(0)
+    for feature in chosen:
         gradient, hessian = 0.0, 0.0
-        for place in range(n):
-            cell = sorted_cells[chosen[f], place]
-            row = people[cell & _PATIENT]
-            gradient += row["gradient"]
-            hessian += row["hessian"]
-            cells[0, at] = cell
-            sums[0, 0, at] = gradient
-            sums[0, 1, at] = hessian
-            at += row["drawn"]
+        for cell in order[feature]:
+            person = people[cell & _PATIENT]
+            gradient += person["gradient"]
+            hessian += person["hessian"]
+            own_cells[k] = cell
+            gradients[k] = gradient
+            hessians[k] = hessian
+            k += person["is_drawn"]
+
+
+@compiled()
+def _lay_out_children(
+    people: _Records,
+    cells: _Cells,
+    sums: Floats,
+    side: int,
+    n_features: int,
+    node: _Records,
+    left: _Records,
+) -> None:
+    """Write the cells of both children into the other room, in their parent's order.
+
+    Behind each child a cell stays free, which takes what overflows.
+    """
+    size, n_left = node["size"], left["size"]
+    to_left, to_right = left["start"], left["start"] + n_features * n_left + 1
+    old_cells, old_gradients, old_hessians = cells[side], sums[side, 0], sums[side, 1]
+    new_cells, new_gradients, new_hessians = cells[1 - side], sums[1 - side, 0], sums[1 - side, 1]
+    k = np.uint64(node["start"])
+    for f in range(n_features):
+        a, b = np.uint64(to_left + f * n_left), np.uint64(to_right + f * (size - n_left))
+        gradient, hessian = 0.0, 0.0
+        for _ in range(size):
+            cell = old_cells[k]
+            person = people[cell & _PATIENT]
+            gradient += person["left_gradient"]
+            hessian += person["left_hessian"]
+            new_cells[a] = cell
+            new_gradients[a] = gradient
+            new_hessians[a] = hessian
+            new_cells[b] = cell
+            new_gradients[b] = old_gradients[k] - gradient
+            new_hessians[b] = old_hessians[k] - hessian
+            a += person["is_left"]
+            b += _NEXT - person["is_left"]
+            k += _NEXT
 
 
 @compiled()
 def _bits(number: np.float32) -> int:
-    """Return a number that compares as the single-precision number does, if that is above 0."""
+    """Return the bits of a number: of two that are above 0, the larger has the larger ones."""
     return np.int64(np.float32(number).view(np.int32))
 
 
 @compiled()
 def _number(bits: int) -> np.float32:
-    """Return the single-precision number of these bits."""
+    """Return the number that has these bits."""
     return np.int32(bits).view(np.float32)
 
 
 @compiled()
 def _best_cut(
-    cells: _Cells, sums: Floats, side: int, node: tuple[float, float, int, int], shape: _Shape
+    cells: _Cells, sums: Floats, side: int, n_features: int, node: _Records, shape: _Shape
 ) -> tuple[np.float32, int]:
-    """Return what the best cut gains and its cell, the first of equal ones."""
-    gradient, hessian, start, end = node
+    """Return the highest loss change in a node, and the first cell behind which to cut for it."""
     penalty, least = shape[0], shape[1]
-    root = np.float32(gradient * gradient) / np.float32(hessian + penalty)
-    best = _NONE
-    for k in range(start, end):
-        right, right_hessian = sums[side, 0, k], sums[side, 1, k]
+    start, n_cells = node["start"], n_features * node["size"]
+    gradient, hessian = node["gradient"], node["hessian"]
+    whole = np.float32(gradient * gradient) / np.float32(hessian + penalty)
+    own_cells = cells[side, start : start + n_cells + 1]
+    gradients, hessians = sums[side, 0, start:], sums[side, 1, start:]
+    best = np.int64(-n_cells)
+    for k in range(n_cells):
+        right, right_hessian = gradients[k], hessians[k]
         left, left_hessian = gradient - right, hessian - right_hessian
-        gain = np.float32(left * left) / np.float32(left_hessian + penalty) + np.float32(
-            right * right
-        ) / np.float32(right_hessian + penalty)
+        gain = np.float32(left * left) / np.float32(left_hessian + penalty)
+        gain += np.float32(right * right) / np.float32(right_hessian + penalty)
         allowed = (
             (right_hessian >= least)
             & (left_hessian >= least)
-            & ((cells[side, k] ^ cells[side, k + 1]) > _PATIENT)
+            & ((own_cells[k] ^ own_cells[k + 1]) > _PATIENT)
         )
-        key = (_bits(gain - root) << 32) - k if allowed else -k
+        key = (_bits(gain - whole) << 32) - k if allowed else -k
         best = max(best, key)
-    bits = (best + 0xFFFFFFFF) >> 32
-    return _number(bits), (bits << 32) - best
+    bits = (best + _LOWER) >> 32
+    return _number(bits), start + (bits << 32) - best
 
 
 @compiled()
-def _partition(
-    people: _Records, cells: _Cells, sums: Floats, side: int, n_features: int,
-    node: tuple[int, int, int, int],
+def _divide(
+    people: _Records,
+    table: _Singles,
+    chosen: Integers,
+    cells: _Cells,
+    node: _Records,
+    cut: int,
+    children: _Records,
 ) -> None:
-    """Lay out a node's patients in its children, which keep the order of every feature."""
-    start, size, to, n_left = node
-    right_start = to + n_features * n_left + 1
-    other = 1 - side
-    k = start
-    for f in range(n_features):
-        a, b = to + f * n_left, right_start + f * (size - n_left)
-        gradient, hessian = 0.0, 0.0
-        for _ in range(size):
-            cell = cells[side, k]
-            row = people[cell & _PATIENT]
-            gradient += row["left_gradient"]
-            hessian += row["left_hessian"]
-            cells[other, a] = cell
-            sums[other, 0, a] = gradient
-            sums[other, 1, a] = hessian
-            cells[other, b] = cell
-            sums[other, 0, b] = sums[side, 0, k] - gradient
-            sums[other, 1, b] = sums[side, 1, k] - hessian
-            a += row["is_left"]
-            b += 1 - row["is_left"]
-            k += 1
-
-
-@compiled()
-def _leaf(node: _Records, shape: _Shape) -> None:
-    penalty, least, rate, _ = shape
-    weight = np.float32(0.0)
-    if node["hessian"] >= least:
-        weight = np.float32(-node["gradient"] / (node["hessian"] + penalty))
-    node["value"] = weight * rate
-    node["left"] = -1
-
-
-@compiled()
-def _split(
-    people: _Records, table: _Singles, chosen: Integers, cells: _Cells, nodes: _Records,
-    at: tuple[int, int, int, int],
-) -> int:
-    """Divide a node after a cell and describe its children; return how many go left."""
-    side, number, cut, children = at
-    node, left, right = nodes[number], nodes[children], nodes[children + 1]
-    size = node["size"]
-    row = (cut - node["start"]) // size
-    first = node["start"] + row * size
-    feature = chosen[row]
-    upper = table[cells[side, cut] & _PATIENT, feature]
-    lower = table[cells[side, cut + 1] & _PATIENT, feature]
+    """Write what a node splits by, who goes left, and what its children hold."""
+    place = cut - node["start"]
+    feature = chosen[place // node["size"]]
+    first = cut - place % node["size"]
+    upper = table[cells[cut] & _PATIENT, feature]
+    lower = table[cells[cut + 1] & _PATIENT, feature]
     middle = (upper + lower) * _HALF
-    node["feature"], node["left"] = feature, children
+    node["feature"] = feature
     node["threshold"] = upper if middle == lower else middle
-    gradient, hessian = 0.0, 0.0
-    for k in range(first, first + size):
-        person = people[cells[side, k] & _PATIENT]
-        goes_left = k > cut
-        person["is_left"] = goes_left
-        person["left_gradient"] = person["gradient"] if goes_left else 0.0
-        person["left_hessian"] = person["hessian"] if goes_left else 0.0
-        gradient += person["left_gradient"]
-        hessian += person["left_hessian"]
-    left["gradient"], left["hessian"] = gradient, hessian
-    right["gradient"], right["hessian"] = node["gradient"] - gradient, node["hessian"] - hessian
-    left["size"] = first + size - 1 - cut
-    right["size"] = size - left["size"]
-    return left["size"]
+    left, right = children[0], children[1]
+    left["gradient"], left["hessian"] = 0.0, 0.0
+    for k in range(first, first + node["size"]):
+        person = people[cells[k] & _PATIENT]
+        person["is_left"] = k > cut
+        person["left_gradient"] = person["gradient"] if k > cut else 0.0
+        person["left_hessian"] = person["hessian"] if k > cut else 0.0
+        left["gradient"] += person["left_gradient"]
+        left["hessian"] += person["left_hessian"]
+    right["gradient"] = node["gradient"] - left["gradient"]
+    right["hessian"] = node["hessian"] - left["hessian"]
+    left["size"] = first + node["size"] - 1 - cut
+    right["size"] = node["size"] - left["size"]
+
+
+@compiled()
+def _has_room(node: _Records, shape: _Shape) -> bool:
+    """Tell if a node's hessian could fill two children."""
+    return bool(node["hessian"] >= 2.0 * shape[1] * (1.0 - _ROUNDING))
+
+
+@compiled()
+def _end(node: _Records, shape: _Shape) -> None:
+    """Make a leaf of a node, for as long as it is not split."""
+    penalty, least, rate, _ = shape
+    value = np.float32(0.0)
+    if node["hessian"] >= least:
+        value = np.float32(-node["gradient"] / (node["hessian"] + penalty))
+    node["value"] = value * rate
+    node["left"] = _LEAF
 
 
 @compiled()
 def _grow(
-    people: _Records, table: _Singles, chosen: Integers, cells: _Cells, sums: Floats,
-    nodes: _Records, shape: _Shape,
+    people: _Records,
+    table: _Singles,
+    chosen: Integers,
+    cells: _Cells,
+    sums: Floats,
+    nodes: _Records,
+    shape: _Shape,
 ) -> None:
     """Grow a tree from its root, level by level."""
-    first, last, n_features = 0, 1, len(chosen)
-    side = 0
-    for level in range(shape[3]):
-        free, n_nodes = 0, last
+    n_features, depth = len(chosen), shape[3]
+    first, last = 0, 1
+    for level in range(depth + 1):
+        side, free, n_nodes = level & 1, 0, last
         for number in range(first, last):
             node = nodes[number]
-            start, size = node["start"], node["size"]
-            _leaf(node, shape)
-            if node["hessian"] < 2.0 * shape[1] * (1.0 - 1e-9):
+            _end(node, shape)
+            if level == depth or not _has_room(node, shape):
                 continue
-            bounds = (node["gradient"], node["hessian"], start, start + n_features * size)
-            gain, cut = _best_cut(cells, sums, side, bounds, shape)
-            if not gain > _LEAST_GAIN:
+            change, cut = _best_cut(cells, sums, side, n_features, node, shape)
+            if not change > _EPSILON:
                 continue
-            n_left = _split(people, table, chosen, cells, nodes, (side, number, cut, n_nodes))
-            if level + 1 < shape[3]:
-                nodes[n_nodes]["start"] = free
-                nodes[n_nodes + 1]["start"] = free + n_features * n_left + 1
-                _partition(people, cells, sums, side, n_features, (start, size, free, n_left))
-                free += n_features * size + 2
+            children = nodes[n_nodes : n_nodes + 2]
+            left, right = children[0], children[1]
+            _divide(people, table, chosen, cells[side], node, cut, children)
+            node["left"] = n_nodes
             n_nodes += 2
-        first, last, side = last, n_nodes, 1 - side
-        if first == last:
-            return
-    for number in range(first, last):
-        _leaf(nodes[number], shape)
+            if level + 1 < depth and (_has_room(left, shape) or _has_room(right, shape)):
+                left["start"] = free
+                right["start"] = free + n_features * left["size"] + 1
+                _lay_out_children(people, cells, sums, side, n_features, node, left)
+                free += n_features * node["size"] + 2
+        first, last = last, n_nodes
 
 
 @compiled()
 def _tell(people: _Records, table: _Singles, nodes: _Records) -> None:
-    """Add to everybody's margin what the tree says."""
-    for patient in range(len(table)):
-        k = 0
-        while nodes[k]["left"] > 0:
-            right = table[patient, nodes[k]["feature"]] >= nodes[k]["threshold"]
-            k = nodes[k]["left"] + right
-        people[patient]["margin"] += nodes[k]["value"]
+    """Add to everybody's margin what a tree says."""
+    for k in range(len(table)):
+        node = nodes[0]
+        while node["left"] != _LEAF:
+            goes_right = table[k, node["feature"]] >= node["threshold"]
+            node = nodes[node["left"] + goes_right]
+        people[k]["margin"] += node["value"]
 
 
 @compiled()
-def _start(answers: Floats, weights: Floats, logistic: bool) -> np.float32:
-    """Return the margin before the first tree: that of the weighted mean."""
+def _first_margin(answers: Floats, weights: Floats, logistic: bool) -> np.float32:
+    """Return the margin before the first tree: that of the weighted mean answer."""
     total, mean = 0.0, 0.0
-    for patient in range(len(answers)):
-        total += np.float64(np.float32(weights[patient]))
-    for patient in range(len(answers)):
-        answer, weight = np.float32(answers[patient]), np.float32(weights[patient])
+    for weight in weights:
+        total += np.float64(np.float32(weight))
+    for k in range(len(answers)):
+        answer, weight = np.float32(answers[k]), np.float32(weights[k])
         mean += np.float64(answer) / total * np.float64(weight)
     if not logistic:
         return np.float32(mean)
-    share = min(max(np.float32(mean), _LEAST_GAIN), _ONE - _LEAST_GAIN)
-    return -math.log(_ONE / share - _ONE)
+    share = min(max(np.float32(mean), _EPSILON), _ONE - _EPSILON)
+    return np.float32(-math.log(_ONE / share - _ONE))
+
+
+@compiled()
+def _make_bench(
+    train: Floats, answers: Floats, weights: Floats, test: Floats, n_trees: int, seed: int
+) -> _Bench:
+    """Return the arrays of a training set."""
+    n, p = train.shape
+    table = np.empty((n + len(test), p), dtype=np.float32)
+    table[:n], table[n:] = train, test
+    points, turns = _draw(seed, n_trees, n, p)
+    people = np.zeros(len(table), dtype=_PERSON)
+    for k in range(n):
+        people[k]["answer"], people[k]["weight"] = answers[k], weights[k]
+    room = p * n + 2 * n + 2
+    return _Bench(
+        table,
+        _sort_features(table, n),
+        points,
+        turns,
+        people,
+        np.zeros((2, room), dtype=np.uint32),
+        np.zeros((2, 2, room)),
+        np.zeros(2 * n + 2, dtype=_NODE),
+    )
+
+
+@compiled()
+def _add_tree(
+    bench: _Bench, tree: int, candidate: Floats, chosen: Integers, logistic: bool
+) -> None:
+    """Grow a candidate's next tree and add what it says."""
+    table, order, points, turns, people, cells, sums, nodes = bench
+    rate, depth, subsample = candidate[1], candidate[2], candidate[3]
+    penalty, least = np.float64(np.float32(candidate[5])), np.float64(np.float32(candidate[6]))
+    shape = (penalty, max(least, _NOBODY), np.float32(rate), np.int64(depth))
+    _differentiate(people, points[tree], np.float64(np.float32(subsample)), logistic, nodes[0])
+    if _has_room(nodes[0], shape):
+        n_chosen = 0
+        for feature in range(table.shape[1]):
+            if turns[tree, feature] < len(chosen):
+                chosen[n_chosen] = feature
+                n_chosen += 1
+        _lay_out_root(order, people, chosen, cells, sums)
+    _grow(people, table, chosen, cells, sums, nodes, shape)
+    _tell(people, table, nodes)
+
+
+@compiled()
+def _follow(
+    bench: _Bench,
+    candidates: Floats,
+    members: Integers,
+    start: float,
+    logistic: bool,
+    margins: Floats,
+) -> None:
+    """Boost once for candidates that differ in the number of trees alone; write their margins."""
+    people = bench.people
+    p, n = bench.order.shape
+    for k in range(len(people)):
+        people[k]["margin"] = start
+    share = np.float32(candidates[members[0], 4])
+    chosen = np.zeros(min(p, max(1, np.int64(share * np.float32(p)))), dtype=np.int64)
+    done = 0
+    for member in members:
+        for tree in range(done, np.int64(candidates[member, 0])):
+            _add_tree(bench, tree, candidates[member], chosen, logistic)
+        done = np.int64(candidates[member, 0])
+        for t in range(margins.shape[1]):
+            margins[member, t] = people[n + t]["margin"]
+
+
+@compiled()
+def _overflows(train: Floats, answers: Floats, weights: Floats, test: Floats) -> bool:
+    """Tell if the sum of two features or the square of all gradients is too large."""
+    features = max(np.abs(train).max(), np.abs(test).max()) if train.size and test.size else 0.0
+    return not (
+        features <= _LARGEST / 2.0 and np.abs(answers).max() * weights.sum() <= _LARGEST_SUM
+    )
 
 
 @compiled()
 def _boost(
-    train: Floats, answers: Floats, weights: Floats, candidates: Floats, test: Floats, seed: int,
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
     logistic: bool,
 ) -> tuple[Floats, Floats]:
-    n, p = train.shape
-    n_test, n_candidates = len(test), len(candidates)
-    margins = np.zeros((n_candidates, n_test))
-    table = np.empty((n + n_test, p), dtype=np.float32)
-    table[:n] = train
-    table[n:] = test
-    sorted_cells = _sorted_cells(table, n)
-    n_trees = np.int64(candidates[:, 0].max())
-    points, turns = _draw(seed, n_trees, n, p)
-    start = _start(answers, weights, logistic)
-    room = p * n + 2 * n + 2
-    cells = np.zeros((2, room), dtype=np.uint32)
-    sums = np.zeros((2, 2, room))
-    nodes = np.zeros(2 * n + 2, dtype=_NODE)
-    people = np.zeros(n + n_test, dtype=_PERSON)
-    for patient in range(n):
-        people[patient]["answer"] = answers[patient]
-        people[patient]["weight"] = weights[patient]
-    features = np.empty(p, dtype=np.int64)
+    """Return margins of the test patients and whether they could be told."""
+    n_candidates = len(candidates)
+    margins = np.zeros((n_candidates, len(test)))
+    if len(train) > MOST_PATIENTS or _overflows(train, answers, weights, test):
+        return margins, np.zeros(n_candidates)
+    trees = candidates[:, 0]
+    bench = _make_bench(train, answers, weights, test, np.int64(trees.max()), seed)
+    start = _first_margin(answers, weights, logistic)
+    waiting = np.ones(n_candidates, dtype=np.bool_)
     for c in range(n_candidates):
-        trees, rate, depth, subsample, columns, penalty, least = candidates[c]
-        for patient in range(n + n_test):
-            people[patient]["margin"] = start
-        n_chosen = max(1, np.int64(np.float32(columns) * np.float32(p)))
-        shape = (
-            np.float64(np.float32(penalty)),
-            np.float64(np.float32(least)),
-            np.float32(rate),
-            np.int64(depth),
-        )
-        subsample = np.float64(np.float32(subsample))
-        for tree in range(np.int64(trees)):
-            g, h = _differentiate(people, points[tree], subsample, logistic)
-            nodes[0]["gradient"], nodes[0]["hessian"], nodes[0]["start"] = g, h, 0
-            size = 0
-            for patient in range(n):
-                size += people[patient]["drawn"]
-            nodes[0]["size"] = size
-            if h >= 2.0 * shape[1] * (1.0 - 1e-9):
-                k = 0
-                for feature in range(p):
-                    if turns[tree, feature] < n_chosen:
-                        features[k] = feature
-                        k += 1
-                _fill_root(sorted_cells, people, features[:n_chosen], cells, sums)
-            _grow(people, table, features[:n_chosen], cells, sums, nodes, shape)
-            _tell(people, table, nodes)
-        for t in range(n_test):
-            margins[c, t] = people[n + t]["margin"]
+        if waiting[c]:
+            alike = np.flatnonzero((candidates[:, 1:] == candidates[c, 1:]).sum(axis=1) == 6)
+            members = alike[np.argsort(trees[alike])]
+            waiting[members] = False
+            _follow(bench, candidates, members, start, logistic, margins)
     return margins, np.ones(n_candidates)
 
 
 @compiled(PATH)
-def boosted_log_odds_path(train, answers, weights, candidates, test, seed):
+def boosted_log_odds_path(
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Boost trees of classes for each candidate.
+
+    Parameters
+    ----------
+    train : array of shape (n_train, n_features)
+        Imputed features; scaling changes nothing.
+    answers : array of shape (n_train,)
+        0 and 1.
+    weights : array of shape (n_train,)
+        Patient weights.
+    candidates : array of shape (n_candidates, 7)
+        n_estimators, learning_rate, max_depth, subsample, colsample_bytree, reg_lambda and
+        min_child_weight.
+    test : array of shape (n_test, n_features)
+        Patients to be predicted.
+    seed : int
+        Seed of the patients and features drawn.
+
+    Returns
+    -------
+    margins : array of shape (n_candidates, n_test)
+        Log-odds.
+    converged : array of shape (n_candidates,)
+        1, or 0 for all where the kernel declines.
+    """
     return _boost(train, answers, weights, candidates, test, seed, True)
 
 
 @compiled(PATH)
-def boosted_numbers_path(train, answers, weights, candidates, test, seed):
+def boosted_numbers_path(
+    train: Floats,
+    answers: Floats,
+    weights: Floats,
+    candidates: Floats,
+    test: Floats,
+    seed: int,
+) -> tuple[Floats, Floats]:
+    """Boost trees of numbers for each candidate.
+
+    Parameters
+    ----------
+    train : array of shape (n_train, n_features)
+        Imputed features; scaling changes nothing.
+    answers : array of shape (n_train,)
+        Numbers.
+    weights : array of shape (n_train,)
+        Patient weights.
+    candidates : array of shape (n_candidates, 7)
+        n_estimators, learning_rate, max_depth, subsample, colsample_bytree, reg_lambda and
+        min_child_weight.
+    test : array of shape (n_test, n_features)
+        Patients to be predicted.
+    seed : int
+        Seed of the patients and features drawn.
+
+    Returns
+    -------
+    margins : array of shape (n_candidates, n_test)
+        The numbers predicted.
+    converged : array of shape (n_candidates,)
+        1, or 0 for all where the kernel declines.
+    """
     return _boost(train, answers, weights, candidates, test, seed, False)
