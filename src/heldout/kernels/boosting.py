@@ -251,13 +251,13 @@ def _lay_out_children(
 
 
 @compiled()
-def _bits(number: np.float32) -> int:
+def _bits(number: np.float32) -> np.int64:
     """Return the bits of a number: of two that are above 0, the larger has the larger ones."""
     return np.int64(np.float32(number).view(np.int32))
 
 
 @compiled()
-def _number(bits: int) -> np.float32:
+def _number(bits: np.int64) -> np.float32:
     """Return the number that has these bits."""
     return np.int32(bits).view(np.float32)
 
@@ -265,7 +265,7 @@ def _number(bits: int) -> np.float32:
 @compiled()
 def _best_cut(
     cells: _Cells, sums: Floats, side: int, n_features: int, node: _Records, shape: _Shape
-) -> tuple[np.float32, int]:
+) -> tuple[np.float32, np.int64]:
     """Return the highest loss change in a node, and the first cell behind which to cut for it."""
     penalty, least = shape[0], shape[1]
     start, n_cells = node["start"], n_features * node["size"]
@@ -284,10 +284,10 @@ def _best_cut(
             & (left_hessian >= least)
             & ((own_cells[k] ^ own_cells[k + 1]) > _PATIENT)
         )
-        key = (_bits(gain - whole) << 32) - k if allowed else -k
+        key = (_bits(gain - whole) << 32) - k if allowed else np.int64(-k)
         best = max(best, key)
     bits = (best + _LOWER) >> 32
-    return _number(bits), start + (bits << 32) - best
+    return _number(bits), np.int64(start + (bits << 32) - best)
 
 
 @compiled()
@@ -297,7 +297,7 @@ def _divide(
     chosen: Integers,
     cells: _Cells,
     node: _Records,
-    cut: int,
+    cut: np.int64,
     children: _Records,
 ) -> None:
     """Write what a node splits by, who goes left, and what its children hold."""
@@ -435,8 +435,8 @@ def _add_tree(
     """Grow a candidate's next tree and add what it says."""
     table, order, points, turns, people, cells, sums, nodes = bench
     rate, depth, subsample = candidate[1], candidate[2], candidate[3]
-    penalty, least = np.float64(np.float32(candidate[5])), np.float64(np.float32(candidate[6]))
-    shape = (penalty, max(least, _NOBODY), np.float32(rate), np.int64(depth))
+    penalty, least = float(np.float32(candidate[5])), float(np.float32(candidate[6]))
+    shape = (penalty, max(least, _NOBODY), np.float32(rate), int(depth))
     _differentiate(people, points[tree], np.float64(np.float32(subsample)), logistic, nodes[0])
     if _has_room(nodes[0], shape):
         n_chosen = 0
@@ -454,7 +454,7 @@ def _follow(
     bench: _Bench,
     candidates: Floats,
     members: Integers,
-    start: float,
+    start: np.float32,
     logistic: bool,
     margins: Floats,
 ) -> None:
@@ -467,9 +467,9 @@ def _follow(
     chosen = np.zeros(min(p, max(1, np.int64(share * np.float32(p)))), dtype=np.int64)
     done = 0
     for member in members:
-        for tree in range(done, np.int64(candidates[member, 0])):
+        for tree in range(done, int(candidates[member, 0])):
             _add_tree(bench, tree, candidates[member], chosen, logistic)
-        done = np.int64(candidates[member, 0])
+        done = int(candidates[member, 0])
         for t in range(margins.shape[1]):
             margins[member, t] = people[n + t]["margin"]
 
@@ -499,7 +499,7 @@ def _boost(
     if len(train) > MOST_PATIENTS or _overflows(train, answers, weights, test):
         return margins, np.zeros(n_candidates)
     trees = candidates[:, 0]
-    bench = _make_bench(train, answers, weights, test, np.int64(trees.max()), seed)
+    bench = _make_bench(train, answers, weights, test, int(trees.max()), seed)
     start = _first_margin(answers, weights, logistic)
     waiting = np.ones(n_candidates, dtype=np.bool_)
     for c in range(n_candidates):
