@@ -2,7 +2,7 @@
 
 The problem
 -----------
-As XGBoost 3.2 states it for ``tree_method="exact"`` with the objectives ``binary:logistic`` and
+As XGBoost 3.2 to 3.4 state it for ``tree_method="exact"`` with ``binary:logistic`` and
 ``reg:squarederror``. The margin begins at the weighted mean answer, or at its log-odds. Each tree
 keeps every patient with probability ``subsample``, draws ``max(1, int(colsample_bytree * p))``
 features without replacement, and splits level by level at the cut with the highest ::
