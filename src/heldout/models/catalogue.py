@@ -8,14 +8,12 @@ other regressors follow a change of unit or of origin by themselves.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models.boosting import BOOSTING, BOOSTING_OF_NUMBERS, EXACT, boosted_margins
-from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Whole
+from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Space, Whole
 
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 _NEARLY_NO_PENALTY = 100.0
@@ -72,6 +70,36 @@ _CONSTANT = Kernel(name="constant", row=lambda candidate: (0.0,))
 _MOST_CELLS_OF_RIDGE = 100_000
 # A support-vector kernel keeps a number for each pair of patients.
 _MOST_PATIENTS_OF_SVC = 600
+# The kernel of boosted trees numbers patients in 16 bits.
+_MOST_PATIENTS_OF_BOOSTING = 65_536
+# As the kernel grows them; XGBoost's own default puts values into bins.
+_EXACT = {"tree_method": "exact"}
+_BOOSTING: Space = {
+    "n_estimators": Whole(low=10, high=100, log=True),
+    "learning_rate": Real(low=0.02, high=0.3, log=True),
+    "max_depth": Whole(low=1, high=3),
+    "subsample": Real(low=0.5, high=1.0),
+    "colsample_bytree": Real(low=0.5, high=1.0),
+    "reg_lambda": Real(low=0.1, high=30.0, log=True),
+    "min_child_weight": Real(low=0.5, high=5.0, log=True),
+}
+# A patient weighs 1 in a squared error, and at most a quarter in a log loss.
+_BOOSTING_OF_NUMBERS: Space = {
+    **_BOOSTING,
+    "reg_lambda": Real(low=0.4, high=120.0, log=True),
+    "min_child_weight": Real(low=2.0, high=20.0, log=True),
+}
+
+
+def _boosting_kernel(name: str) -> Kernel:
+    """Return a kernel of boosted trees."""
+    return Kernel(
+        name=name,
+        row=lambda candidate: tuple(float(candidate[setting]) for setting in _BOOSTING),
+        most_patients=_MOST_PATIENTS_OF_BOOSTING,
+    )
+
+
 MODELS = {
     model.name: model
     for model in (
@@ -212,15 +240,15 @@ MODELS = {
             Model(
                 name="xgboost",
                 label="Gradient-boosted trees (XGBoost)",
-                estimator=Maker(path="xgboost.XGBClassifier", settings=EXACT, given=_GIVEN),
-                space=BOOSTING,
+                estimator=Maker(path="xgboost.XGBClassifier", settings=_EXACT, given=_GIVEN),
+                space=_BOOSTING,
                 preparation="impute",
                 explainer="tree",
-                trainer=partial(boosted_margins, "binary:logistic"),
+                kernel=_boosting_kernel("boosted_log_odds"),
             ),
-            estimator=Maker(path="xgboost.XGBRegressor", settings=EXACT, given=_GIVEN),
-            space=BOOSTING_OF_NUMBERS,
-            trainer=partial(boosted_margins, "reg:squarederror"),
+            estimator=Maker(path="xgboost.XGBRegressor", settings=_EXACT, given=_GIVEN),
+            space=_BOOSTING_OF_NUMBERS,
+            kernel=_boosting_kernel("boosted_numbers"),
         ),
     )
 }

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from heldout.arrays import Floats, Integers, Piece
+from heldout.arrays import Floats, Piece
 from heldout.errors import StudyError
 from heldout.kinds import KindName
 
@@ -146,11 +146,6 @@ class Kernel:
         )
 
 
-# Features, answers and weights of patients to learn from.
-Learnt = tuple[Floats, Floats | Integers, Floats]
-_Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
     """One way to predict an outcome.
@@ -183,9 +178,6 @@ class Model:
     kernel : Kernel or None
         The compiled solver of the same problem, if there is one. It judges candidates and makes
         permutations affordable; what is explained and exported is always the estimator's.
-    trainer : callable or None
-        (candidates, seed, patients to learn from, features of others) -> the margins of the others
-        that the estimators of all candidates would tell, to the last bit and for less.
     weighted : bool
         Whether its estimator takes patient weights.
     """
@@ -202,7 +194,6 @@ class Model:
     margin: Literal["log-odds", "probability", "points", "score"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
     kernel: Kernel | None = None
-    trainer: _Trainer | None = None
     weighted: bool = True
 
     @property
