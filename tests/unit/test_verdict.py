@@ -249,12 +249,15 @@ def test_three_answers_stand_in_their_order() -> None:
         "response at week8 (p = .002; strongest: Psychache, with a higher score at week8).",
         "Can it be predicted? Evidence: the AUC for patients held out is .80 (95 % interval .52 to "
         ".93; chance is .51), p = .004, adjusted .31.",
+        "Associations, each by itself: of the score behind sustained response, baseline severity "
+        "taken out, p = .002 for all features together and .002 for the strongest one.",
         "With 36 patients and 14 events, the test asked for an AUC above .68; had the true AUC "
         "been .80, about 88 of 100 such studies would have found it.",
         "The test made 499 permutations (tuning and the choice of a model inside; of 999 asked "
         "for, those left could not change what is decided). In them the best AUC of all models and "
         "follow-ups was .76 on average, and .91 or more in 1 of 20.",
     )
+    assert verdict.paragraphs == (verdict.sentences[:2], verdict.sentences[2:])
     assert verdict.numbers["critical"] == 0.684
     assert verdict.numbers["found_at_80"] == pytest.approx(0.88, abs=0.005)
 

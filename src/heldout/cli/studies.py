@@ -198,8 +198,8 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     -------
     str
     """
-    first, *rest = map(wrap, (*record.verdict.sentences, *_counted(record)))
-    lines = ["", first, "", *rest]
+    answers, beside = record.verdict.paragraphs
+    lines = ["", *map(wrap, answers), "", *map(wrap, (*beside, *_counted(record)))]
     kinds: dict[KindName, list[str]] = {"class": [], "number": []}
     for cell in record.headline:
         kinds[cell.kind].append(table_line(f"{cell.outcome} {cell.follow_up}", cell))

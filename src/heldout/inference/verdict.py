@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from heldout.inference.associations import Associated
+from heldout.inference.associations import OF_OUTCOME, OF_SCORE, Associated
 from heldout.inference.cells import Cell
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
@@ -69,6 +69,8 @@ class Verdict:
     numbers : mapping of str to float
         Of the headline that decides: patients, estimate with interval, p, and what the design could
         have found.
+    first : int
+        Sentences of the first paragraph: what stands before the answers, and these.
     anything, predicted : str
         Level of the first and of the second question.
     adds : str or None
@@ -81,10 +83,16 @@ class Verdict:
     level: Level
     sentences: tuple[str, ...]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    first: int = 1
     anything: Level = "untested"
     predicted: Level = "untested"
     adds: str | None = None
     objections: tuple[Objection, ...] = ()
+
+    @property
+    def paragraphs(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The answers, and all that is said beside them."""
+        return self.sentences[: self.first], self.sentences[self.first :]
 
     @property
     def withholds(self) -> bool:
@@ -164,9 +172,11 @@ def derive_verdict(asked: Asked) -> Verdict:
     added = () if beside is None else (_adds_words(lead, beside, is_there=levels[0] in _THERE),)
     declined = [cell.reason for cell in asked.headline if cell.reason]
     made = [] if asked.test is None else [_made(asked.test)]
+    first = (*_objections(asked, levels[0]), *words, *added)
     return Verdict(
         level=levels[0],
-        sentences=(*_objections(asked, levels[0]), *words, *added, *reach, *made, *declined),
+        sentences=(*first, *_associations(asked, answers), *reach, *made, *declined),
+        first=len(first),
         numbers=_numbers_of(lead) | behind,
         anything=levels[0] if len(levels) > 1 else "untested",
         predicted=levels[-1],
@@ -310,6 +320,29 @@ def _also_predicted(asked: Asked, lead: Cell, hint: str) -> list[str]:
         if small(cell.p_adjusted) and cell is not lead
     ]
     return [f"Adjusted for all that was asked, also {_listed(others)}.{hint}"] if others else []
+
+
+def _associations(asked: Asked, answers: Sequence[_Answer]) -> Iterator[str]:
+    """Yield what goes with the outcome of the first answer, by each statistic."""
+    of = asked.associated_with(answers[0].lead)
+    if of is None:
+        return
+    lead = answers[0].lead
+    both = [
+        (OF_SCORE, f"the score behind {spoken(lead.outcome)}"),
+        (
+            OF_OUTCOME,
+            spoken(lead.outcome) if OF_SCORE[0] not in of.values else "the outcome itself",
+        ),
+    ]
+    told = [
+        f"of {what}{', baseline severity taken out' * (names is OF_SCORE and of.beyond_severity)}, "
+        f"p = {p_words(of.p_values[names[0]], asked.test)} for all features together and "
+        f"{p_words(of.p_values[names[1]], asked.test)} for the strongest one"
+        for names, what in both
+        if names[0] in of.values
+    ]
+    yield f"Associations, each by itself: {_listed(told)}."
 
 
 def _beside_severity(asked: Asked, lead: Cell) -> Difference | None:

@@ -65,8 +65,8 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "simulated": _SIMULATED if cohort.get("simulated") else None,
         "verdict": {
             "level": record.verdict.level,
-            "first": record.verdict.sentences[0],
-            "rest": list(record.verdict.sentences[1:]),
+            "answers": list(record.verdict.paragraphs[0]),
+            "beside": list(record.verdict.paragraphs[1]),
         },
         "headline": build_headline(targets),
         "differences": build_differences(record, targets),
