@@ -444,11 +444,11 @@ def beside_severity(cell: Cell, difference: float, low: float, high: float) -> D
 @pytest.mark.parametrize(
     ("difference", "low", "high", "words"),
     [
-        (0.05, -0.05, 0.15, "Adds nothing that can be seen: baseline severity alone has .75, a "
+        (0.05, -0.05, 0.15, "Adds nothing that can be seen to baseline severity alone (.75): a "
          "difference of .05 (95 % interval \N{MINUS SIGN}.05 to .15). Most of it is severity."),
-        (0.25, 0.1, 0.4, "Adds: baseline severity alone has .55, a difference of .25 (95 % "
+        (0.25, 0.1, 0.4, "Adds to baseline severity alone (.55): a difference of .25 (95 % "
          "interval .10 to .40)."),
-        (-0.1, -0.2, -0.05, "Worse: baseline severity alone has .90, a difference of "
+        (-0.1, -0.2, -0.05, "Worse than baseline severity alone (.90): a difference of "
          "\N{MINUS SIGN}.10 (95 % interval \N{MINUS SIGN}.20 to \N{MINUS SIGN}.05). Most of it is "
          "severity."),
     ],

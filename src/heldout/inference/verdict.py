@@ -22,6 +22,7 @@ from heldout.inference.associations import OF_OUTCOME, OF_SCORE, Associated
 from heldout.inference.cells import Cell
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
+from heldout.metrics.differences import WORSE
 from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.wording import counted, decimal, p_value, spoken
 
@@ -358,9 +359,10 @@ def _adds_words(lead: Cell, beside: Difference, *, is_there: bool) -> str:
     kind, estimate = lead.of_kind, lead.estimate or 0.0
     alone = kind.spoken(estimate - beside.difference)
     difference, low, high = map(kind.spoken, (beside.difference, beside.low, beside.high))
+    joined = "than" if beside.word == WORSE else "to"
     words = (
-        f"{_ADDS} {beside.word[:1].upper()}{beside.word[1:]}: baseline severity alone has {alone}, "
-        f"a difference of {difference} (95 % interval {low} to {high})."
+        f"{_ADDS} {beside.word[:1].upper()}{beside.word[1:]} {joined} baseline severity alone "
+        f"({alone}): a difference of {difference} (95 % interval {low} to {high})."
     )
     # At least half of what is predicted beyond no skill at all.
     mostly = estimate - kind.chance >= 2 * beside.difference and estimate > kind.chance

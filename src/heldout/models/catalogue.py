@@ -26,11 +26,13 @@ _SVC_TOLERANCE = 1e-8
 _NO_PENALTY = 1e-12
 
 
-def _start_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
-    """Let an elastic-net logistic regression begin at the solution that its kernel found.
+def _solve_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
+    """Give an elastic-net logistic regression the solution that its kernel found.
 
-    The solver goes on from there to its own end. From zero it may stop before it has moved: it
-    compares its steps with the largest coefficient, and of zeros there is none.
+    Before the fit it is where the solver begins: from zero it may stop before it has moved, because
+    it compares its steps with the largest coefficient, and of zeros there is none. After the fit it
+    is what stays: the solver's first pass moves the intercept away from it, by up to six points of
+    a probability where all coefficients are 0.
     """
     from heldout.kernels.elastic_net_logistic import elastic_net_logistic_fit
 
@@ -181,7 +183,7 @@ MODELS = {
                     given=("random_state",),
                 ),
                 space={"C": _PENALTY, "l1_ratio": Real(low=0.05, high=0.95)},
-                kernel=Kernel(name="elastic_net_logistic", start=_start_elastic_net),
+                kernel=Kernel(name="elastic_net_logistic", solve=_solve_elastic_net),
             ),
             label="Elastic-net linear regression",
             estimator=_elastic_net_of_numbers,

@@ -123,9 +123,9 @@ class Kernel:
         One of `heldout.kernels.KERNELS`.
     row : callable
         candidate -> its hyper-parameters as numbers, in the solver's order.
-    start : callable or None
-        (estimator, prepared, answers, weights) -> None: lets an unfitted estimator begin at the
-        kernel's solution, where its own solver is slow to come near.
+    solve : callable or None
+        (estimator, prepared, answers, weights) -> None: gives an estimator the kernel's solution,
+        to begin at and to keep, where its own solver comes less near.
     most_patients, most_cells : int or None
         Patients, and patients times features, above which the library's solver is as fast, by
         ``docs/speed.md``; None if it never is.
@@ -135,7 +135,7 @@ class Kernel:
     row: Callable[[Candidate], Sequence[float]] = lambda candidate: tuple(
         float(value) for value in candidate.values()
     )
-    start: Callable[[Any, Floats, Floats, Floats], None] | None = None
+    solve: Callable[[Any, Floats, Floats, Floats], None] | None = None
     most_patients: int | None = None
     most_cells: int | None = None
 
