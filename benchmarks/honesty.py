@@ -45,6 +45,8 @@ from cohorts import (
 )
 
 SEED = 20261125
+# 39 permutations can just reject at .05, and a level needs no more of them.
+PERMUTATIONS = 39
 FOLLOW_UPS = ["week1", "month1", "month3", "month6"]
 
 
@@ -60,7 +62,8 @@ def _table(rng: np.random.Generator, n: int = 36) -> pd.DataFrame:
 
 def noise(number: int) -> Row:
     """Return the answers of four follow-ups in which there is nothing."""
-    return answers(evaluated(*_four(number), outcomes={name: name for name in FOLLOW_UPS}))
+    outcomes = {name: name for name in FOLLOW_UPS}
+    return answers(evaluated(*_four(number), outcomes=outcomes, permutations=PERMUTATIONS))
 
 
 def _four(number: int) -> tuple[pd.DataFrame, int]:
@@ -77,7 +80,8 @@ def _four(number: int) -> tuple[pd.DataFrame, int]:
 def primary(number: int) -> Row:
     """Return the answers about the follow-up that was named beforehand."""
     outcomes = {name: name for name in FOLLOW_UPS}
-    return answers(evaluated(*_four(number), outcomes=outcomes, primary=FOLLOW_UPS[2]))
+    settings = {"primary": FOLLOW_UPS[2], "permutations": PERMUTATIONS}
+    return answers(evaluated(*_four(number), outcomes=outcomes, **settings))
 
 
 def single(number: int, design: int = 2, rate: float = RATE, **settings: Any) -> Row:
@@ -85,7 +89,8 @@ def single(number: int, design: int = 2, rate: float = RATE, **settings: Any) ->
     rng = _rng(design, number)
     table = _table(rng)
     table["end"] = rng.permutation((np.arange(36) < round(rate * 36)).astype(float))
-    return answers(evaluated(table, number, outcomes={"end": "end"}, **settings))
+    few = {"permutations": PERMUTATIONS} | settings
+    return answers(evaluated(table, number, outcomes={"end": "end"}, **few))
 
 
 def boosting(number: int) -> Row:
@@ -94,8 +99,8 @@ def boosting(number: int) -> Row:
     table = _table(rng)
     table = table.mask(rng.random(table.shape) < 0.2)
     table["end"] = rng.permutation((np.arange(36) < 14).astype(float))
-    models = ["ridge", "xgboost"]
-    return answers(evaluated(table, number, outcomes={"end": "end"}, models=models))
+    settings: dict[str, Any] = {"models": ["ridge", "xgboost"], "permutations": PERMUTATIONS}
+    return answers(evaluated(table, number, outcomes={"end": "end"}, **settings))
 
 
 def ties(number: int) -> Row:
