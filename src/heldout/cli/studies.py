@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Of the name, of estimate, interval, p and adjusted p, and of each further figure.
 _NAME_WIDTH, _WIDTHS, _FIGURE_WIDTH = 22, (5, 15, 6, 10), 8
+# Seconds after which a plan says what takes so long.
+_PATIENCE = 5.0
 # A reference, the difference, its interval, the probability of being better, and the word.
 _BESIDE = "{:<20}{:<6}{:<15}{:<8}{}"
 
@@ -316,10 +319,28 @@ def plan(options: argparse.Namespace) -> int:
     """
     from heldout.study.facts import render_plan
     from heldout.study.plan import plan_study
+    from heldout.study.prospect import prospects_of
 
     experiment = _loaded(options)
-    print(render_plan(experiment, plan_study(experiment)))
+    made = plan_study(experiment)
+    prospects = prospects_of(
+        made.design, experiment.folder, simulate=not options.quick, progress=_told_late()
+    )
+    print(render_plan(experiment, made, prospects))
     return 0
+
+
+def _told_late() -> Callable[[int, int], None]:
+    """Return what tells of simulations, after five seconds and every five from then on."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _PATIENCE:
+            last = time.monotonic()
+            complain(f"Simulating what this plan can find: {done} of {total} of an outcome ...")
+
+    return tell
 
 
 def report(options: argparse.Namespace) -> int:
