@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # Of the name, of estimate, interval, p and adjusted p, and of each further figure.
 _NAME_WIDTH, _WIDTHS, _FIGURE_WIDTH = 22, (5, 15, 6, 10), 8
+_TIP = (
+    "Tip: --freeze notes this plan, its primary outcome and today's date in mlruns/ledger.jsonl; "
+    "runs then say what they did otherwise."
+)
 # Seconds after which a plan says what takes so long.
 _PATIENCE = 5.0
 # A reference, the difference, its interval, the probability of being better, and the word.
@@ -201,7 +205,8 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     -------
     str
     """
-    first, *rest = map(wrap, (*record.verdict.sentences, *_counted(record)))
+    frozen = record.frozen.sentences if record.frozen else ()
+    first, *rest = map(wrap, (*record.verdict.sentences, *frozen, *_counted(record)))
     lines = ["", first, "", *rest]
     kinds: dict[KindName, list[str]] = {"class": [], "number": []}
     for cell in record.headline:
@@ -318,6 +323,7 @@ def plan(options: argparse.Namespace) -> int:
         The exit status.
     """
     from heldout.study.facts import render_plan
+    from heldout.study.ledger import compare_with_frozen, freeze_plan
     from heldout.study.plan import plan_study
     from heldout.study.prospect import prospects_of
 
@@ -326,7 +332,11 @@ def plan(options: argparse.Namespace) -> int:
     prospects = prospects_of(
         made.design, experiment.folder, simulate=not options.quick, progress=_told_late()
     )
-    print(render_plan(experiment, made, prospects))
+    if options.freeze:
+        freeze_plan(experiment, made)
+    frozen = compare_with_frozen(experiment, made)
+    notes = frozen.sentences if frozen else [_TIP]
+    print(render_plan(experiment, made, prospects, notes))
     return 0
 
 

@@ -66,7 +66,10 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "verdict": {
             "level": record.verdict.level,
             "first": record.verdict.sentences[0],
-            "rest": list(record.verdict.sentences[1:]),
+            "rest": [
+                *record.verdict.sentences[1:],
+                *(record.frozen.sentences if record.frozen else ()),
+            ],
         },
         "headline": build_headline(targets),
         "differences": build_differences(record, targets),

@@ -119,7 +119,9 @@ class Prospect:
         """The true AUC that 8 of 10 such studies would find; None if there is none below 1."""
         candidates = np.arange(0.50, 1.0, 0.005)
         shares = map(self.share_found, candidates)
-        return next((float(c) for c, s in zip(candidates, shares, strict=True) if s >= _OFTEN), None)
+        return next(
+            (float(c) for c, s in zip(candidates, shares, strict=True) if s >= _OFTEN), None
+        )
 
     @property
     def word(self) -> Word | None:
@@ -185,9 +187,7 @@ def prospects_of(
     )
 
 
-def _prospect_of(
-    design: Design, number: int, folder: Path, progress: _Progress | None
-) -> Prospect:
+def _prospect_of(design: Design, number: int, folder: Path, progress: _Progress | None) -> Prospect:
     """Return what one outcome can answer; nothing is simulated if nobody is to be told."""
     outcome, reason = design.outcomes[number], design.declined[number]
     name = f"{outcome.name} {outcome.follow_up}"
