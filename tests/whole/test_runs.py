@@ -229,10 +229,10 @@ def test_the_headline_stands_beside_its_references_within_a_terminal(finished_st
     assert max(map(len, lines[start : start + 3])) <= 80
 
 
-def test_plan_fits_nothing_and_writes_nothing(
+def test_a_quick_plan_fits_nothing_and_writes_nothing(
     small_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["plan", str(small_study), "validation.repeats=7"]) == 0
+    assert main(["plan", str(small_study), "validation.repeats=7", "--quick"]) == 0
     printed = capsys.readouterr().out
     assert "repeats: 7" in printed
     assert "2 outcomes x 7 repeats x 5 outer folds = 70 units" in printed
