@@ -78,9 +78,7 @@ def test_what_cannot_be_kept_or_is_damaged_is_simulated_again(
     assert prospects_of(design, occupied) == first
 
 
-def test_nothing_of_what_goes_with_the_outcome_is_looked_at(
-    design: Design, tmp_path: Path
-) -> None:
+def test_nothing_of_what_goes_with_the_outcome_is_looked_at(design: Design, tmp_path: Path) -> None:
     """Features that tell the outcome outright leave chance where it is."""
     told = design.features.copy()
     told[:, 0] = design.outcomes[0].values
@@ -94,9 +92,7 @@ def test_nothing_of_what_goes_with_the_outcome_is_looked_at(
     assert 1 <= plain.chance.factor < 3
 
 
-def test_a_plan_that_is_quick_or_declined_simulates_nothing(
-    design: Design, tmp_path: Path
-) -> None:
+def test_a_plan_that_is_quick_or_declined_simulates_nothing(design: Design, tmp_path: Path) -> None:
     assert [made.chance for made in prospects_of(design, tmp_path, simulate=False)] == [None, None]
     declined = replace(design, declined=("Too few.", "Too few."))
     assert [made.reason for made in prospects_of(declined, tmp_path)] == ["Too few.", "Too few."]
