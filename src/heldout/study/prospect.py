@@ -30,7 +30,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -201,15 +201,24 @@ def _prospect_of(design: Design, number: int, folder: Path, progress: _Progress 
     )
     chance = None
     if is_event and progress is not None:
-        chance = _kept_chance(_Simulation.of(design, number), folder, progress)
+        chance = _kept_chance(Simulation.of(design, number), folder, progress)
     return Prospect(name=name, primary=outcome.primary, size=size, chance=chance)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Simulation:
-    """All that chance depends on: patients observed, their answers and folds, a seed.
+class Simulation:
+    """All that chance depends on, of the patients observed.
 
-    `features` are prepared, of shape (n_patients, n_features); `folds` (n_repeats, n_patients).
+    Attributes
+    ----------
+    features : array of shape (n_patients, n_features)
+        Prepared, without missing values.
+    events, weights : arrays of shape (n_patients,)
+        1 and 0; patient weights.
+    folds : array of int of shape (n_repeats, n_patients)
+        Outer folds, from 0.
+    seed : int
+        Of what moves.
     """
 
     features: Floats
@@ -219,7 +228,7 @@ class _Simulation:
     seed: int
 
     @classmethod
-    def of(cls, design: Design, number: int) -> _Simulation:
+    def of(cls, design: Design, number: int) -> Simulation:
         """Return the simulation of one outcome."""
         outcome = design.outcomes[number]
         rows = np.flatnonzero(outcome.observed)
@@ -239,6 +248,29 @@ class _Simulation:
         each = fits * _FIT * max(1.0, n / 36) ** 1.5 * max(1.0, p / 30) ** 0.5
         return int(np.clip(_SECONDS / each, _FEWEST, _MOST))
 
+    def auc_of(self, features: Floats) -> float:
+        """Return the fold-paired AUC of a ridge of the fixed penalty on features of the patients.
+
+        Parameters
+        ----------
+        features : array of shape (n_patients, n_features)
+            In place of their own.
+
+        Returns
+        -------
+        float
+        """
+        ridge = MODELS["ridge_fixed"].kernel
+        assert ridge is not None
+        path, penalty = load_kernel(ridge.name), np.array([ridge.row({})])
+        events, weights, margins = self.events, self.weights, np.empty(self.folds.shape)
+        for margin, fold in zip(margins, self.folds, strict=True):
+            for number in range(int(fold.max()) + 1):
+                learn, test = fold != number, fold == number
+                learnt = features[learn], events[learn], weights[learn]
+                margin[test] = path(*learnt, penalty, features[test], 0)[0][0]
+        return fold_paired_auc(margins, self.folds, events == 1, weights)
+
     @property
     def digest(self) -> str:
         """Of all that the result depends on, the program among it."""
@@ -248,7 +280,7 @@ class _Simulation:
         return digest.hexdigest()[:16]
 
 
-def _kept_chance(simulation: _Simulation, folder: Path, progress: _Progress) -> ChanceOfAuc:
+def _kept_chance(simulation: Simulation, folder: Path, progress: _Progress) -> ChanceOfAuc:
     """Return what chance makes of the AUC, simulated if that was not done before."""
     file = mlruns(folder) / "prospects" / f"{simulation.digest}.json"
     with suppress(OSError, ValueError, TypeError):
@@ -261,33 +293,28 @@ def _kept_chance(simulation: _Simulation, folder: Path, progress: _Progress) -> 
     return chance
 
 
-def simulated_chance(simulation: _Simulation, progress: _Progress) -> ChanceOfAuc:
-    """Return what chance makes of the AUC of a ridge when features say nothing."""
-    ridge = MODELS["ridge_fixed"].kernel
-    assert ridge is not None
-    path, candidates = load_kernel(ridge.name), np.array([ridge.row({})])
+def simulated_chance(simulation: Simulation, progress: _Progress) -> ChanceOfAuc:
+    """Return what chance makes of the AUC when features say nothing.
+
+    Parameters
+    ----------
+    simulation : Simulation
+        Features move between its patients.
+    progress : callable
+        Told the simulations done and all of them.
+
+    Returns
+    -------
+    ChanceOfAuc
+    """
     rng = np.random.default_rng(simulation.seed)
     total, aucs = simulation.count, []
     for number in range(total):
         moved = simulation.features[rng.permutation(len(simulation.features))]
-        aucs.append(_auc_of(moved, simulation, path, candidates))
+        aucs.append(simulation.auc_of(moved))
         progress(number + 1, total)
     made, events = np.array(aucs), int(simulation.events.sum())
     critical = critical_of(np.concatenate([[np.nan], made])[:, None], 0)
     assert critical is not None
     factor = variance_factor(made, events, len(simulation.events) - events)
     return ChanceOfAuc(critical=critical, factor=factor, simulations=total)
-
-
-def _auc_of(features: Floats, simulation: _Simulation, path: Any, candidates: Floats) -> float:
-    """Return the fold-paired AUC of the ridge on features."""
-    events, weights, folds = simulation.events, simulation.weights, simulation.folds
-    margins = np.empty(folds.shape)
-    for margin, fold in zip(margins, folds, strict=True):
-        for number in range(int(fold.max()) + 1):
-            test = fold == number
-            learn = ~test
-            margin[test] = path(
-                features[learn], events[learn], weights[learn], candidates, features[test], 0
-            )[0][0]
-    return fold_paired_auc(margins, folds, events == 1, weights)

@@ -3,13 +3,22 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from heldout.inference.sizes import Size
 from heldout.metrics.intervals import share_found
+from heldout.splits import plan_folds
 from heldout.study.design import Design
 from heldout.study.folders import mlruns
-from heldout.study.prospect import ChanceOfAuc, Prospect, Word, prospects_of
+from heldout.study.prospect import (
+    ChanceOfAuc,
+    Prospect,
+    Simulation,
+    Word,
+    prospects_of,
+    simulated_chance,
+)
 from tests.tables import a_plan, a_table
 
 
@@ -53,6 +62,26 @@ def test_the_auc_found_is_found_eight_times_in_ten() -> None:
     assert f"a true AUC of {answered.auc_found:.2f}"[-3:] in answered.sentences
     assert prospect(36, 14, 0.999).auc_found is None
     assert "no true AUC is found 8 times in 10" in prospect(36, 14, 0.999).sentences
+
+
+def test_as_many_studies_find_it_as_is_said() -> None:
+    """Of 200 studies in which one feature of twenty tells, beside the share that is foretold."""
+    events, rng = np.repeat([1.0, 0.0], [14, 22]), np.random.default_rng(3)
+    studies = []
+    for seed in range(200):
+        plan = plan_folds(events[:, None], n_folds=5, n_repeats=5, seed=seed)
+        assert plan is not None
+        features = rng.normal(size=(36, 20))
+        features[:, 0] += 2 * events
+        studies.append(
+            Simulation(
+                features=features, events=events, weights=np.ones(36), folds=plan.folds, seed=1
+            )
+        )
+    aucs = np.array([study.auc_of(study.features) for study in studies])
+    chance = simulated_chance(studies[0], lambda done, total: None)
+    said = share_found(aucs.mean(), chance.critical, 14, 22, factor=chance.factor)
+    assert said == pytest.approx(np.mean(aucs > chance.critical), abs=0.08)
 
 
 def test_what_is_simulated_is_kept_and_found_again(design: Design, tmp_path: Path) -> None:
