@@ -8,9 +8,11 @@ import pytest
 
 from heldout.inference.sizes import Size
 from heldout.metrics.intervals import share_found
+from heldout.spec.composition import load_experiment
 from heldout.splits import plan_folds
 from heldout.study.design import Design
 from heldout.study.folders import mlruns
+from heldout.study.plan import plan_study
 from heldout.study.prospect import (
     ChanceOfAuc,
     Prospect,
@@ -126,3 +128,11 @@ def test_a_plan_that_is_quick_or_declined_simulates_nothing(design: Design, tmp_
     declined = replace(design, declined=("Too few.", "Too few."))
     assert [made.reason for made in prospects_of(declined, tmp_path)] == ["Too few.", "Too few."]
     assert not mlruns(tmp_path).exists()
+
+
+def test_the_page_shows_what_the_plan_of_the_ketamine_study_says(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    plan = plan_study(load_experiment(root / "experiments" / "nimh_ketamine.yaml"))
+    page = (root / "docs" / "outcomes.md").read_text(encoding="utf-8")
+    said = prospects_of(plan.design, tmp_path)[0].sentences
+    assert said in " ".join(page.split())
