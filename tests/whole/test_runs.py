@@ -88,7 +88,7 @@ def test_json_is_one_object_and_nothing_else(
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
-    assert set(printed) == told | {"cells", "headline", "differences", "analysis"}
+    assert set(printed) == told | {"cells", "headline", "differences", "frozen", "analysis"}
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]
