@@ -3,7 +3,7 @@
 A record is one folder of plain text: ``record.json``, five tables, ``environment.json`` and
 ``manifest.json`` with the digest of each. It is written beside its place and moved there when
 it is complete, so a half-written record is never read. Equal experiments on equal data give
-equal bytes in everything but ``environment.json``.
+equal bytes in everything but ``environment.json``, and what was frozen before them.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
 from heldout.spec.experiment import Experiment
+from heldout.spec.frozen import Frozen
 
 FORMAT = 4
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
@@ -148,6 +149,8 @@ class RunRecord:
         Of every scale with items, in this sample.
     score_audit : sequence of AuditCounts
         How each score was made of its items, and for how many patients it could not be.
+    frozen : Frozen or None
+        The last plan of this name that was frozen before the run, and what is other than in it.
     predictions : DataFrame
         A row per patient, outcome, follow-up, model (headline too) and repeat: fold, and of a
         class event, margin, probability, training prevalence, of a number observed, prediction,
@@ -200,6 +203,7 @@ class RunRecord:
     characteristics: Sequence[Characteristic] = ()
     reliability: Sequence[Reliability] = ()
     score_audit: Sequence[AuditCounts] = ()
+    frozen: Frozen | None = None
     folder: Path | None = None
     pipelines: Mapping[tuple[str, str], Any] | None = field(default=None, repr=False)
     source: Experiment | None = field(default=None, repr=False, compare=False)
@@ -245,8 +249,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
-        ``associated``, ``permutation``, ``cells``, ``headline`` and ``differences``; figures that
-        were not computed are None.
+        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences`` and ``frozen``;
+        figures that were not computed are None.
     """
     folder = record.folder
     return {
@@ -260,6 +264,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "cells": list(map(shown_values, record.cells)),
         "headline": list(map(shown_values, record.headline)),
         "differences": list(map(asdict, record.differences)),
+        "frozen": None if record.frozen is None else asdict(record.frozen),
     }
 
 
@@ -454,6 +459,8 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
     body["verdict"] = Verdict(**verdict)
     if body.get("permutation") is not None:
         body["permutation"] = PermutationTest(**body["permutation"])
+    if body.get("frozen") is not None:
+        body["frozen"] = Frozen(**_frozen(body["frozen"]))
     environment = json.loads(raw["environment.json"])
     return RunRecord(**body, environment=environment, folder=folder)
 

@@ -89,7 +89,7 @@ def test_json_is_one_object_and_nothing_else(
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
-    assert set(printed) == told | {"cells", "headline", "differences", "analysis"}
+    assert set(printed) == told | {"cells", "headline", "differences", "frozen", "analysis"}
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]
@@ -230,10 +230,10 @@ def test_the_headline_stands_beside_its_references_within_a_terminal(finished_st
     assert max(map(len, lines[start : start + 3])) <= 80
 
 
-def test_plan_fits_nothing_and_writes_nothing(
+def test_a_quick_plan_fits_nothing_and_writes_nothing(
     small_study: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["plan", str(small_study), "validation.repeats=7"]) == 0
+    assert main(["plan", str(small_study), "validation.repeats=7", "--quick"]) == 0
     printed = capsys.readouterr().out
     assert "repeats: 7" in printed
     assert "2 outcomes x 7 repeats x 5 outer folds = 70 units" in printed

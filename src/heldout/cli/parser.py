@@ -85,8 +85,10 @@ def _add_studies(add: AddCommand) -> None:
     arg("--fresh", action="store_true", help="run again what was finished before")
     _add_running(arg)
 
-    arg = add("plan", studies.plan, "show the composed experiment and its design; fits nothing")
+    arg = add("plan", studies.plan, "show the experiment, its design and what it can answer")
     _add_experiment(arg)
+    arg("--quick", action="store_true", help="do not simulate which AUC would be found")
+    arg("--freeze", action="store_true", help="note this plan; runs say what they do otherwise")
 
     arg = add("report", studies.report, "write the HTML page of a run again")
     _add_run(arg)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 
 # Of the name, of estimate, interval, p and adjusted p, and of each further figure.
 _NAME_WIDTH, _WIDTHS, _FIGURE_WIDTH = 22, (5, 15, 6, 10), 8
+_TIP = (
+    "Tip: --freeze notes this plan, its primary outcome and today's date in mlruns/ledger.jsonl; "
+    "runs then say what they did otherwise."
+)
+# Seconds after which a plan says what takes so long.
+_PATIENCE = 5.0
 # A reference, the difference, its interval, the probability of being better, and the word.
 _BESIDE = "{:<20}{:<6}{:<15}{:<8}{}"
 
@@ -199,7 +206,9 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     str
     """
     answers, beside = record.verdict.paragraphs
-    lines = ["", *map(wrap, answers), "", *map(wrap, (*beside, *_counted(record)))]
+    frozen = record.frozen.sentences if record.frozen else ()
+    lines = ["", *map(wrap, answers), ""]
+    lines += map(wrap, (*beside, *frozen, *_counted(record)))
     kinds: dict[KindName, list[str]] = {"class": [], "number": []}
     for cell in record.headline:
         kinds[cell.kind].append(table_line(f"{cell.outcome} {cell.follow_up}", cell))
@@ -315,11 +324,34 @@ def plan(options: argparse.Namespace) -> int:
         The exit status.
     """
     from heldout.study.facts import render_plan
+    from heldout.study.ledger import compare_with_frozen, freeze_plan
     from heldout.study.plan import plan_study
+    from heldout.study.prospect import prospects_of
 
     experiment = _loaded(options)
-    print(render_plan(experiment, plan_study(experiment)))
+    made = plan_study(experiment)
+    prospects = prospects_of(
+        made.design, experiment.folder, simulate=not options.quick, progress=_told_late()
+    )
+    if options.freeze:
+        freeze_plan(experiment, made)
+    frozen = compare_with_frozen(experiment, made)
+    notes = frozen.sentences if frozen else [_TIP]
+    print(render_plan(experiment, made, prospects, notes))
     return 0
+
+
+def _told_late() -> Callable[[int, int], None]:
+    """Return what tells of simulations, after five seconds and every five from then on."""
+    last = time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last > _PATIENCE:
+            last = time.monotonic()
+            complain(f"Simulating what this plan can find: {done} of {total} of an outcome ...")
+
+    return tell
 
 
 def report(options: argparse.Namespace) -> int:

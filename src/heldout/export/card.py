@@ -72,6 +72,7 @@ def render_card(
         included=_included(record),
         versions=_versions_of(record),
         refit=refit_words(record.environment, today),
+        frozen=f"\n\n{' '.join(record.frozen.sentences)}" if record.frozen else "",
         run_id=record.run_id,
         experiment=record.fingerprint[:12],
         data=record.data_fingerprint[:12],

@@ -10,7 +10,7 @@ from heldout.findings.check import Check, StudyData
 from heldout.record import Finding, RunRecord
 
 _CHECKS: tuple[Check[Any], ...] = (
-    Check("HO001", "Events per feature", RunRecord, method.events_per_feature),
+    Check("HO001", "Patients for the parameters", RunRecord, method.events_per_feature),
     Check("HO002", "Attrition", RunRecord, method.attrition),
     Check("HO003", "Baseline inside the outcome", RunRecord, method.baseline_in_outcome),
     Check("HO004", "Calibration", RunRecord, method.calibration),

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from heldout.findings.check import Seen, named
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import LEVEL
+from heldout.inference.sizes import ANTICIPATED_C, Size
 from heldout.kinds import KINDS, Kind
 from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import counted, decimal, p_value, percent
 
-ENOUGH_EVENTS_PER_FEATURE = 10
 ATTRITION_WORTH_SAYING = 0.10
 ENOUGH_TO_CALIBRATE = 30
 # So high an AUC of so few patients is a leak far more often than a finding.
@@ -38,7 +38,7 @@ def _informative(outcome: OutcomeFacts) -> int:
 
 
 def events_per_feature(record: RunRecord) -> Seen:
-    """Call a study exploratory below ten events per candidate feature (Riley et al. 2020).
+    """Call a study exploratory that has fewer patients than Riley's criteria ask at a C of .70.
 
     Parameters
     ----------
@@ -49,19 +49,23 @@ def events_per_feature(record: RunRecord) -> Seen:
     -------
     Seen
     """
-    n_features, outcomes = len(record.features), _evaluated(record)
-    ratios = {_spoken(outcome): _informative(outcome) / n_features for outcome in outcomes}
-    low = [
-        f"{name} {ratio:.1f}" for name, ratio in ratios.items() if ratio < ENOUGH_EVENTS_PER_FEATURE
+    sizes = [(_spoken(outcome), _size_of(outcome, record)) for outcome in _evaluated(record)]
+    few = [
+        f"{name[:1].upper()}{name[1:]}: {size.sentence}"
+        for name, size in sizes
+        if size.n < size.required(ANTICIPATED_C)
     ]
-    numbers = any(not KINDS[outcome.kind].has_events for outcome in outcomes)
     return named(
-        "; ".join(low),
-        f"Events{', or patients of a number,' if numbers else ''} per candidate feature "
-        f"({n_features} features): {{}}. Below {ENOUGH_EVENTS_PER_FEATURE}, results are "
-        "exploratory.",
-        "Every outcome has ten or more events per candidate feature.",
+        " ".join(few),
+        "{} With fewer patients than that, results are exploratory.",
+        "Every outcome has as many patients as its candidate parameters need.",
     )
+
+
+def _size_of(outcome: OutcomeFacts, record: RunRecord) -> Size:
+    """Return how many patients an outcome has for the candidate parameters of a record."""
+    events = outcome.events if KINDS[outcome.kind].has_events else None
+    return Size(n=outcome.n, events=events, parameters=len(record.features))
 
 
 def attrition(record: RunRecord) -> Seen:

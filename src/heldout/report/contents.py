@@ -66,7 +66,10 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "verdict": {
             "level": record.verdict.level,
             "answers": list(record.verdict.paragraphs[0]),
-            "beside": list(record.verdict.paragraphs[1]),
+            "beside": [
+                *record.verdict.paragraphs[1],
+                *(record.frozen.sentences if record.frozen else ()),
+            ],
         },
         "headline": build_headline(targets),
         "differences": build_differences(record, targets),

@@ -22,7 +22,7 @@ from heldout.spec.composition import load_experiment
 from heldout.spec.experiment import Experiment, fingerprint
 from heldout.study.assembly import assemble_record
 from heldout.study.folders import mlruns, record_folder
-from heldout.study.ledger import note_run
+from heldout.study.ledger import compare_with_frozen, note_run
 from heldout.study.permutations import observed_row, permute
 from heldout.study.plan import StudyPlan, plan_study
 from heldout.study.scoring import score_units, with_arithmetic
@@ -79,6 +79,8 @@ def run_experiment(
 
         shared_uri()
     plan = plan_study(experiment)
+    # What is frozen from now on was not frozen before this run.
+    frozen = compare_with_frozen(experiment, plan)
     run_id = _name_of(plan)
     folder = record_folder(experiment.folder, experiment.name, run_id)
     with _held(folder) as units:
@@ -90,6 +92,7 @@ def run_experiment(
                 _begin_afresh(units)
             _compile_kernels(say)
             record = evaluate_plan(plan, engine=engine, units=units, progress=progress)
+            record = replace(record, frozen=frozen)
             write_record(record, folder)
             record = replace(record, folder=folder)
             note_run(record, experiment.folder, str(record.environment["started"]))

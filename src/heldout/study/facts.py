@@ -10,12 +10,18 @@ from typing import Any
 
 from heldout.spec.experiment import Experiment, composed
 from heldout.study.plan import StudyPlan
+from heldout.study.prospect import Prospect
 from heldout.study.work import work_lines
 
 _WIDTH = 80
 
 
-def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
+def render_plan(
+    experiment: Experiment,
+    plan: StudyPlan,
+    prospects: Sequence[Prospect],
+    notes: Sequence[str] = (),
+) -> str:
     """Return the composed experiment and its design as text, at most 80 columns wide.
 
     Parameters
@@ -24,11 +30,15 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
         As composed.
     plan : StudyPlan
         Its plan.
+    prospects : sequence of Prospect
+        What its outcomes can answer.
+    notes : sequence of str
+        What else there is to say, below all.
 
     Returns
     -------
     str
-        YAML that could be run, then facts; nothing was fitted to know them.
+        YAML that could be run, then facts; no outcome was fitted to know them.
     """
     lines = [f"# {experiment.name}, composed", *yaml_lines(composed(experiment)), "", "# Design"]
     design = plan.design
@@ -48,9 +58,40 @@ def render_plan(experiment: Experiment, plan: StudyPlan) -> str:
     facts = [f"{len(features)} features: {names}", *composites, *work_lines(design)]
     lines += [
         "",
-        *(textwrap.fill(fact, _WIDTH) for fact in (*filter(None, design.declined), *facts)),
+        *(textwrap.fill(fact, _WIDTH) for fact in facts),
+        "",
+        "# What it can answer",
+        *map(_filled, prospect_lines(prospects)),
     ]
+    lines += ["", *map(_filled, notes)] if notes else []
     return "\n".join(lines)
+
+
+def _filled(text: str) -> str:
+    """Return a text wrapped, its later lines set in."""
+    return textwrap.fill(text, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+def prospect_lines(prospects: Sequence[Prospect]) -> Iterator[str]:
+    """Yield what outcomes can answer, and how that is known.
+
+    Parameters
+    ----------
+    prospects : sequence of Prospect
+        Of one study.
+
+    Yields
+    ------
+    str
+        One paragraph each.
+    """
+    yield from (prospect.sentences for prospect in prospects)
+    made = [prospect.chance.simulations for prospect in prospects if prospect.chance is not None]
+    if made:
+        yield (
+            f"AUCs by {min(made)} simulations, in which features say nothing; --quick leaves them "
+            "out. docs/outcomes.md says what the words mean."
+        )
 
 
 def _site_lines(site: Sequence[str]) -> list[str]:

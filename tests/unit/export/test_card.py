@@ -110,6 +110,7 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         permutation=test,
         associated=(),
         differences=(),
+        frozen=None,
         verdict=Verdict(level="untested", sentences=()),
         features=(),
         run_id="0123456789ab",

@@ -124,9 +124,15 @@ def finding(record: RunRecord, code: str) -> Finding:
 DECLINED = {"status": "declined", "reason": "Response at week8 was not evaluated: none."}
 LARGE = with_outcomes(n=1000, events=400)
 SPEAKING: list[tuple[str, Change, str, str]] = [
-    ("HO001", with_outcomes(n=40, events=14), "issue", "response4 at week4 3.5"),
-    ("HO001", with_outcomes(n=40, events=34), "issue", "response8 at week8 1.5"),
-    ("HO001", with_patients(400, n=400, events=39), "issue", "response4 at week4 9.8"),
+    (
+        "HO001",
+        with_patients(36, n_features=20, n=36, events=14),
+        "issue",
+        "^Response4 at week4: n=36, 14 events, 20 candidate parameters: 0.7 events per parameter. "
+        "At an anticipated C of .70 the data support 0.5 parameters; 20 would need 1,456 patients.",
+    ),
+    ("HO001", with_outcomes(n=40, events=34), "issue", "1.5 non-events per parameter"),
+    ("HO001", with_patients(368, n=368, events=147), "issue", "4 would need 369 patients"),
     ("HO002", with_outcomes(n=30), "issue", "response8 at week8 25 %"),
     ("HO002", with_patients(100, n=89), "issue", "response8 at week8 11 %"),
     ("HO003", with_outcomes(from_baseline=True), "tip", "response4 at week4.*by arithmetic alone"),
@@ -163,7 +169,7 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
 ]
 SILENT: list[tuple[str, Change, str]] = [
     ("HO001", LARGE, "passed"),
-    ("HO001", with_patients(400, n=400, events=40), "passed"),
+    ("HO001", with_patients(369, n=369, events=147), "passed"),
     ("HO002", with_outcomes(n=36), "passed"),
     ("HO002", with_patients(100, n=90), "passed"),
     ("HO003", with_outcomes(from_baseline=False), "passed"),
@@ -277,7 +283,7 @@ def as_number(record: RunRecord) -> RunRecord:
 @pytest.mark.parametrize(
     ("code", "verdict", "text"),
     [
-        ("HO001", "issue", "response4 at week4 7.5"),
+        ("HO001", "issue", "n=30, 4 candidate parameters: 7.5 patients per .* R² of .20"),
         ("HO004", "not_applicable", "not drawn"),
         ("HO006", "tip", "highest of 4 shares of variance explained is 96 %.* reaches 96 % there"),
         ("HO008", "issue", r"response4 at week4 \(96 %\)"),
