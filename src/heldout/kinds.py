@@ -16,6 +16,11 @@ from typing import Literal
 import numpy as np
 
 from heldout.arrays import Floats, Integers
+from heldout.metrics.calibration import (
+    calibration_in_the_large,
+    integrated_calibration_index,
+    logit_slope,
+)
 from heldout.metrics.discrimination import fold_paired_auc, fold_paired_concordance
 from heldout.metrics.intervals import (
     VARIANCE_FACTOR,
@@ -357,6 +362,35 @@ CLASS = Kind(
             compute=lambda held: brier_skill(
                 held.prediction, held.training_mean, held.answers == 1, held.weights
             ),
+        ),
+        Figure(
+            name="calibration_slope",
+            metric="cv.calibration_slope",
+            label="Calibration slope",
+            compute=lambda held: logit_slope(
+                held.prediction, held.folds, held.answers == 1, held.weights
+            ),
+            shown="headline",
+        ),
+        Figure(
+            name="ici",
+            metric="cv.ici",
+            label="Calibration index (ICI)",
+            compute=lambda held: integrated_calibration_index(
+                held.prediction, held.folds, held.answers == 1, held.weights
+            ),
+            say=partial(decimal, digits=3),
+            shown="headline",
+        ),
+        Figure(
+            name="calibration_in_the_large",
+            metric="cv.calibration_in_the_large",
+            label="Calibration in the large",
+            compute=lambda held: calibration_in_the_large(
+                held.prediction, held.answers == 1, held.weights
+            ),
+            # Means something for patients of another place alone.
+            shown="data",
         ),
     ),
     columns={

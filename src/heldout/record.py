@@ -25,6 +25,7 @@ from heldout.errors import RecordError, raise_faults
 from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
 from heldout.inference.associations import Associated
+from heldout.inference.calibration import Calibration, calibration_from, calibration_values
 from heldout.inference.cells import Cell, cell_of, cell_values
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest
@@ -36,11 +37,13 @@ from heldout.spec.experiment import Experiment
 FORMAT = 4
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # Format that is still read -> tables it did not have: a record opens with them empty. Format 3
-# has no differences.
+# has no differences; the first records of format 4 have no calibration, and open with none.
 _LATER = {1: ("permutations",), 2: ("permutations",), 3: (), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
 _NOT_SHOWN = ("fold_auc",)
+# Parts that are made of a mapping, and not of its values.
+_FROM_MAPPING = (cell_of, calibration_from)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +141,8 @@ class RunRecord:
         What at baseline goes with each outcome that was tested.
     differences : tuple of Difference
         The headline beside every reference that learns, at each outcome that was evaluated.
+    calibration : sequence of Calibration
+        The curves of every evaluated cell that has events, or why there are none.
     verdict : Verdict
         What can be said.
     findings : sequence of Finding
@@ -197,6 +202,7 @@ class RunRecord:
     permutations: pd.DataFrame = field(default_factory=no_permutations)
     permutation: PermutationTest | None = None
     differences: tuple[Difference, ...] = ()
+    calibration: Sequence[Calibration] = ()
     characteristics: Sequence[Characteristic] = ()
     reliability: Sequence[Reliability] = ()
     score_audit: Sequence[AuditCounts] = ()
@@ -245,8 +251,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
-        ``associated``, ``permutation``, ``cells``, ``headline`` and ``differences``; figures that
-        were not computed are None.
+        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences`` and
+        ``calibration``; figures that were not computed are None.
     """
     folder = record.folder
     return {
@@ -260,6 +266,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "cells": list(map(shown_values, record.cells)),
         "headline": list(map(shown_values, record.headline)),
         "differences": list(map(asdict, record.differences)),
+        "calibration": list(map(calibration_values, record.calibration)),
     }
 
 
@@ -441,6 +448,7 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "headline": cell_of,
         "associated": Associated,
         "differences": Difference,
+        "calibration": calibration_from,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,
@@ -467,7 +475,7 @@ def _part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         read["missing_rules"] = {
             rule: Tally(**counts) for rule, counts in read["missing_rules"].items()
         }
-    return kind(read) if kind is cell_of else kind(**read)
+    return kind(read) if kind in _FROM_MAPPING else kind(**read)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

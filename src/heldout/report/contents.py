@@ -10,6 +10,7 @@ from typing import Any
 
 from heldout.findings.catalogue import is_of_method
 from heldout.record import Finding, RunRecord
+from heldout.report.calibration import build_calibration
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction
 from heldout.report.noise import build_noise
@@ -72,6 +73,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "differences": build_differences(record, targets),
         "forests": build_forests(targets),
         "noise": build_noise(record, targets),
+        "calibration": build_calibration(record, targets),
         "scatters": build_scatters(record, targets),
         "flow": build_flow(record),
         "outcomes": build_outcomes(record, targets),

@@ -26,7 +26,7 @@ from heldout.record import OutcomeFacts, RunRecord, no_permutations
 from heldout.spec.experiment import composed, fingerprint
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
-from heldout.study.scoring import names_of
+from heldout.study.scoring import calibrate_units, names_of
 from heldout.study.units import Unit, UnitResult, units_of
 
 _Row = dict[str, Any]
@@ -89,6 +89,7 @@ def assemble_record(
         headline=headline,
         associated=associated,
         differences=tuple(differences),
+        calibration=Deferred(lambda: calibrate_units(design, results)),
         verdict=Verdict(level="untested", sentences=()),
         findings=(),
         predictions=_prediction_table(plan, units),

@@ -7,11 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from heldout.inference.calibration import Calibration, calibration_of
 from heldout.inference.cells import Cell, score_cell
 from heldout.inference.differences import Difference, difference_of
 from heldout.kinds import KINDS, HeldOut
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome
+from heldout.splits import derive_seed
 from heldout.study.design import Design
 from heldout.study.units import Unit, UnitResult, units_of
 
@@ -75,6 +77,35 @@ def with_arithmetic(
     )
 
 
+def calibrate_units(design: Design, results: Sequence[UnitResult]) -> tuple[Calibration, ...]:
+    """Return the calibration of every evaluated cell of an outcome that has events.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    results : sequence of mapping
+        In the order of `units_of`.
+
+    Returns
+    -------
+    tuple of Calibration
+        In the order of the cells of `score_units`.
+    """
+    units = list(zip(units_of(design), results, strict=True))
+    calibrations = []
+    for number in design.evaluated:
+        outcome = design.outcomes[number]
+        at = (outcome.name, outcome.follow_up)
+        if KINDS[outcome.kind].has_events:
+            seed = derive_seed(design.seed, "calibration", *at)
+            calibrations += [
+                calibration_of(*at, name, told, seed)
+                for name, told in _held_out(design, number, units).items()
+            ]
+    return tuple(calibrations)
+
+
 def _score_outcome(
     design: Design, number: int, units: _Units
 ) -> tuple[list[Cell], list[Difference]]:
@@ -82,8 +113,7 @@ def _score_outcome(
     outcome, reason = design.outcomes[number], design.declined[number]
     if reason is not None:
         return [_declined(outcome, name, reason) for name in design.names_of(number)], []
-    own = [(unit, result) for unit, result in units if unit.outcome == number]
-    held_out = _held_out(design, number, own)
+    held_out = _held_out(design, number, units)
     cells = {
         name: score_cell(outcome.name, outcome.follow_up, name, KINDS[outcome.kind], told)
         for name, told in held_out.items()
@@ -132,6 +162,8 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
     margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
     folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
     for unit, result in units:
+        if unit.outcome != number:
+            continue
         at = (unit.repeat, column[result["test"]])
         folds[at], training_mean[at] = unit.fold, result["training_mean"]
         for model in result["models"]:

@@ -9,7 +9,7 @@ import pytest
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 from heldout.wording import MINUS, decimal
-from tests.cells import cell_changed
+from tests.cells import CALIBRATED, cell_changed
 
 
 def texts_of(value: object) -> list[str]:
@@ -257,6 +257,33 @@ def test_table_one_of_a_number_says_a_correlation(numbers: RunRecord) -> None:
 
 def test_events_have_no_predicted_number(record: RunRecord) -> None:
     assert build_contents(record)["scatters"] is None
+
+
+def test_few_patients_have_no_calibration(record: RunRecord) -> None:
+    few = replace(CALIBRATED, reason="Few.", curve=None, net_benefit=None)
+    assert build_contents(record)["calibration"] is None
+    assert build_contents(replace(record, calibration=(few,)))["calibration"] is None
+
+
+def test_calibration_is_a_row_a_model_and_two_figures_of_the_headline(record: RunRecord) -> None:
+    known = replace(
+        record,
+        headline=(cell_changed(record.headline[0], calibration_slope=0.84, ici=0.0312),),
+        outcomes=record.outcomes[:1],
+        calibration=(CALIBRATED,),
+    )
+    section = build_contents(known)["calibration"]
+
+    group = section["table"]["groups"][0]
+    assert group["detail"] == "33 patients in the rarer class, logistic recalibration"
+    assert rows_of(section["table"])[0] == ["Model chosen inside the folds", ".84", ".031"]
+    assert rows_of(section["table"])[1] == ["Prevalence", "–", "–"]  # noqa: RUF001
+    assert [figure["figure"] for figure in section["figures"]] == [
+        "calibration.response.d2.headline",
+        "net_benefit.response.d2.headline",
+    ]
+    assert section["figures"][0]["line"] == [[0.2, 0.3], [0.8, 0.7]]
+    assert section["figures"][1]["ticks"][1] == (-0.1, 0.0, 0.25, 0.5)
 
 
 def test_a_model_is_listed_with_its_share_of_the_folds(record: RunRecord) -> None:
