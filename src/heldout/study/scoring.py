@@ -177,6 +177,7 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
             training_mean=training_mean,
             folds=folds,
             weights=outcome.weights[rows],
+            site=None if design.site is None else design.site[rows],
         )
         for name in names
     }

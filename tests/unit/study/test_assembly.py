@@ -8,6 +8,7 @@ import pytest
 
 from heldout.metrics.calibration import logit_slope
 from heldout.metrics.differences import paired_difference
+from heldout.metrics.discrimination import within_site_auc
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
@@ -46,6 +47,22 @@ def record(plan: StudyPlan, results: list[Any]) -> RunRecord:
     cells, differences = score_units(plan.design, results)
     cells = with_arithmetic(plan.design, cells, {0: 0.6})
     return assemble_record(plan, results, cells, differences, None, run_id="a", environment={})
+
+
+def test_the_area_within_sites_is_of_the_sites_of_the_table(
+    plan: StudyPlan, record: RunRecord
+) -> None:
+    assert plan.design.site is not None
+    place = dict(zip(plan.patients, plan.design.site, strict=True))
+    rows = record.predictions.query("model == 'headline' and follow_up == 'week4'")
+    tables = [
+        rows.pivot(index="repeat", columns="patient", values=name)
+        for name in ("margin", "fold", "event")
+    ]
+    site = tables[0].columns.map(place).to_numpy()
+    margin, folds, events = (table.to_numpy() for table in tables)
+    expected = within_site_auc(margin, folds, events[0] == 1, site)
+    assert record.headline[0].auc_within_sites == pytest.approx(expected)
 
 
 def test_calibration_of_few_patients_is_a_reason_alone(record: RunRecord) -> None:
