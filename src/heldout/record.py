@@ -29,6 +29,7 @@ from heldout.inference.calibration import Calibration, calibration_from, calibra
 from heldout.inference.cells import Cell, cell_of, cell_values
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest
+from heldout.inference.transport import Transport, transport_from, transport_values
 from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
@@ -37,13 +38,13 @@ from heldout.spec.experiment import Experiment
 FORMAT = 4
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # Format that is still read -> tables it did not have: a record opens with them empty. Format 3
-# has no differences; the first records of format 4 have no calibration, and open with none.
+# has no differences; the first of format 4 have no calibration and no transport, and open without.
 _LATER = {1: ("permutations",), 2: ("permutations",), 3: (), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
 _NOT_SHOWN = ("fold_auc",)
 # Parts that are made of a mapping, and not of its values.
-_FROM_MAPPING = (cell_of, calibration_from)
+_FROM_MAPPING = (cell_of, calibration_from, transport_from)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +144,8 @@ class RunRecord:
         The headline beside every reference that learns, at each outcome that was evaluated.
     calibration : sequence of Calibration
         The curves of every evaluated cell that has events, or why there are none.
+    transport : sequence of Transport
+        What the headlines reach at sites left out, or why that was not tested; empty without sites.
     verdict : Verdict
         What can be said.
     findings : sequence of Finding
@@ -203,6 +206,7 @@ class RunRecord:
     permutation: PermutationTest | None = None
     differences: tuple[Difference, ...] = ()
     calibration: Sequence[Calibration] = ()
+    transport: Sequence[Transport] = ()
     characteristics: Sequence[Characteristic] = ()
     reliability: Sequence[Reliability] = ()
     score_audit: Sequence[AuditCounts] = ()
@@ -251,8 +255,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
-        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences`` and
-        ``calibration``; figures that were not computed are None.
+        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences``,
+        ``calibration`` and ``transport``; figures that were not computed are None.
     """
     folder = record.folder
     return {
@@ -267,6 +271,7 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "headline": list(map(shown_values, record.headline)),
         "differences": list(map(asdict, record.differences)),
         "calibration": list(map(calibration_values, record.calibration)),
+        "transport": list(map(transport_values, record.transport)),
     }
 
 
@@ -449,6 +454,7 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "associated": Associated,
         "differences": Difference,
         "calibration": calibration_from,
+        "transport": transport_from,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,

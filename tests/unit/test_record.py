@@ -13,7 +13,7 @@ from heldout.errors import RecordError
 from heldout.inference.verdict import render_verdict
 from heldout.record import FORMAT, Finding, RunRecord, read_record, summary, write_record
 from heldout.study.notebook import evaluate
-from tests.cells import BESIDE, CALIBRATED, cell_changed
+from tests.cells import BESIDE, CALIBRATED, ELSEWHERE, cell_changed
 from tests.limits import files_up_to
 from tests.tables import FEATURES, OUTCOMES, a_table
 
@@ -99,6 +99,7 @@ def record() -> RunRecord:
         findings=(*made.findings, TWINS),
         differences=(BESIDE,),
         calibration=(*made.calibration[:2], CALIBRATED),
+        transport=(*made.transport, ELSEWHERE),
     )
 
 
@@ -246,7 +247,7 @@ def test_a_record_of_format_1_opens() -> None:
         ["prevalence", "ridge"],
     )
     assert (old.characteristics, old.reliability, old.score_audit) == ((), (), ())
-    assert (old.differences, old.calibration) == ((), ())
+    assert (old.differences, old.calibration, old.transport) == ((), (), ())
     assert [one.kind for one in old.outcomes] == ["class"]
     assert [one.kind for one in old.cells] == ["class"] * 2
     assert old.visits[0].missed is None

@@ -90,7 +90,7 @@ def test_json_is_one_object_and_nothing_else(
     printed = json.loads(capsys.readouterr().out)
     told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
     assert set(printed) == told | {
-        "cells", "headline", "differences", "calibration", "analysis",
+        "cells", "headline", "differences", "calibration", "transport", "analysis",
     }  # fmt: skip
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()

@@ -30,6 +30,7 @@ from heldout.report.results import (
 )
 from heldout.report.tables import ABSENT, Section, row, table
 from heldout.report.targets import targets_of
+from heldout.report.transport import build_transport
 from heldout.wording import counted
 
 _SIMULATED = "The data are simulated. Nothing on this page is about people."
@@ -74,6 +75,7 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "forests": build_forests(targets),
         "noise": build_noise(record, targets),
         "calibration": build_calibration(record, targets),
+        "transport": build_transport(record, targets),
         "scatters": build_scatters(record, targets),
         "flow": build_flow(record),
         "outcomes": build_outcomes(record, targets),

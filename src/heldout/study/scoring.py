@@ -10,12 +10,13 @@ import numpy as np
 from heldout.inference.calibration import Calibration, calibration_of
 from heldout.inference.cells import Cell, score_cell
 from heldout.inference.differences import Difference, difference_of
+from heldout.inference.transport import Transport, site_left_out, transport_of
 from heldout.kinds import KINDS, HeldOut
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome
 from heldout.splits import derive_seed
 from heldout.study.design import Design
-from heldout.study.units import Unit, UnitResult, units_of
+from heldout.study.units import Unit, UnitResult, site_units_of, units_of
 
 _Units = Sequence[tuple[Unit, UnitResult]]
 
@@ -104,6 +105,45 @@ def calibrate_units(design: Design, results: Sequence[UnitResult]) -> tuple[Cali
                 for name, told in _held_out(design, number, units).items()
             ]
     return tuple(calibrations)
+
+
+def transport_units(
+    design: Design, results: Sequence[UnitResult], names: Sequence[str]
+) -> tuple[Transport, ...]:
+    """Return what the headline reaches at sites left out; nothing in a study without sites.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    results : sequence of mapping
+        In the order of `site_units_of`.
+    names : sequence of str
+        Site of each patient.
+
+    Returns
+    -------
+    tuple of Transport
+        One for each evaluated outcome that has events.
+    """
+    left_out = list(zip(site_units_of(design), results, strict=True))
+    transports = []
+    for number in design.evaluated if design.site is not None else ():
+        outcome = design.outcomes[number]
+        if KINDS[outcome.kind].has_events:
+            sites = [
+                site_left_out(
+                    names[result["test"][0]],
+                    np.array(result["margin"]),
+                    np.array(result["prediction"]),
+                    outcome.values[result["test"]] == 1,
+                    outcome.weights[result["test"]],
+                )
+                for unit, result in left_out
+                if unit.outcome == number
+            ]
+            transports.append(transport_of(outcome.name, outcome.follow_up, sites))
+    return tuple(transports)
 
 
 def _score_outcome(

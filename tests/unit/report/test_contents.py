@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from heldout.inference.transport import transport_of
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 from heldout.wording import MINUS, decimal
-from tests.cells import CALIBRATED, cell_changed
+from tests.cells import CALIBRATED, ELSEWHERE, cell_changed
 
 
 def texts_of(value: object) -> list[str]:
@@ -284,6 +285,28 @@ def test_calibration_is_a_row_a_model_and_two_figures_of_the_headline(record: Ru
     ]
     assert section["figures"][0]["line"] == [[0.2, 0.3], [0.8, 0.7]]
     assert section["figures"][1]["ticks"][1] == (-0.1, 0.0, 0.25, 0.5)
+
+
+def test_every_site_left_out_is_a_row_and_their_mean_the_last(record: RunRecord) -> None:
+    assert build_contents(record)["transport"] is None
+    section = build_contents(replace(record, transport=(ELSEWHERE,)))["transport"]
+
+    assert rows_of(section["table"])[0] == ["east", "20", "8", ".60", "–"]  # noqa: RUF001
+    assert rows_of(section["table"])[-1] == ["Mean of the sites", "", "", ".62 (.29 to .86)", ""]
+    assert "approximate" in section["lead"]
+
+
+def test_where_another_site_would_lie_is_said_from_five_sites_on(record: RunRecord) -> None:
+    many = transport_of("response", "d2", [*ELSEWHERE.sites, *ELSEWHERE.sites[:2]])
+    section = build_contents(replace(record, transport=(many,)))["transport"]
+    assert rows_of(section["table"])[-1][0] == "Where another site would lie"
+
+
+def test_why_transport_was_not_tested_stands_in_place_of_the_sites(record: RunRecord) -> None:
+    few = transport_of("response", "d2", [])
+    (group,) = build_contents(replace(record, transport=(few,)))["transport"]["table"]["groups"]
+    assert (group["note"], group["rows"]) == (few.reason, [])
+    assert group["note"].startswith("Transport to another site was not tested")
 
 
 def test_a_model_is_listed_with_its_share_of_the_folds(record: RunRecord) -> None:
