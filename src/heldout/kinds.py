@@ -8,7 +8,7 @@ that a new figure is one function of `heldout.metrics` and one line below.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -16,7 +16,16 @@ from typing import Literal
 import numpy as np
 
 from heldout.arrays import Floats, Integers
-from heldout.metrics.discrimination import fold_paired_auc, fold_paired_concordance
+from heldout.metrics.calibration import (
+    calibration_in_the_large,
+    integrated_calibration_index,
+    logit_slope,
+)
+from heldout.metrics.discrimination import (
+    fold_paired_auc,
+    fold_paired_concordance,
+    within_site_auc,
+)
 from heldout.metrics.intervals import (
     VARIANCE_FACTOR,
     r_squared_interval,
@@ -57,6 +66,8 @@ class HeldOut:
         Fold in which each patient was tested.
     weights : array of shape (n_patients,)
         Patient weights.
+    site : array of int of shape (n_patients,), or None
+        Site numbers; patients of unknown site share one. None without sites.
     """
 
     answers: Floats
@@ -65,6 +76,7 @@ class HeldOut:
     training_mean: Floats
     folds: Integers
     weights: Floats
+    site: Integers | None = None
 
     def in_fold(self, repeat: int, fold: int) -> HeldOut:
         """Return what belongs to one fold of one repeat."""
@@ -77,6 +89,7 @@ class HeldOut:
             training_mean=self.training_mean[rows, tested],
             folds=self.folds[rows, tested],
             weights=self.weights[tested],
+            site=None if self.site is None else self.site[tested],
         )
 
 
@@ -205,9 +218,12 @@ class Kind:
             if value is not None
         }
 
-    def tables(self) -> tuple[Figure, ...]:
-        """Return the figures that stand in tables beside the estimate and its interval."""
-        return tuple(figure for figure in self.figures if figure.shown == "tables")
+    def tables(self, scored: Iterable[Mapping[str, float]]) -> tuple[Figure, ...]:
+        """Return the figures that stand in tables beside the estimate: those that a cell has."""
+        names = {name for figures in scored for name in figures}
+        return tuple(
+            figure for figure in self.figures if figure.shown == "tables" and figure.name in names
+        )
 
     def sample(self, n: int, events: int) -> str:
         """Return how many patients, and events, there are."""
@@ -222,6 +238,15 @@ class Kind:
 def _auc(held_out: HeldOut) -> float:
     """Return the fold-paired AUC."""
     return fold_paired_auc(held_out.margin, held_out.folds, held_out.answers == 1, held_out.weights)
+
+
+def _auc_within_sites(held_out: HeldOut) -> float | None:
+    """Return the AUC of patients of one site; None where no two can be compared."""
+    if held_out.site is None or np.ptp(held_out.site) == 0:
+        return None
+    events = held_out.answers == 1
+    area = within_site_auc(held_out.margin, held_out.folds, events, held_out.site, held_out.weights)
+    return None if np.isnan(area) else area
 
 
 def _auc_interval(held_out: HeldOut, auc: float) -> tuple[float, float]:
@@ -342,6 +367,12 @@ CLASS = Kind(
     association=_rank_auc,
     figures=(
         Figure(
+            name="auc_within_sites",
+            metric="cv.roc_auc_within_sites",
+            label="AUC within sites",
+            compute=_auc_within_sites,
+        ),
+        Figure(
             name="brier",
             metric="cv.brier",
             label="Brier score",
@@ -357,6 +388,35 @@ CLASS = Kind(
             compute=lambda held: brier_skill(
                 held.prediction, held.training_mean, held.answers == 1, held.weights
             ),
+        ),
+        Figure(
+            name="calibration_slope",
+            metric="cv.calibration_slope",
+            label="Calibration slope",
+            compute=lambda held: logit_slope(
+                held.prediction, held.folds, held.answers == 1, held.weights
+            ),
+            shown="headline",
+        ),
+        Figure(
+            name="ici",
+            metric="cv.ici",
+            label="Calibration index (ICI)",
+            compute=lambda held: integrated_calibration_index(
+                held.prediction, held.folds, held.answers == 1, held.weights
+            ),
+            say=partial(decimal, digits=3),
+            shown="headline",
+        ),
+        Figure(
+            name="calibration_in_the_large",
+            metric="cv.calibration_in_the_large",
+            label="Calibration in the large",
+            compute=lambda held: calibration_in_the_large(
+                held.prediction, held.answers == 1, held.weights
+            ),
+            # Means something for patients of another place alone.
+            shown="data",
         ),
     ),
     columns={

@@ -25,9 +25,11 @@ from heldout.errors import RecordError, raise_faults
 from heldout.features.columns import FeatureColumn
 from heldout.files import whole_folder, write_files
 from heldout.inference.associations import Associated
+from heldout.inference.calibration import Calibration, calibration_from, calibration_values
 from heldout.inference.cells import Cell, cell_of, cell_values
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest
+from heldout.inference.transport import Transport, transport_from, transport_values
 from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
 from heldout.outcomes.outcome import Tally
@@ -37,11 +39,13 @@ from heldout.spec.frozen import Frozen
 FORMAT = 4
 _TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 # Format that is still read -> tables it did not have: a record opens with them empty. Format 3
-# has no differences.
+# has no differences; the first of format 4 have no calibration and no transport, and open without.
 _LATER = {1: ("permutations",), 2: ("permutations",), 3: (), FORMAT: ()}
 _TEXT_COLUMNS = ("patient", "outcome", "follow_up", "model", "feature", "candidate")
 # What of a cell machine output leaves out: it is for figures.
 _NOT_SHOWN = ("fold_auc",)
+# Parts that are made of a mapping, and not of its values.
+_FROM_MAPPING = (cell_of, calibration_from, transport_from)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +143,10 @@ class RunRecord:
         What at baseline goes with each outcome that was tested.
     differences : tuple of Difference
         The headline beside every reference that learns, at each outcome that was evaluated.
+    calibration : sequence of Calibration
+        The curves of every evaluated cell that has events, or why there are none.
+    transport : sequence of Transport
+        What the headlines reach at sites left out, or why that was not tested; empty without sites.
     verdict : Verdict
         What can be said.
     findings : sequence of Finding
@@ -200,6 +208,8 @@ class RunRecord:
     permutations: pd.DataFrame = field(default_factory=no_permutations)
     permutation: PermutationTest | None = None
     differences: tuple[Difference, ...] = ()
+    calibration: Sequence[Calibration] = ()
+    transport: Sequence[Transport] = ()
     characteristics: Sequence[Characteristic] = ()
     reliability: Sequence[Reliability] = ()
     score_audit: Sequence[AuditCounts] = ()
@@ -249,8 +259,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
     -------
     dict
         ``run_id``, ``record``, ``report``, ``verdict`` in words, ``answers`` to its questions,
-        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences`` and ``frozen``;
-        figures that were not computed are None.
+        ``associated``, ``permutation``, ``cells``, ``headline``, ``differences``, ``frozen``,
+        ``calibration`` and ``transport``; figures that were not computed are None.
     """
     folder = record.folder
     return {
@@ -265,6 +275,8 @@ def summary(record: RunRecord) -> dict[str, Any]:
         "headline": list(map(shown_values, record.headline)),
         "differences": list(map(asdict, record.differences)),
         "frozen": None if record.frozen is None else asdict(record.frozen),
+        "calibration": list(map(calibration_values, record.calibration)),
+        "transport": list(map(transport_values, record.transport)),
     }
 
 
@@ -446,6 +458,8 @@ def _record_of(folder: Path, raw: Mapping[str, bytes]) -> RunRecord:
         "headline": cell_of,
         "associated": Associated,
         "differences": Difference,
+        "calibration": calibration_from,
+        "transport": transport_from,
         "features": FeatureColumn,
         "characteristics": Characteristic,
         "reliability": Reliability,
@@ -474,7 +488,7 @@ def _part_of(kind: Callable[..., Any], values: Mapping[str, Any]) -> Any:
         read["missing_rules"] = {
             rule: Tally(**counts) for rule, counts in read["missing_rules"].items()
         }
-    return kind(read) if kind is cell_of else kind(**read)
+    return kind(read) if kind in _FROM_MAPPING else kind(**read)
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

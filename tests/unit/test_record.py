@@ -13,7 +13,7 @@ from heldout.errors import RecordError
 from heldout.inference.verdict import render_verdict
 from heldout.record import FORMAT, Finding, RunRecord, read_record, summary, write_record
 from heldout.study.notebook import evaluate
-from tests.cells import BESIDE, cell_changed
+from tests.cells import BESIDE, CALIBRATED, ELSEWHERE, cell_changed
 from tests.limits import files_up_to
 from tests.tables import FEATURES, OUTCOMES, a_table
 
@@ -98,6 +98,8 @@ def record() -> RunRecord:
         score_audit=(AUDIT,),
         findings=(*made.findings, TWINS),
         differences=(BESIDE,),
+        calibration=(*made.calibration[:2], CALIBRATED),
+        transport=(*made.transport, ELSEWHERE),
     )
 
 
@@ -245,7 +247,7 @@ def test_a_record_of_format_1_opens() -> None:
         ["prevalence", "ridge"],
     )
     assert (old.characteristics, old.reliability, old.score_audit) == ((), (), ())
-    assert old.differences == ()
+    assert (old.differences, old.calibration, old.transport) == ((), (), ())
     assert [one.kind for one in old.outcomes] == ["class"]
     assert [one.kind for one in old.cells] == ["class"] * 2
     assert old.visits[0].missed is None

@@ -29,7 +29,7 @@ from heldout.tracking.runs import log_record
 from heldout.tracking.shown import Shown, plan_runs, shown_of
 from heldout.tracking.store import end_dead_runs, open_client, prepare_store, process_tags, quiet
 from heldout.tracking.ui import newest_pages, page_lines, start_ui
-from tests.cells import BESIDE, cell_with
+from tests.cells import BESIDE, ELSEWHERE, cell_with
 from tests.limits import files_up_to
 
 REASON = "Response at d10 was not evaluated: 1 responder among 4 patients cannot fill 2 folds."
@@ -365,6 +365,18 @@ def test_models_that_read_fewer_features_say_so(record: RunRecord) -> None:
         for plan in plan_runs(record)
     }
     assert counts == {"headline": 2, "prevalence": 0, "severity": 1, "ridge": 2}
+
+
+def test_a_headline_alone_is_shown_at_other_sites(record: RunRecord) -> None:
+    runs = {
+        plan.name: shown_of(replace(record, transport=(ELSEWHERE,)), plan.cell, {}).metrics
+        for plan in plan_runs(record)
+    }
+    assert ELSEWHERE.pooled is not None
+    headline = runs["response d2 · headline"]
+    assert headline["cv.roc_auc_other_sites"] == ELSEWHERE.pooled.auc
+    assert headline["cv.roc_auc_other_sites_lo"] == ELSEWHERE.pooled.low
+    assert not any("other_sites" in name for name in runs["response d2 · ridge"])
 
 
 def test_a_headline_alone_is_shown_beside_its_references(record: RunRecord) -> None:

@@ -29,7 +29,7 @@ CELL = {
     "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
     "auc_high", "brier", "brier_skill", "p", "p_adjusted", "arithmetic", "kind", "r2", "r2_low",
     "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope", "chance",
-    "critical", "factor",
+    "critical", "factor", "ici", "calibration_in_the_large", "auc_within_sites",
 }  # fmt: skip
 TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 FIGURES = ("record.json", *(f"{table}.csv" for table in TABLES))
@@ -89,7 +89,9 @@ def test_json_is_one_object_and_nothing_else(
     assert main(["run", str(path), "--no-mlflow", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     told = {"run_id", "record", "report", "verdict", "answers", "associated", "permutation"}
-    assert set(printed) == told | {"cells", "headline", "differences", "frozen", "analysis"}
+    assert set(printed) == told | {
+        "cells", "headline", "differences", "frozen", "calibration", "transport", "analysis",
+    }  # fmt: skip
     assert all(set(cell) == CELL for cell in printed["cells"] + printed["headline"])
     assert Path(printed["report"]).is_file()
     assert [cell["follow_up"] for cell in printed["headline"]] == ["d7", "d28"]

@@ -98,7 +98,12 @@ def _verdict_of(record: RunRecord, outcome: OutcomeFacts, headline: Cell) -> str
 def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
     """Return the held-out figures as a table; with p if a permutation test was made."""
     kind, tested = KINDS[outcome.kind], cells["headline"].p is not None
-    shown = [figure for figure in kind.figures if figure.shown != "data"]
+    shown = [
+        figure
+        for figure in kind.figures
+        # Of few patients there is no calibration, and its columns would be empty.
+        if figure.shown != "data" and any(figure.name in cell.figures for cell in cells.values())
+    ]
     head = ["held-out estimate", kind.estimate.label, "95 % interval"]
     head += [figure.label for figure in shown] + (["p", "p, adjusted"] if tested else [])
     rows = [head, ["---"] * len(head)]

@@ -1,4 +1,4 @@
-"""Numbered findings: one catalogue of all that is checked, HO001 to HO026.
+"""Numbered findings: one catalogue of all that is checked, HO001 to HO027.
 
 A check is a function from what it looks at to what it saw: ``issue`` (read the results
 differently because of it), ``tip`` (worth knowing), ``passed``, or ``not_applicable`` with the

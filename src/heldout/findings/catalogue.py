@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from heldout.cohort.people import Cohort
-from heldout.findings import data, method, reading, scores
+from heldout.findings import data, method, reading, scores, sites
 from heldout.findings.check import Check, StudyData
 from heldout.record import Finding, RunRecord
 
@@ -36,6 +36,7 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO024", "Prorated scores", StudyData, scores.prorated_scores),
     Check("HO025", "Baseline measured after the baseline day", Cohort, reading.late_baselines),
     Check("HO026", "Columns that are read twice", Cohort, reading.columns_read_twice),
+    Check("HO027", "Outcomes that differ between sites", StudyData, sites.differing_sites),
 )
 CATALOGUE = {check.code: check for check in _CHECKS}
 

@@ -10,12 +10,12 @@ from heldout.inference.cells import Cell
 from heldout.inference.permutation import LEVEL
 from heldout.inference.sizes import ANTICIPATED_C, Size
 from heldout.kinds import KINDS, Kind
+from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import counted, decimal, p_value, percent
 
 ATTRITION_WORTH_SAYING = 0.10
-ENOUGH_TO_CALIBRATE = 30
 # So high an AUC of so few patients is a leak far more often than a finding.
 TOO_GOOD, SMALL = 0.95, 100
 
@@ -129,7 +129,7 @@ def _by_arithmetic(cell: Cell | None) -> str:
 
 
 def calibration(record: RunRecord) -> Seen:
-    """Refuse calibration slopes and curves below thirty patients in the rarer class.
+    """Name outcomes with under thirty patients in the rarer class: calibration is not estimated.
 
     Parameters
     ----------
@@ -140,16 +140,23 @@ def calibration(record: RunRecord) -> Seen:
     -------
     Seen
     """
+    classes = [outcome for outcome in _evaluated(record) if KINDS[outcome.kind].has_events]
     few = [
         f"{_spoken(outcome)} ({_informative(outcome)})"
-        for outcome in _evaluated(record)
-        if KINDS[outcome.kind].has_events and _informative(outcome) < ENOUGH_TO_CALIBRATE
+        for outcome in classes
+        if _informative(outcome) < FEWEST_TO_CALIBRATE
     ]
+    if not classes:
+        return Seen("not_applicable", "No outcome that was evaluated is a yes or no.")
     if not few:
-        return Seen("not_applicable", "Calibration curves are not drawn by this version.")
+        return Seen(
+            "passed",
+            f"Every outcome has {FEWEST_TO_CALIBRATE} or more patients in the rarer class: slope, "
+            "index and curve of calibration are given.",
+        )
     return Seen(
         "tip",
-        f"Patients in the rarer class: {', '.join(few)}. Below {ENOUGH_TO_CALIBRATE} calibration "
+        f"Patients in the rarer class: {', '.join(few)}. Below {FEWEST_TO_CALIBRATE} calibration "
         "cannot be assessed; probabilities are uncalibrated scores.",
     )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from heldout.findings.catalogue import is_of_method
 from heldout.record import Finding, RunRecord
+from heldout.report.calibration import build_calibration
 from heldout.report.explanations import build_explanations
 from heldout.report.methods import build_methods, build_reproduction
 from heldout.report.noise import build_noise
@@ -29,6 +30,7 @@ from heldout.report.results import (
 )
 from heldout.report.tables import ABSENT, Section, row, table
 from heldout.report.targets import targets_of
+from heldout.report.transport import build_transport
 from heldout.wording import counted
 
 _SIMULATED = "The data are simulated. Nothing on this page is about people."
@@ -75,6 +77,8 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "differences": build_differences(record, targets),
         "forests": build_forests(targets),
         "noise": build_noise(record, targets),
+        "calibration": build_calibration(record, targets),
+        "transport": build_transport(record, targets),
         "scatters": build_scatters(record, targets),
         "flow": build_flow(record),
         "outcomes": build_outcomes(record, targets),

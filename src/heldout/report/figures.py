@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from textwrap import fill, wrap
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,7 @@ def draw_figures(record: RunRecord) -> dict[str, str]:
             for draw, every in (
                 (_draw_forest, contents["forests"]["figures"]),
                 (_draw_noise, [(contents["noise"] or {}).get("figure")]),
+                (_draw_curve, (contents["calibration"] or {}).get("figures", ())),
                 (_draw_scatter, (contents["scatters"] or {}).get("items", ())),
                 (_draw_explanation, contents["explanations"]["items"]),
             )
@@ -261,22 +262,62 @@ def _draw_scatter(scatter: dict[str, Any]) -> Figure:
         return PLOT * (value - low) / (high - low)
 
     left, right, bottom = PLOT_START, PLOT_START + PLOT, PLOT_TOP + PLOT
+    marks = {along(tick): f"{tick:g}".replace("-", MINUS) for tick in ticks}
+    _draw_square(axes, (marks, marks), scatter["axes"])
+    _rule(axes, (left, right), (bottom, PLOT_TOP), MUTED, dashes=(3, 3))
+    xs = [left + along(x) for x, _ in scatter["points"]]
+    ys = [bottom - along(y) for _, y in scatter["points"]]
+    axes.scatter(xs, ys, s=30, c=ACCENT, alpha=0.75, linewidths=0, zorder=3)
+    return figure
+
+
+def _draw_square(
+    axes: Axes, marks: tuple[Mapping[float, str], Mapping[float, str]], names: Sequence[str]
+) -> None:
+    """Draw the sides of a square, and along two of them their marks (from the corner) and names."""
+    left, right, bottom = PLOT_START, PLOT_START + PLOT, PLOT_TOP + PLOT
     for level in (PLOT_TOP, bottom):
         _rule(axes, (left, right), (level, level))
     for side in (left, right):
         _rule(axes, (side, side), (PLOT_TOP, bottom))
-    _rule(axes, (left, right), (bottom, PLOT_TOP), MUTED, dashes=(3, 3))
-    for tick in ticks:
-        label = f"{tick:g}".replace("-", MINUS)
-        _write(axes, left + along(tick), bottom + 14, label)
-        _write(axes, left - 10, bottom - along(tick), label, "right")
-    xs = [left + along(x) for x, _ in scatter["points"]]
-    ys = [bottom - along(y) for _, y in scatter["points"]]
-    axes.scatter(xs, ys, s=30, c=ACCENT, alpha=0.75, linewidths=0, zorder=3)
-    horizontal, vertical = scatter["axes"]
-    _write(axes, left + PLOT / 2, bottom + 34, horizontal)
-    _write(axes, left - 52, PLOT_TOP + PLOT / 2, vertical, rotation=90)
+    for x, label in marks[0].items():
+        _write(axes, left + x, bottom + 14, label)
+    for y, label in marks[1].items():
+        _write(axes, left - 10, bottom - y, label, "right")
+    _write(axes, left + PLOT / 2, bottom + 34, names[0])
+    _write(axes, left - 52, PLOT_TOP + PLOT / 2, names[1], rotation=90)
+
+
+def _draw_curve(curve: dict[str, Any]) -> Figure:
+    """Return the figure of a curve in its band, with what it is compared with as broken lines."""
+    figure, axes = _empty_canvas(PLOT_TOP + PLOT + 48)
+    along, up = curve["ticks"]
+    bottom = PLOT_TOP + PLOT
+    across, upwards = (
+        dict(zip(_placed(ticks, ticks), map(_tick_label, ticks), strict=True))
+        for ticks in (along, up)
+    )
+    _draw_square(axes, (across, upwards), curve["axes"])
+
+    def drawn(points: Sequence[Sequence[float]]) -> list[list[float]]:
+        first, *others = zip(*points, strict=True)
+        heights = [[bottom - y for y in _placed(other, up)] for other in others]
+        return [[PLOT_START + x for x in _placed(first, along)], *heights]
+
+    xs, lows, highs = drawn(curve["band"])
+    axes.fill_between(xs, lows, highs, color=BAND, lw=0)
+    for line in curve["beside"]:
+        # A line that leaves the square ends there; one at its edge would be another line.
+        inside = [point for point in line if point[1] >= up[0]]
+        axes.plot(*drawn(inside), color=MUTED, lw=1, dashes=(3, 3))
+    axes.plot(*drawn(curve["line"]), color=ACCENT, lw=2.2)
     return figure
+
+
+def _placed(values: Sequence[float], ticks: Sequence[float]) -> list[float]:
+    """Return how far from the corner of the square figures lie; those outside, at its edge."""
+    low, high = ticks[0], ticks[-1]
+    return [PLOT * (min(max(value, low), high) - low) / (high - low) for value in values]
 
 
 STRIP, STRIP_START, STRIP_END = 34, 184, 466

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from heldout.inference.cells import Cell
-from heldout.kinds import KINDS, KindName
+from heldout.kinds import KINDS, Figure, KindName
 from heldout.metrics.differences import REGION
 from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
@@ -69,6 +69,7 @@ def build_headline(targets: Sequence[Target]) -> Section:
         kinds=list(by_kind(targets)),
         tested=any(cell.p is not None for cell in headlines),
         coupled=any(cell.arithmetic is not None for cell in headlines),
+        sites=any("auc_within_sites" in cell.figures for cell in headlines),
     )
     return words | {"cards": list(map(_headline_card, targets))}
 
@@ -238,8 +239,10 @@ def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
     """
     tested, tables = any(cell.p is not None for cell in (*record.cells, *record.headline)), []
     for kind, of_kind in by_kind(targets).items():
-        groups = [_model_group(record, target, tested) for target in of_kind]
-        tables.append(table(_model_columns(kind, tested), groups))
+        cells = [cell for target in of_kind for cell in (target.headline, *target.cells)]
+        figures = KINDS[kind].tables(cell.figures for cell in cells)
+        groups = [_model_group(record, target, tested, figures) for target in of_kind]
+        tables.append(table(_model_columns(kind, tested, figures), groups))
     return {
         "heading": "All models",
         "lead": _MAXIMUM_NOTE,
@@ -247,36 +250,40 @@ def build_models(record: RunRecord, targets: Sequence[Target]) -> Section:
     }
 
 
-def _model_columns(kind: KindName, tested: bool) -> str:
+def _model_columns(kind: KindName, tested: bool, figures: Sequence[Figure]) -> str:
     """Return the columns of a table of models, as `table` takes them."""
-    figures = [figure.label for figure in KINDS[kind].tables()]
+    labels = [figure.label for figure in figures]
     tests = ["p", "p, adjusted"] if tested else []
-    numbers = [KINDS[kind].estimate.label, "95 % interval", *tests, *figures, "Chosen in"]
+    numbers = [KINDS[kind].estimate.label, "95 % interval", *tests, *labels, "Chosen in"]
     return " | ".join(["Model", *(f"{name}#" for name in numbers)])
 
 
-def _model_group(record: RunRecord, target: Target, tested: bool) -> Section:
+def _model_group(
+    record: RunRecord, target: Target, tested: bool, figures: Sequence[Figure]
+) -> Section:
     """Return the rows of one outcome at one follow-up, or why there are none."""
     group: Section = {"title": target.title, "detail": target.detail, "note": target.facts.reason}
     if target.facts.status != "evaluated":
         return group
-    rows = [_model_row(_CHOSEN, target.headline, "headline", tested)]
+    rows = [_model_row(_CHOSEN, target.headline, "headline", tested, figures)]
     if (known := target.headline.arithmetic) is not None:
-        empty = [""] * (1 + 2 * tested + len(target.kind.tables()))
+        empty = [""] * (1 + 2 * tested + len(figures))
         rows.append(row("Arithmetic alone", decimal(known), *empty, "benchmark"))
     for cell in target.cells:
         reference = target.models[cell.model].reference
         share = "reference" if reference else chosen_share(record, cell)
-        rows.append(_model_row(target.label_of(cell), cell, share, tested))
+        rows.append(_model_row(target.label_of(cell), cell, share, tested, figures))
     return group | {"rows": rows}
 
 
-def _model_row(label: str, cell: Cell, share: str, tested: bool) -> Section:
+def _model_row(
+    label: str, cell: Cell, share: str, tested: bool, figures: Sequence[Figure]
+) -> Section:
     """Return one model's figures."""
     estimates = [cell.of_kind.estimate.say(cell.estimate), _limits(cell)]
     tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
-    figures = [figure.say(cell.figures.get(figure.name)) for figure in cell.of_kind.tables()]
-    return row(label, *estimates, *tests, *figures, share, strong=share == "headline")
+    values = [figure.say(cell.figures.get(figure.name)) for figure in figures]
+    return row(label, *estimates, *tests, *values, share, strong=share == "headline")
 
 
 def build_scatters(record: RunRecord, targets: Sequence[Target]) -> Section | None:

@@ -17,6 +17,7 @@ from heldout.findings.catalogue import contradictions, run_checks
 from heldout.inference.associations import OF_SCORE, Associated, association_names, correlations
 from heldout.inference.cells import Cell, tested_cell
 from heldout.inference.differences import Difference
+from heldout.inference.transport import Transport
 from heldout.inference.verdict import Asked, Objection, Verdict, derive_verdict
 from heldout.kinds import KINDS
 from heldout.models.definition import Model
@@ -26,7 +27,7 @@ from heldout.record import OutcomeFacts, RunRecord, no_permutations
 from heldout.spec.experiment import composed, fingerprint
 from heldout.study.permutations import JointTest
 from heldout.study.plan import StudyPlan
-from heldout.study.scoring import names_of
+from heldout.study.scoring import calibrate_units, names_of
 from heldout.study.units import Unit, UnitResult, units_of
 
 _Row = dict[str, Any]
@@ -43,6 +44,7 @@ def assemble_record(
     *,
     run_id: str,
     environment: Mapping[str, Any],
+    transport: Sequence[Transport] = (),
 ) -> RunRecord:
     """Return the record of a study whose units are all done.
 
@@ -62,6 +64,8 @@ def assemble_record(
         Name of the run.
     environment : mapping
         What may differ between equal runs.
+    transport : sequence of Transport
+        By `transport_units`.
 
     Returns
     -------
@@ -89,6 +93,8 @@ def assemble_record(
         headline=headline,
         associated=associated,
         differences=tuple(differences),
+        calibration=Deferred(lambda: calibrate_units(design, results)),
+        transport=tuple(transport),
         verdict=Verdict(level="untested", sentences=()),
         findings=(),
         predictions=_prediction_table(plan, units),

@@ -25,8 +25,14 @@ from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import compare_with_frozen, note_run
 from heldout.study.permutations import observed_row, permute
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.scoring import score_units, with_arithmetic
-from heldout.study.units import Progress, evaluate_units, silent, simulate_arithmetic
+from heldout.study.scoring import score_units, transport_units, with_arithmetic
+from heldout.study.units import (
+    Progress,
+    evaluate_sites,
+    evaluate_units,
+    silent,
+    simulate_arithmetic,
+)
 
 # Marks units of a run that was begun afresh: after it was stopped, the same command goes on.
 _AFRESH = "afresh"
@@ -205,6 +211,7 @@ def evaluate_plan(
     where: Any = {"folder": units, "engine": engine, "progress": progress}
     results = evaluate_units(plan.design, **where)
     cells, differences = score_units(plan.design, results)
+    sites = evaluate_sites(plan.design, **where)
     if plan.design.inference.permutations:
         test = permute(plan.design, observed_row(plan.design, cells), **where)
     else:
@@ -218,6 +225,7 @@ def evaluate_plan(
         test,
         run_id=_name_of(plan),
         environment=environment_of(started, workers=workers_of(engine), engine=engine.name),
+        transport=transport_units(plan.design, sites, plan.site or ()),
     )
 
 

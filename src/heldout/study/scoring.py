@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from heldout.inference.calibration import Calibration, calibration_of
 from heldout.inference.cells import Cell, score_cell
 from heldout.inference.differences import Difference, difference_of
+from heldout.inference.transport import Transport, site_left_out, transport_of
 from heldout.kinds import KINDS, HeldOut
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome
+from heldout.splits import derive_seed
 from heldout.study.design import Design
-from heldout.study.units import Unit, UnitResult, units_of
+from heldout.study.units import Unit, UnitResult, site_units_of, units_of
 
 _Units = Sequence[tuple[Unit, UnitResult]]
 
@@ -75,6 +78,74 @@ def with_arithmetic(
     )
 
 
+def calibrate_units(design: Design, results: Sequence[UnitResult]) -> tuple[Calibration, ...]:
+    """Return the calibration of every evaluated cell of an outcome that has events.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    results : sequence of mapping
+        In the order of `units_of`.
+
+    Returns
+    -------
+    tuple of Calibration
+        In the order of the cells of `score_units`.
+    """
+    units = list(zip(units_of(design), results, strict=True))
+    calibrations = []
+    for number in design.evaluated:
+        outcome = design.outcomes[number]
+        at = (outcome.name, outcome.follow_up)
+        if KINDS[outcome.kind].has_events:
+            seed = derive_seed(design.seed, "calibration", *at)
+            calibrations += [
+                calibration_of(*at, name, told, seed)
+                for name, told in _held_out(design, number, units).items()
+            ]
+    return tuple(calibrations)
+
+
+def transport_units(
+    design: Design, results: Sequence[UnitResult], names: Sequence[str]
+) -> tuple[Transport, ...]:
+    """Return what the headline reaches at sites left out; nothing in a study without sites.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    results : sequence of mapping
+        In the order of `site_units_of`.
+    names : sequence of str
+        Site of each patient.
+
+    Returns
+    -------
+    tuple of Transport
+        One for each evaluated outcome that has events.
+    """
+    left_out = list(zip(site_units_of(design), results, strict=True))
+    transports = []
+    for number in design.evaluated if design.site is not None else ():
+        outcome = design.outcomes[number]
+        if KINDS[outcome.kind].has_events:
+            sites = [
+                site_left_out(
+                    names[result["test"][0]],
+                    np.array(result["margin"]),
+                    np.array(result["prediction"]),
+                    outcome.values[result["test"]] == 1,
+                    outcome.weights[result["test"]],
+                )
+                for unit, result in left_out
+                if unit.outcome == number
+            ]
+            transports.append(transport_of(outcome.name, outcome.follow_up, sites))
+    return tuple(transports)
+
+
 def _score_outcome(
     design: Design, number: int, units: _Units
 ) -> tuple[list[Cell], list[Difference]]:
@@ -82,8 +153,7 @@ def _score_outcome(
     outcome, reason = design.outcomes[number], design.declined[number]
     if reason is not None:
         return [_declined(outcome, name, reason) for name in design.names_of(number)], []
-    own = [(unit, result) for unit, result in units if unit.outcome == number]
-    held_out = _held_out(design, number, own)
+    held_out = _held_out(design, number, units)
     cells = {
         name: score_cell(outcome.name, outcome.follow_up, name, KINDS[outcome.kind], told)
         for name, told in held_out.items()
@@ -132,6 +202,8 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
     margin, prediction = ({name: np.full(shape, np.nan) for name in names} for _ in range(2))
     folds, training_mean = np.full(shape, -1, dtype=np.int64), np.full(shape, np.nan)
     for unit, result in units:
+        if unit.outcome != number:
+            continue
         at = (unit.repeat, column[result["test"]])
         folds[at], training_mean[at] = unit.fold, result["training_mean"]
         for model in result["models"]:
@@ -145,6 +217,7 @@ def _held_out(design: Design, number: int, units: _Units) -> dict[str, HeldOut]:
             training_mean=training_mean,
             folds=folds,
             weights=outcome.weights[rows],
+            site=None if design.site is None else design.site[rows],
         )
         for name in names
     }

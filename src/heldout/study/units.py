@@ -19,6 +19,8 @@ from heldout.engine.engine import Engine, as_ended
 from heldout.explain import explain_patients
 from heldout.files import write_atomically
 from heldout.inference.arithmetic import known_by_arithmetic
+from heldout.inference.transport import sites_to_leave_out
+from heldout.kinds import KINDS
 from heldout.models.definition import build_preparation
 from heldout.nested.folds import ModelFold, evaluate_fold
 from heldout.nested.training import Patients
@@ -39,6 +41,7 @@ _Unit = TypeVar("_Unit", bound=Hashable)
 _RESULTS: Mapping[str, Collection[str]] = {
     "outer folds": {"test", "training_mean", "chosen", "models", "composed"},
     "arithmetic simulations": {"reached"},
+    "sites left out": {"test", "chosen", "margin", "prediction"},
 }
 
 
@@ -54,6 +57,40 @@ class Unit:
     def file(self) -> str:
         """Name of the file that keeps the unit's result."""
         return f"o{self.outcome}-r{self.repeat}-f{self.fold}.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteUnit:
+    """One site left out of one outcome, by number."""
+
+    outcome: int
+    site: int
+
+    @property
+    def file(self) -> str:
+        """Name of the file that keeps the unit's result."""
+        return f"o{self.outcome}-s{self.site}.json"
+
+
+def site_units_of(design: Design) -> list[SiteUnit]:
+    """Return every site that is left out of an outcome.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+
+    Returns
+    -------
+    list of SiteUnit
+        Outcome by outcome; none of a number, or where too few sites are large enough.
+    """
+    return [
+        SiteUnit(outcome=number, site=site)
+        for number in design.evaluated
+        if KINDS[(outcome := design.outcomes[number]).kind].has_events
+        for site in sites_to_leave_out(design.site, outcome.values == 1, outcome.observed)
+    ]
 
 
 def units_of(design: Design) -> list[Unit]:
@@ -109,6 +146,65 @@ def evaluate_unit(design: Design, unit: Unit) -> UnitResult:
         ],
         "composed": _composed_values(training, features["all"]),
     }
+
+
+def evaluate_site(design: Design, unit: SiteUnit) -> UnitResult:
+    """Return what the model that all other sites chose says of the patients of one.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    unit : SiteUnit
+        Which site.
+
+    Returns
+    -------
+    mapping
+        Ready for JSON.
+    """
+    target = design.outcomes[unit.outcome]
+    rows = np.flatnonzero(target.observed)
+    assert design.site is not None
+    left_out = design.site[rows] == unit.site
+    test = rows[left_out]
+    result = evaluate_fold(
+        design.patients(unit.outcome, rows[~left_out]),
+        design.features_of(unit.outcome, test),
+        design.procedure,
+        (target.name, target.follow_up, "site", unit.site),
+    )
+    chosen = next(fold for fold in result.models if fold.fitted.model.name == result.chosen)
+    return {
+        "test": test.tolist(),
+        "chosen": result.chosen,
+        "margin": chosen.margin.tolist(),
+        "prediction": chosen.prediction.tolist(),
+    }
+
+
+def evaluate_sites(
+    design: Design, *, folder: Path | None, engine: Engine, progress: Progress
+) -> list[UnitResult]:
+    """Return the results of all sites that are left out.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    folder, engine, progress
+        As in `evaluate_units`.
+
+    Returns
+    -------
+    list of mapping
+        In the order of `site_units_of`.
+    """
+    files = {unit: unit.file for unit in site_units_of(design)}
+    if not files:
+        return []
+    results = _carry_out(evaluate_site, design, files, folder, engine, progress, "sites left out")
+    return [results[unit] for unit in files]
 
 
 def _composed_values(training: Patients, features: Floats) -> list[list[float | None]]:

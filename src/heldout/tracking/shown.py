@@ -148,7 +148,7 @@ def shown_of(record: RunRecord, cell: Cell, figures: Mapping[str, str]) -> Shown
     return Shown(
         tags=_tags_of(record, cell),
         params=_params_of(record, cell),
-        metrics=_figures_of(cell) | _differences_of(record, cell),
+        metrics=_figures_of(cell) | _differences_of(record, cell) | _elsewhere(record, cell),
         series=series,
         artifacts=artifacts,
     )
@@ -172,6 +172,16 @@ def _differences_of(record: RunRecord, cell: Cell) -> dict[str, float]:
             figures |= {f"{metric}_p_better": beside.p_better, f"{metric}_p_worse": beside.p_worse}
             figures |= {f"{metric}_p_equivalent": beside.p_equivalent}
     return figures
+
+
+def _elsewhere(record: RunRecord, cell: Cell) -> dict[str, float]:
+    """Return what a headline reaches at sites left out; nothing of another cell."""
+    for of in record.transport if cell.model == HEADLINE else ():
+        if (of.outcome, of.follow_up) == _key_of(cell) and of.pooled is not None:
+            metric = f"{cell.of_kind.estimate.metric}_other_sites"
+            limits = {f"{metric}_lo": of.pooled.low, f"{metric}_hi": of.pooled.high}
+            return {metric: of.pooled.auc} | limits
+    return {}
 
 
 def _tags_of(record: RunRecord, cell: Cell) -> dict[str, str]:

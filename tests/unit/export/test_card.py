@@ -144,11 +144,18 @@ def test_a_card_of_a_number_names_them_too() -> None:
     start = lines.index("## How well it does") + 2
     assert lines[start : start + 3 : 2] == [
         "| held-out estimate | R² | 95 % interval | Mean absolute error | of the mean alone | "
-        "Spearman | Calibration slope | p | p, adjusted |",
+        "Spearman | p | p, adjusted |",
         "| the procedure that chose it | .10 | \N{MINUS SIGN}.10 to .30 | 7.00 | 7.40 | .35 | "
-        "not evaluated | .040 | .21 |",
+        ".040 | .21 |",
     ]
     assert "arithmetic alone explains 25 %, and chance lies there" in card
+
+
+def test_a_card_names_the_calibration_that_is_known() -> None:
+    card = a_card(cell_changed(HEADLINE, calibration_slope=0.84, ici=0.0412), None)
+    head = "| Brier score | Brier skill | Calibration slope | Calibration index (ICI) |\n"
+    assert head in card
+    assert "| .200 | .10 | .84 | .041 |\n" in card
 
 
 def test_a_card_names_what_arithmetic_alone_gives() -> None:

@@ -298,7 +298,55 @@ def with_sidas(first: list[int]) -> Study:
     return study_of(values, columns=columns)
 
 
+def at_sites(*sites: tuple[str, int, int], number: bool = False) -> Change:
+    """Return a change to patients of sites (name, patients, events), in the order of the table."""
+
+    def changed(study: Study) -> Study:
+        names = [name for name, n, _ in sites for _ in range(n)]
+        events = [rank < n_events for _, n, n_events in sites for rank in range(n)]
+        # Who is left out of the sites was not observed.
+        scores = np.full(N, np.nan)
+        scores[: len(events)] = np.where(events, 10.0, 30.0) + 0.01 * np.arange(len(events))
+        outcome = replace(
+            study.outcomes[0],
+            baseline=np.full(N, 40.0),
+            scores=scores[:, None],
+            rule=rule_of(RuleSpec(value="score")) if number else study.outcomes[0].rule,
+        )
+        site = (*names, *[""] * (N - len(names)))
+        cohort = replace(study.cohort, site=site)
+        return replace(study, outcomes=(outcome,), cohort=cohort)
+
+    return changed
+
+
 SPEAKING: list[tuple[str, Change, str, str]] = [
+    (
+        "HO027",
+        at_sites(("a", 10, 9), ("b", 15, 2), ("c", 15, 3)),
+        "issue",
+        r"response at d28 \(9 of 10, 90 %, at site a, 5 of 30, 17 %, elsewhere, p < \.001\)",
+    ),
+    # Two sites are one comparison.
+    ("HO027", at_sites(("a", 8, 6), ("b", 24, 6)), "tip", r"at site a, .* elsewhere, p \.030\)"),
+    (
+        "HO027",
+        at_sites(("a", 32, 12), ("b", 8, 3)),
+        "issue",
+        r"Nearly all at one site: response at d28 \(32 of 40 patients at site a\)",
+    ),
+    (
+        "HO027",
+        at_sites(("a", 20, 4), ("b", 20, 1)),
+        "issue",
+        r"response at d28 \(4 of 5 events at site a\)",
+    ),
+    (
+        "HO027",
+        at_sites(("a", 10, 9), ("b", 30, 3), number=True),
+        "issue",
+        r"\(a mean of 12\.0\d* in 10 patients at site a, a mean of 28\.2\d* in 30 patients else",
+    ),
     (
         "HO015",
         lambda _: study_of(made_up_values(), simulated=True),
@@ -339,6 +387,16 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
     ("HO024", prorated, "tip", "madrs at d0 1 of 40"),
 ]
 SILENT: list[tuple[str, Change, str]] = [
+    ("HO027", unchanged, "not_applicable"),
+    ("HO027", at_sites(("a", 40, 20)), "not_applicable"),
+    ("HO027", at_sites(("a", 20, 10), ("b", 20, 9)), "passed"),
+    # 4 of 4 would tell what each of them answered.
+    ("HO027", at_sites(("a", 4, 4), ("b", 18, 2), ("c", 18, 2)), "passed"),
+    ("HO027", at_sites(("a", 31, 11), ("b", 9, 4)), "passed"),
+    ("HO027", at_sites(("a", 20, 3), ("b", 20, 1)), "passed"),
+    # Five sites: a p of .014 by itself is none.
+    ("HO027", at_sites(("a", 8, 6), *((name, 8, 2) for name in "bcde")), "passed"),
+    ("HO027", at_sites(("a", 20, 20), ("b", 20, 20)), "passed"),
     ("HO015", unchanged, "not_applicable"),
     ("HO016", unchanged, "not_applicable"),
     ("HO016", with_reported(0.05, 3), "passed"),

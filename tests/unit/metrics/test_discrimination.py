@@ -10,7 +10,12 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from heldout.metrics.discrimination import fold_paired_auc, hanley_mcneil_variance, pair_wins
+from heldout.metrics.discrimination import (
+    fold_paired_auc,
+    hanley_mcneil_variance,
+    pair_wins,
+    within_site_auc,
+)
 
 Floats = NDArray[np.float64]
 
@@ -165,3 +170,35 @@ def test_at_one_half_the_variance_is_that_of_the_rank_sum() -> None:
 
 def test_events_and_non_events_may_change_places() -> None:
     assert hanley_mcneil_variance(0.7, 10, 30) == pytest.approx(hanley_mcneil_variance(0.3, 30, 10))
+
+
+def test_a_site_that_does_better_adds_nothing_to_the_area_within_sites() -> None:
+    rng = np.random.default_rng(0)
+    site, events = np.repeat([0, 1, 2], 40), rng.random(120) < np.repeat([0.1, 0.5, 0.9], 40)
+    folds = np.array([rng.permutation(np.arange(120) % 5) for _ in range(3)])
+    # A model that knows the site and nothing else.
+    margin = site + 1e-3 * rng.normal(size=(3, 120))
+    assert fold_paired_auc(margin, folds, events) > 0.8
+    assert within_site_auc(margin, folds, events, site) == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_area_within_sites_is_the_mean_over_pairs_of_one_site_and_fold() -> None:
+    rng = np.random.default_rng(1)
+    site, events, margin = rng.integers(0, 3, 60), rng.random(60) < 0.4, rng.normal(size=(1, 60))
+    folds, weights = rng.integers(0, 4, (1, 60)), rng.uniform(0.5, 2, 60)
+    won = total = 0.0
+    for event in np.flatnonzero(events):
+        for other in np.flatnonzero(~events):
+            if site[event] == site[other] and folds[0, event] == folds[0, other]:
+                total += weights[event] * weights[other]
+                won += weights[event] * weights[other] * (margin[0, event] > margin[0, other])
+    assert within_site_auc(margin, folds, events, site, weights) == pytest.approx(won / total)
+
+
+def test_of_one_site_the_area_within_sites_is_the_area() -> None:
+    rng = np.random.default_rng(2)
+    margin, events = rng.normal(size=(2, 30)), rng.random(30) < 0.5
+    folds, nowhere = rng.integers(0, 3, (2, 30)), np.zeros(30, dtype=np.int64)
+    assert within_site_auc(margin, folds, events, nowhere) == fold_paired_auc(margin, folds, events)
+    apart = events.astype(np.int64)
+    assert np.isnan(within_site_auc(margin, folds, events, apart))

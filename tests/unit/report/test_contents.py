@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from heldout.inference.transport import transport_of
 from heldout.record import RunRecord
 from heldout.report.contents import build_contents
 from heldout.wording import MINUS, decimal
-from tests.cells import cell_changed
+from tests.cells import CALIBRATED, ELSEWHERE, cell_changed
 
 
 def texts_of(value: object) -> list[str]:
@@ -257,6 +258,55 @@ def test_table_one_of_a_number_says_a_correlation(numbers: RunRecord) -> None:
 
 def test_events_have_no_predicted_number(record: RunRecord) -> None:
     assert build_contents(record)["scatters"] is None
+
+
+def test_few_patients_have_no_calibration(record: RunRecord) -> None:
+    few = replace(CALIBRATED, reason="Few.", curve=None, net_benefit=None)
+    assert build_contents(record)["calibration"] is None
+    assert build_contents(replace(record, calibration=(few,)))["calibration"] is None
+
+
+def test_calibration_is_a_row_a_model_and_two_figures_of_the_headline(record: RunRecord) -> None:
+    known = replace(
+        record,
+        headline=(cell_changed(record.headline[0], calibration_slope=0.84, ici=0.0312),),
+        outcomes=record.outcomes[:1],
+        calibration=(CALIBRATED,),
+    )
+    section = build_contents(known)["calibration"]
+
+    group = section["table"]["groups"][0]
+    assert group["detail"] == "33 patients in the rarer class, logistic recalibration"
+    assert rows_of(section["table"])[0] == ["Model chosen inside the folds", ".84", ".031"]
+    assert rows_of(section["table"])[1] == ["Prevalence", "–", "–"]  # noqa: RUF001
+    assert [figure["figure"] for figure in section["figures"]] == [
+        "calibration.response.d2.headline",
+        "net_benefit.response.d2.headline",
+    ]
+    assert section["figures"][0]["line"] == [[0.2, 0.3], [0.8, 0.7]]
+    assert section["figures"][1]["ticks"][1] == (-0.1, 0.0, 0.25, 0.5)
+
+
+def test_every_site_left_out_is_a_row_and_their_mean_the_last(record: RunRecord) -> None:
+    assert build_contents(record)["transport"] is None
+    section = build_contents(replace(record, transport=(ELSEWHERE,)))["transport"]
+
+    assert rows_of(section["table"])[0] == ["east", "20", "8", ".60", "–"]  # noqa: RUF001
+    assert rows_of(section["table"])[-1] == ["Mean of the sites", "", "", ".62 (.29 to .86)", ""]
+    assert "approximate" in section["lead"]
+
+
+def test_where_another_site_would_lie_is_said_from_five_sites_on(record: RunRecord) -> None:
+    many = transport_of("response", "d2", [*ELSEWHERE.sites, *ELSEWHERE.sites[:2]])
+    section = build_contents(replace(record, transport=(many,)))["transport"]
+    assert rows_of(section["table"])[-1][0] == "Where another site would lie"
+
+
+def test_why_transport_was_not_tested_stands_in_place_of_the_sites(record: RunRecord) -> None:
+    few = transport_of("response", "d2", [])
+    (group,) = build_contents(replace(record, transport=(few,)))["transport"]["table"]["groups"]
+    assert (group["note"], group["rows"]) == (few.reason, [])
+    assert group["note"].startswith("Transport to another site was not tested")
 
 
 def test_a_model_is_listed_with_its_share_of_the_folds(record: RunRecord) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from heldout.record import RunRecord
 from heldout.report.figures import STYLE, draw_figures
-from tests.cells import cell_changed
+from tests.cells import CALIBRATED, cell_changed
 
 SHAP = "shap.response.d2.ridge"
 
@@ -21,6 +21,18 @@ def words_in(svg: str) -> list[str]:
 
 def test_there_is_a_figure_of_all_aucs_and_one_of_each_explanation(record: RunRecord) -> None:
     assert set(draw_figures(record)) == {"auc", SHAP}
+
+
+def test_a_line_ends_where_it_leaves_the_square(record: RunRecord) -> None:
+    """At its edge it would be another line: how far out it went leaves no trace."""
+    name = "net_benefit.response.d2.headline"
+
+    def drawn(far: float) -> str:
+        changed = replace(CALIBRATED, net_benefit_of_all=(0.3, far))
+        return draw_figures(replace(record, calibration=(changed,)))[name]
+
+    assert drawn(-1.8) == drawn(-9.0) != drawn(-0.1)
+    assert {"net benefit", ".50", ".25", "0"} <= set(words_in(drawn(-1.8)))
 
 
 def test_outcomes_and_follow_ups_that_run_together_alike_have_a_figure_each(

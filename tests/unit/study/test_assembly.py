@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from heldout.metrics.calibration import logit_slope
 from heldout.metrics.differences import paired_difference
+from heldout.metrics.discrimination import within_site_auc
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord
 from heldout.study.assembly import assemble_record
@@ -45,6 +47,60 @@ def record(plan: StudyPlan, results: list[Any]) -> RunRecord:
     cells, differences = score_units(plan.design, results)
     cells = with_arithmetic(plan.design, cells, {0: 0.6})
     return assemble_record(plan, results, cells, differences, None, run_id="a", environment={})
+
+
+def test_the_area_within_sites_is_of_the_sites_of_the_table(
+    plan: StudyPlan, record: RunRecord
+) -> None:
+    assert plan.design.site is not None
+    place = dict(zip(plan.patients, plan.design.site, strict=True))
+    rows = record.predictions.query("model == 'headline' and follow_up == 'week4'")
+    tables = [
+        rows.pivot(index="repeat", columns="patient", values=name)
+        for name in ("margin", "fold", "event")
+    ]
+    site = tables[0].columns.map(place).to_numpy()
+    margin, folds, events = (table.to_numpy() for table in tables)
+    expected = within_site_auc(margin, folds, events[0] == 1, site)
+    assert record.headline[0].auc_within_sites == pytest.approx(expected)
+
+
+def test_calibration_of_few_patients_is_a_reason_alone(record: RunRecord) -> None:
+    assert [(of.follow_up, of.model) for of in record.calibration] == [
+        (cell.follow_up, cell.model)
+        for visit in OUTCOMES
+        for cell in (*record.cells, *record.headline)
+        if cell.follow_up == visit
+    ]
+    first = record.calibration[0]
+    assert first.reason == (
+        f"{first.rarer} patients in the rarer class; below 30 calibration cannot be assessed."
+    )
+    assert (first.method, first.curve, first.net_benefit) == (None, None, None)
+
+
+def test_calibration_is_of_what_each_model_said_of_patients_held_out() -> None:
+    settings = Settings(models=["prevalence", "ridge"], repeats=2, trials=2, permutations=0, seed=1)
+    question = Question(outcomes={"week4": "response4"}, features=FEATURES)
+    plan = plan_study(experiment_on(a_table(100), settings, question))
+    results = [evaluate_unit(plan.design, unit) for unit in units_of(plan.design)]
+    scored = score_units(plan.design, results)
+    record = assemble_record(plan, results, *scored, None, run_id="a", environment={})
+    level, ridge, headline = record.calibration
+    # Only one model can be chosen.
+    assert (headline.curve, headline.net_benefit) == (ridge.curve, ridge.net_benefit)
+    assert (level.reason, level.curve) == (None, None)
+    rows = record.predictions.query("model == 'ridge'")
+    probability, folds, events = (
+        rows.pivot(index="repeat", columns="patient", values=name).to_numpy()
+        for name in ("probability", "fold", "event")
+    )
+    cell = record.headline[0]
+    assert cell.calibration_slope == logit_slope(probability, folds, events[0] == 1)
+    assert ridge.net_benefit is not None
+    treated = probability >= 0.5
+    expected = (treated * np.where(events == 1, 1, -1)).mean()
+    assert ridge.net_benefit.value[ridge.net_benefit.at.index(0.5)] == pytest.approx(expected)
 
 
 def test_units_come_by_outcome_then_repeat_then_fold(plan: StudyPlan) -> None:
