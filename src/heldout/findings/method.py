@@ -9,11 +9,12 @@ from heldout.findings.check import Seen, named
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import LEVEL
 from heldout.inference.sizes import ANTICIPATED_C, Size
+from heldout.inference.verdict import best_words
 from heldout.kinds import KINDS, Kind
 from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.models.named import models_of
 from heldout.record import OutcomeFacts, RunRecord
-from heldout.wording import counted, decimal, p_value, percent
+from heldout.wording import counted, p_value, percent
 
 ATTRITION_WORTH_SAYING = 0.10
 # So high an AUC of so few patients is a leak far more often than a finding.
@@ -191,11 +192,9 @@ def best_of_table(record: RunRecord) -> Seen:
     """
     texts = [text for kind in KINDS.values() for text in _best_of(record, kind)]
     test = record.permutation
-    if test is not None and test.best_mean is not None and test.best_high is not None:
+    if test is not None and (best := best_words(test)):
         texts.append(
-            f"In {test.permutations} permutations, where there is nothing to find, the best AUC "
-            f"was {decimal(test.best_mean)} on average, and {decimal(test.best_high)} or more in "
-            "1 of 20."
+            f"In {test.permutations} permutations, where there is nothing to find, {best}."
         )
     return Seen("tip", " ".join(texts))
 

@@ -26,6 +26,8 @@ from heldout.arrays import Flags, Floats
 LEVEL = 0.05
 # Permutations below which one in twenty of them is none, and a mean of them says little.
 FEWEST = 20
+# Permutations below which a quantile of one in twenty of them is that of a handful.
+FEWEST_FOR_A_QUANTILE = 200
 # Permutations that make the scale of the statistics, beside the observed row.
 _SCALED_BY = 99
 # Statistics that differ by less are equal but for rounding, and count as reached.
@@ -52,7 +54,7 @@ class PermutationTest:
         Repeats of the folds behind each statistic, observed and permuted alike.
     best_mean, best_high : float or None
         Mean and 95 % quantile, over permutations, of the highest AUC of all cells: what looking for
-        the best of the table would have found in noise. None of fewer than 20 permutations.
+        the best of the table would have found in noise. None of fewer than 20 and 200 permutations.
     unmoved : int
         Patients who keep their own scores in every permutation, because nobody else of their site
         can change places with them.

@@ -571,12 +571,29 @@ def _made(test: PermutationTest) -> str:
     words = f"The test made {test.permutations} permutations ({how}{early})."
     if test.unmoved:
         words += f" {counted(test.unmoved, 'patient')} could change places with nobody."
-    if test.best_mean is None or test.best_high is None:
+    best = best_words(test)
+    return f"{words} In them {best}." if best else words
+
+
+def best_words(test: PermutationTest) -> str:
+    """Return what looking for the best of the table finds in noise.
+
+    Parameters
+    ----------
+    test : PermutationTest
+        Any.
+
+    Returns
+    -------
+    str
+        Part of a sentence; empty where too few permutations tell it.
+    """
+    if test.best_mean is None:
+        return ""
+    words = f"the best AUC of all models and follow-ups was {decimal(test.best_mean)} on average"
+    if test.best_high is None:
         return words
-    return (
-        f"{words} In them the best AUC of all models and follow-ups was {decimal(test.best_mean)} "
-        f"on average, and {decimal(test.best_high)} or more in 1 of 20."
-    )
+    return f"{words}, and {decimal(test.best_high)} or more in 1 of 20"
 
 
 def render_verdict(verdict: Verdict) -> str:

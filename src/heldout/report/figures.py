@@ -227,6 +227,8 @@ def _draw_noise(noise: dict[str, Any]) -> Figure:
         sides = [across(bar["low"]) + 0.5, across(bar["high"]) - 0.5]
         axes.fill_between(sides, bottom - BARS * bar["n"] / most, bottom, color=RULE, lw=0)
     for name, side, shift in (("mean", "right", -5), ("high", "left", 5)):
+        if noise[name] is None:
+            continue
         x = across(noise[name])
         _rule(axes, (x, x), (BARS_TOP - 8, bottom), MUTED, dashes=(3, 3))
         _write(axes, x + shift, BARS_TOP - 8, words[name], side)

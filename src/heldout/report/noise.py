@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from heldout.inference.associations import ASSOCIATIONS
 from heldout.inference.permutation import PermutationTest
+from heldout.inference.verdict import best_words
 from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section
@@ -72,7 +73,7 @@ def _best_of_noise(
         for name in record.permutations.columns
         if name.startswith(starts) and name.rpartition(".")[2] not in ASSOCIATIONS
     ]
-    if not columns or test.best_mean is None or test.best_high is None:
+    if not columns or test.best_mean is None:
         return None
     # The first row is the observed one, done the same way as the permutations.
     rows = record.permutations[columns].to_numpy(dtype="float64")
@@ -81,10 +82,7 @@ def _best_of_noise(
     # Ties count as reached, as they do for the p.
     reached = sum(area >= observed - _EQUAL for area in best)
     of_many = f"of {counted(test.permutations, 'permutation')}"
-    noise = (
-        f"the best AUC of all models and follow-ups was {decimal(test.best_mean)} on average, and "
-        f"{decimal(test.best_high)} or more in 1 of 20"
-    )
+    noise = best_words(test)
     return {
         "figure": "noise",
         "found": (
@@ -100,7 +98,7 @@ def _best_of_noise(
         "words": {
             "observed": f"observed {decimal(observed)}",
             "mean": f"mean {decimal(test.best_mean)}",
-            "high": f"1 in 20: {decimal(test.best_high)}",
+            "high": "" if test.best_high is None else f"1 in 20: {decimal(test.best_high)}",
             "count": "permutations",
             "scale": "best AUC of all models and follow-ups",
         },

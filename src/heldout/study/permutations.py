@@ -37,7 +37,14 @@ from heldout.inference.associations import (
 )
 from heldout.inference.cells import Cell
 from heldout.inference.moving import exchangeable, move_outcomes
-from heldout.inference.permutation import FEWEST, Comparison, PermutationTest, p_of, stop_after
+from heldout.inference.permutation import (
+    FEWEST,
+    FEWEST_FOR_A_QUANTILE,
+    Comparison,
+    PermutationTest,
+    p_of,
+    stop_after,
+)
 from heldout.kinds import KINDS, HeldOut
 from heldout.models.definition import models_for
 from heldout.nested.folds import HEADLINE, hold_out_in_turn
@@ -476,6 +483,7 @@ def _best_of_noise(design: Design, rows: Floats) -> tuple[float | None, float | 
     highest = rows[1:, areas].max(axis=1)
     # A permutation in which no AUC could be computed tells nothing of the best one.
     highest = highest[np.isfinite(highest)]
-    return (
-        (float(highest.mean()), float(np.quantile(highest, 0.95))) if len(highest) else (None, None)
-    )
+    if not len(highest):
+        return None, None
+    enough = len(highest) >= FEWEST_FOR_A_QUANTILE
+    return float(highest.mean()), float(np.quantile(highest, 0.95)) if enough else None
