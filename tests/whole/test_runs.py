@@ -28,7 +28,8 @@ from tests.small_study import (
 CELL = {
     "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
     "auc_high", "brier", "brier_skill", "p", "p_adjusted", "arithmetic", "kind", "r2", "r2_low",
-    "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope",
+    "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope", "chance",
+    "critical", "factor",
 }  # fmt: skip
 TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 FIGURES = ("record.json", *(f"{table}.csv" for table in TABLES))
