@@ -250,20 +250,6 @@ class TestEveryClassifier:
         assert raised.mean() > even.mean() + 0.05
 
 
-@pytest.mark.parametrize("model", [one for one in EVERY if one.trainer is not None], ids=name_of)
-def test_a_trainer_tells_what_the_estimators_tell(model: Model) -> None:
-    """To the last bit, or the choice of a candidate depends on who judged it."""
-    assert model.trainer is not None
-    training, corners = learnt_from(model), corners_of(model)
-    seen = build_pipeline(model, corners[0], 5)[:-1].fit_transform(training.features["all"])
-    patients = (seen, training.answers.astype(np.float64), training.weights)
-    found = model.trainer(corners, 5, patients, seen)
-    for row, corner in zip(found, corners, strict=True):
-        estimator = model.estimator(corner, 5)
-        estimator.fit(seen, training.answers, sample_weight=training.weights)
-        np.testing.assert_array_equal(row, predict_patients(model, estimator, seen)[0])
-
-
 @pytest.mark.parametrize("model", REGRESSORS, ids=name_of)
 class TestEveryRegressor:
     """What is said of numbers."""

@@ -10,7 +10,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from heldout.models.catalogue import MODELS
-from heldout.models.definition import Model, build_pipeline, predict_patients
+from heldout.models.definition import Model, Real, build_pipeline, predict_patients
 from heldout.nested.folds import FoldResult, choose_model, evaluate_fold, fit_models
 from heldout.nested.search import Search, Trial
 from heldout.nested.training import Patients
@@ -99,6 +99,17 @@ def test_predictions_are_those_of_the_best_candidate_fitted_on_the_whole_trainin
 def test_the_prevalence_is_the_weighted_share_of_training_events() -> None:
     expected = np.average(TRAINING.answers, weights=TRAINING.weights)
     assert fold_of(["ridge"]).training_mean == pytest.approx(expected, abs=1e-15)
+
+
+def test_an_elastic_net_of_nothing_predicts_the_training_prevalence() -> None:
+    """As its kernel has it; the solver's first pass alone would move the intercept."""
+    tiny = {"C": Real(low=1e-6, high=1e-5, log=True), "l1_ratio": Real(low=0.5, high=0.9)}
+    model = replace(MODELS["elastic_net"], space=tiny)
+    procedure = replace(a_procedure("elastic_net"), models=(model,))
+    result = evaluate_fold(TRAINING, UNSEEN.features, procedure, PATH)
+    [fold] = result.models
+    assert not fold.fitted.pipeline[-1].coef_.any()
+    assert fold.prediction == pytest.approx(result.training_mean, abs=1e-9)
 
 
 def test_adding_a_model_changes_nothing_for_the_others() -> None:

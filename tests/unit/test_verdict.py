@@ -249,12 +249,15 @@ def test_three_answers_stand_in_their_order() -> None:
         "response at week8 (p = .002; strongest: Psychache, with a higher score at week8).",
         "Can it be predicted? Evidence: the AUC for patients held out is .80 (95 % interval .52 to "
         ".93; chance is .51), p = .004, adjusted .31.",
+        "Associations, each by itself: of the score behind sustained response, baseline severity "
+        "taken out, p = .002 for all features together and .002 for the strongest one.",
         "With 36 patients and 14 events, the test asked for an AUC above .68; had the true AUC "
         "been .80, about 88 of 100 such studies would have found it.",
         "The test made 499 permutations (tuning and the choice of a model inside; of 999 asked "
         "for, those left could not change what is decided). In them the best AUC of all models and "
         "follow-ups was .76 on average, and .91 or more in 1 of 20.",
     )
+    assert verdict.paragraphs == (verdict.sentences[:2], verdict.sentences[2:])
     assert verdict.numbers["critical"] == 0.684
     assert verdict.numbers["found_at_80"] == pytest.approx(0.88, abs=0.005)
 
@@ -441,11 +444,11 @@ def beside_severity(cell: Cell, difference: float, low: float, high: float) -> D
 @pytest.mark.parametrize(
     ("difference", "low", "high", "words"),
     [
-        (0.05, -0.05, 0.15, "Adds nothing that can be seen: baseline severity alone has .75, a "
+        (0.05, -0.05, 0.15, "Adds nothing that can be seen to baseline severity alone (.75): a "
          "difference of .05 (95 % interval \N{MINUS SIGN}.05 to .15). Most of it is severity."),
-        (0.25, 0.1, 0.4, "Adds: baseline severity alone has .55, a difference of .25 (95 % "
+        (0.25, 0.1, 0.4, "Adds to baseline severity alone (.55): a difference of .25 (95 % "
          "interval .10 to .40)."),
-        (-0.1, -0.2, -0.05, "Worse: baseline severity alone has .90, a difference of "
+        (-0.1, -0.2, -0.05, "Worse than baseline severity alone (.90): a difference of "
          "\N{MINUS SIGN}.10 (95 % interval \N{MINUS SIGN}.20 to \N{MINUS SIGN}.05). Most of it is "
          "severity."),
     ],

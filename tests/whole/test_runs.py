@@ -272,19 +272,28 @@ def test_a_number_and_a_class_go_through_one_run(
     assert (folds["score"][both] == folds["response"][both]).all()
 
 
+KNN = """
+estimator: sklearn.neighbors.KNeighborsClassifier
+space: {n_neighbors: {whole: [2, 20]}}
+"""
+
+
 def test_a_pruned_candidate_is_marked_and_is_never_the_best(tmp_path: Path) -> None:
     path = write_small_study(
         tmp_path,
-        models=["prevalence", "xgboost"],
+        models=["prevalence", "knn"],
         validation={"outer": 5, "inner": 5, "repeats": 1},
         tuning={"trials": 12, "sampler": "random", "prune": True},
     )
+    own = tmp_path / "configs" / "models" / "knn.yaml"
+    own.parent.mkdir()
+    own.write_text(KNN, encoding="utf-8")
     assert main(["run", str(path), "--workers", "1", "--no-mlflow"]) == 0
     record = read_record(only_record(tmp_path))
-    tried = record.trials[record.trials["model"] == "xgboost"]
+    tried = record.trials[record.trials["model"] == "knn"]
     assert 0 < tried["pruned"].sum() < len(tried)
     through = tried[~tried["pruned"]].groupby(["outcome", "follow_up", "repeat", "fold"])
     best = through["criterion"].min().rename("best").reset_index()
-    chosen = record.choices[record.choices["model"] == "xgboost"].merge(best)
+    chosen = record.choices[record.choices["model"] == "knn"].merge(best)
     assert len(chosen) == 10
     assert (chosen["criterion"] - chosen["best"]).abs().max() < 1e-12

@@ -205,9 +205,10 @@ def outcome_text(record: RunRecord, *, tracked: bool) -> str:
     -------
     str
     """
+    answers, beside = record.verdict.paragraphs
     frozen = record.frozen.sentences if record.frozen else ()
-    first, *rest = map(wrap, (*record.verdict.sentences, *frozen, *_counted(record)))
-    lines = ["", first, "", *rest]
+    lines = ["", *map(wrap, answers), ""]
+    lines += map(wrap, (*beside, *frozen, *_counted(record)))
     kinds: dict[KindName, list[str]] = {"class": [], "number": []}
     for cell in record.headline:
         kinds[cell.kind].append(table_line(f"{cell.outcome} {cell.follow_up}", cell))

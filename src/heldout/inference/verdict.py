@@ -18,10 +18,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from heldout.inference.associations import Associated
+from heldout.inference.associations import OF_OUTCOME, OF_SCORE, Associated
 from heldout.inference.cells import Cell
 from heldout.inference.differences import Difference
 from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
+from heldout.metrics.differences import WORSE
 from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.wording import counted, decimal, p_value, spoken
 
@@ -69,6 +70,8 @@ class Verdict:
     numbers : mapping of str to float
         Of the headline that decides: patients, estimate with interval, p, and what the design could
         have found.
+    first : int
+        Sentences of the first paragraph: what stands before the answers, and these.
     anything, predicted : str
         Level of the first and of the second question.
     adds : str or None
@@ -81,10 +84,16 @@ class Verdict:
     level: Level
     sentences: tuple[str, ...]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    first: int = 1
     anything: Level = "untested"
     predicted: Level = "untested"
     adds: str | None = None
     objections: tuple[Objection, ...] = ()
+
+    @property
+    def paragraphs(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The answers, and all that is said beside them."""
+        return self.sentences[: self.first], self.sentences[self.first :]
 
     @property
     def withholds(self) -> bool:
@@ -164,9 +173,11 @@ def derive_verdict(asked: Asked) -> Verdict:
     added = () if beside is None else (_adds_words(lead, beside, is_there=levels[0] in _THERE),)
     declined = [cell.reason for cell in asked.headline if cell.reason]
     made = [] if asked.test is None else [_made(asked.test)]
+    first = (*_objections(asked, levels[0]), *words, *added)
     return Verdict(
         level=levels[0],
-        sentences=(*_objections(asked, levels[0]), *words, *added, *reach, *made, *declined),
+        sentences=(*first, *_associations(asked, answers), *reach, *made, *declined),
+        first=len(first),
         numbers=_numbers_of(lead) | behind,
         anything=levels[0] if len(levels) > 1 else "untested",
         predicted=levels[-1],
@@ -312,6 +323,29 @@ def _also_predicted(asked: Asked, lead: Cell, hint: str) -> list[str]:
     return [f"Adjusted for all that was asked, also {_listed(others)}.{hint}"] if others else []
 
 
+def _associations(asked: Asked, answers: Sequence[_Answer]) -> Iterator[str]:
+    """Yield what goes with the outcome of the first answer, by each statistic."""
+    of = asked.associated_with(answers[0].lead)
+    if of is None:
+        return
+    lead = answers[0].lead
+    both = [
+        (OF_SCORE, f"the score behind {spoken(lead.outcome)}"),
+        (
+            OF_OUTCOME,
+            spoken(lead.outcome) if OF_SCORE[0] not in of.values else "the outcome itself",
+        ),
+    ]
+    told = [
+        f"of {what}{', baseline severity taken out' * (names is OF_SCORE and of.beyond_severity)}, "
+        f"p = {p_words(of.p_values[names[0]], asked.test)} for all features together and "
+        f"{p_words(of.p_values[names[1]], asked.test)} for the strongest one"
+        for names, what in both
+        if names[0] in of.values
+    ]
+    yield f"Associations, each by itself: {_listed(told)}."
+
+
 def _beside_severity(asked: Asked, lead: Cell) -> Difference | None:
     """Return what the headline that decides reaches beyond baseline severity alone."""
     keys = (lead.outcome, lead.follow_up, "severity")
@@ -325,9 +359,10 @@ def _adds_words(lead: Cell, beside: Difference, *, is_there: bool) -> str:
     kind, estimate = lead.of_kind, lead.estimate or 0.0
     alone = kind.spoken(estimate - beside.difference)
     difference, low, high = map(kind.spoken, (beside.difference, beside.low, beside.high))
+    joined = "than" if beside.word == WORSE else "to"
     words = (
-        f"{_ADDS} {beside.word[:1].upper()}{beside.word[1:]}: baseline severity alone has {alone}, "
-        f"a difference of {difference} (95 % interval {low} to {high})."
+        f"{_ADDS} {beside.word[:1].upper()}{beside.word[1:]} {joined} baseline severity alone "
+        f"({alone}): a difference of {difference} (95 % interval {low} to {high})."
     )
     # At least half of what is predicted beyond no skill at all.
     mostly = estimate - kind.chance >= 2 * beside.difference and estimate > kind.chance

@@ -26,6 +26,8 @@ KERNELS = {
     "linear_svc": ("support_vector", "linear_svc_path"),
     "rbf_svc": ("support_vector", "rbf_svc_path"),
     "forest": ("forest", "forest_path"),
+    "boosted_log_odds": ("boosting", "boosted_log_odds_path"),
+    "boosted_numbers": ("boosting", "boosted_numbers_path"),
 }
 
 

@@ -8,14 +8,12 @@ other regressors follow a change of unit or of origin by themselves.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from heldout.arrays import Floats
-from heldout.models.boosting import BOOSTING, BOOSTING_OF_NUMBERS, EXACT, boosted_margins
-from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Whole
+from heldout.models.definition import Candidate, Kernel, Maker, Model, Real, Space, Whole
 
 # So weak that it changes nothing but keeps the fit finite when one score separates.
 _NEARLY_NO_PENALTY = 100.0
@@ -28,11 +26,13 @@ _SVC_TOLERANCE = 1e-8
 _NO_PENALTY = 1e-12
 
 
-def _start_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
-    """Let an elastic-net logistic regression begin at the solution that its kernel found.
+def _solve_elastic_net(estimator: Any, prepared: Floats, answers: Floats, weights: Floats) -> None:
+    """Give an elastic-net logistic regression the solution that its kernel found.
 
-    The solver goes on from there to its own end. From zero it may stop before it has moved: it
-    compares its steps with the largest coefficient, and of zeros there is none.
+    Before the fit it is where the solver begins: from zero it may stop before it has moved, because
+    it compares its steps with the largest coefficient, and of zeros there is none. After the fit it
+    is what stays: the solver's first pass moves the intercept away from it, by up to six points of
+    a probability where all coefficients are 0.
     """
     from heldout.kernels.elastic_net_logistic import elastic_net_logistic_fit
 
@@ -72,6 +72,36 @@ _CONSTANT = Kernel(name="constant", row=lambda candidate: (0.0,))
 _MOST_CELLS_OF_RIDGE = 100_000
 # A support-vector kernel keeps a number for each pair of patients.
 _MOST_PATIENTS_OF_SVC = 600
+# The kernel of boosted trees numbers patients in 16 bits.
+_MOST_PATIENTS_OF_BOOSTING = 65_536
+# As the kernel grows them; XGBoost's own default puts values into bins.
+_EXACT = {"tree_method": "exact"}
+_BOOSTING: Space = {
+    "n_estimators": Whole(low=10, high=100, log=True),
+    "learning_rate": Real(low=0.02, high=0.3, log=True),
+    "max_depth": Whole(low=1, high=3),
+    "subsample": Real(low=0.5, high=1.0),
+    "colsample_bytree": Real(low=0.5, high=1.0),
+    "reg_lambda": Real(low=0.1, high=30.0, log=True),
+    "min_child_weight": Real(low=0.5, high=5.0, log=True),
+}
+# A patient weighs 1 in a squared error, and at most a quarter in a log loss.
+_BOOSTING_OF_NUMBERS: Space = {
+    **_BOOSTING,
+    "reg_lambda": Real(low=0.4, high=120.0, log=True),
+    "min_child_weight": Real(low=2.0, high=20.0, log=True),
+}
+
+
+def _boosting_kernel(name: str) -> Kernel:
+    """Return a kernel of boosted trees."""
+    return Kernel(
+        name=name,
+        row=lambda candidate: tuple(float(candidate[setting]) for setting in _BOOSTING),
+        most_patients=_MOST_PATIENTS_OF_BOOSTING,
+    )
+
+
 MODELS = {
     model.name: model
     for model in (
@@ -153,7 +183,7 @@ MODELS = {
                     given=("random_state",),
                 ),
                 space={"C": _PENALTY, "l1_ratio": Real(low=0.05, high=0.95)},
-                kernel=Kernel(name="elastic_net_logistic", start=_start_elastic_net),
+                kernel=Kernel(name="elastic_net_logistic", solve=_solve_elastic_net),
             ),
             label="Elastic-net linear regression",
             estimator=_elastic_net_of_numbers,
@@ -212,15 +242,15 @@ MODELS = {
             Model(
                 name="xgboost",
                 label="Gradient-boosted trees (XGBoost)",
-                estimator=Maker(path="xgboost.XGBClassifier", settings=EXACT, given=_GIVEN),
-                space=BOOSTING,
+                estimator=Maker(path="xgboost.XGBClassifier", settings=_EXACT, given=_GIVEN),
+                space=_BOOSTING,
                 preparation="impute",
                 explainer="tree",
-                trainer=partial(boosted_margins, "binary:logistic"),
+                kernel=_boosting_kernel("boosted_log_odds"),
             ),
-            estimator=Maker(path="xgboost.XGBRegressor", settings=EXACT, given=_GIVEN),
-            space=BOOSTING_OF_NUMBERS,
-            trainer=partial(boosted_margins, "reg:squarederror"),
+            estimator=Maker(path="xgboost.XGBRegressor", settings=_EXACT, given=_GIVEN),
+            space=_BOOSTING_OF_NUMBERS,
+            kernel=_boosting_kernel("boosted_numbers"),
         ),
     )
 }

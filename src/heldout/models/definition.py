@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from heldout.arrays import Floats, Integers, Piece
+from heldout.arrays import Floats, Piece
 from heldout.errors import StudyError
 from heldout.kinds import KindName
 
@@ -123,9 +123,9 @@ class Kernel:
         One of `heldout.kernels.KERNELS`.
     row : callable
         candidate -> its hyper-parameters as numbers, in the solver's order.
-    start : callable or None
-        (estimator, prepared, answers, weights) -> None: lets an unfitted estimator begin at the
-        kernel's solution, where its own solver is slow to come near.
+    solve : callable or None
+        (estimator, prepared, answers, weights) -> None: gives an estimator the kernel's solution,
+        to begin at and to keep, where its own solver comes less near.
     most_patients, most_cells : int or None
         Patients, and patients times features, above which the library's solver is as fast, by
         ``docs/speed.md``; None if it never is.
@@ -135,7 +135,7 @@ class Kernel:
     row: Callable[[Candidate], Sequence[float]] = lambda candidate: tuple(
         float(value) for value in candidate.values()
     )
-    start: Callable[[Any, Floats, Floats, Floats], None] | None = None
+    solve: Callable[[Any, Floats, Floats, Floats], None] | None = None
     most_patients: int | None = None
     most_cells: int | None = None
 
@@ -144,11 +144,6 @@ class Kernel:
         return (self.most_patients is None or n_patients <= self.most_patients) and (
             self.most_cells is None or n_patients * n_features <= self.most_cells
         )
-
-
-# Features, answers and weights of patients to learn from.
-Learnt = tuple[Floats, Floats | Integers, Floats]
-_Trainer = Callable[[Sequence[Candidate], int, Learnt, Floats], Floats]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +178,6 @@ class Model:
     kernel : Kernel or None
         The compiled solver of the same problem, if there is one. It judges candidates and makes
         permutations affordable; what is explained and exported is always the estimator's.
-    trainer : callable or None
-        (candidates, seed, patients to learn from, features of others) -> the margins of the others
-        that the estimators of all candidates would tell, to the last bit and for less.
     weighted : bool
         Whether its estimator takes patient weights.
     """
@@ -202,7 +194,6 @@ class Model:
     margin: Literal["log-odds", "probability", "points", "score"] = "log-odds"
     explainer: Literal["linear", "tree", "none"] = "linear"
     kernel: Kernel | None = None
-    trainer: _Trainer | None = None
     weighted: bool = True
 
     @property

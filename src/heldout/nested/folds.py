@@ -214,13 +214,17 @@ def fit_model(model: Model, searches: Searches, patients: Patients, seed: int) -
     pipeline = build_pipeline(
         model, search.best.candidate, seed, composition=patients.composition_of(model)
     )
-    if model.kernel is not None and model.kernel.start is not None:
+    solve = None if model.kernel is None else model.kernel.solve
+    if solve is not None:
         prepared = np.ascontiguousarray(pipeline[:-1].fit_transform(features))
-        model.kernel.start(pipeline[-1], prepared, patients.answers, patients.weights)
+        learnt = (prepared, patients.answers, patients.weights)
+        solve(pipeline[-1], *learnt)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         weights = fitting_weights(model, patients.weights, "model")
         pipeline.fit(features, patients.targets, **weights)
+    if solve is not None:
+        solve(pipeline[-1], *learnt)
     failed = [issubclass(warning.category, ConvergenceWarning) for warning in caught]
     for warning, is_ours in zip(caught, failed, strict=True):
         if not is_ours:

@@ -207,8 +207,6 @@ def library_path(model: Model, candidates: Sequence[Candidate], kind: KindName) 
         if not len(test):
             return margins, converged
         targets = answers.astype(np.int64) if KINDS[kind].has_events else answers
-        if model.trainer is not None:
-            return model.trainer(chosen, int(seed), (train, targets, weights), test), converged
         # What was prepared is finite, and the spaces were checked: looking again is a sixth of a
         # fit.
         with config_context(assume_finite=True, skip_parameter_validation=True):

@@ -65,9 +65,9 @@ def build_contents(record: RunRecord) -> dict[str, Any]:
         "simulated": _SIMULATED if cohort.get("simulated") else None,
         "verdict": {
             "level": record.verdict.level,
-            "first": record.verdict.sentences[0],
-            "rest": [
-                *record.verdict.sentences[1:],
+            "answers": list(record.verdict.paragraphs[0]),
+            "beside": [
+                *record.verdict.paragraphs[1],
                 *(record.frozen.sentences if record.frozen else ()),
             ],
         },

@@ -45,6 +45,7 @@ class Settings(TypedDict, total=False):
     """How a question is answered; every part, and its default, as in `evaluate`."""
 
     seed: int
+    primary: str | None
     models: Sequence[str]
     outer: int
     inner: int
@@ -63,6 +64,7 @@ _OF_SEVERITY = ("severity", "severity_age_sex")
 DEFAULTS = Settings(
     seed=0,
     models=[name for name in DEFAULT_MODELS if name not in _OF_SEVERITY],
+    primary=None,
     explain=True,
     refit=False,
     workers=1,
@@ -125,6 +127,8 @@ def evaluate(
 
         seed : int, default 0
             All chance comes from it.
+        primary : str or None, default None
+            Follow-up that was named beforehand and decides; the only one decides anyway.
         models : sequence of str
             Names of the catalogue; the usual ones without those two by default.
         outer, inner, repeats, trials : int, default 5, 5, 5, 10
@@ -201,7 +205,8 @@ def experiment_on(table: pd.DataFrame, settings: Settings, question: Question) -
     SpecError, CohortError, OutcomeError
         With every fault of a stage at once.
     """
-    _check_question(question, settings["models"])
+    primary = settings.get("primary")
+    _check_question(question, settings["models"], primary)
     keys = _keys_of([*question.at_baseline, *question.outcomes.values()])
     visits = _keys_of(question.outcomes)
     declared = declare_columns(table, [*keys, *filter(None, [question.site])])
@@ -222,7 +227,7 @@ def experiment_on(table: pd.DataFrame, settings: Settings, question: Question) -
             "columns": _columns_of(question, declared, keys, visits),
         },
         "features": [{"build": "clinical", "columns": [keys[name] for name in question.features]}],
-        "outcomes": _outcomes_of(question, keys, visits),
+        "outcomes": _outcomes_of(question, keys, visits, primary),
     }
     places: dict[KeyPath, str] = {path: Argument(name) for name, path in _KEYS.items()}
     places[("features", 0, "columns")] = Argument("features")
@@ -274,7 +279,7 @@ def _columns_of(
 
 
 def _outcomes_of(
-    question: Question, keys: Mapping[str, str], visits: Mapping[str, str]
+    question: Question, keys: Mapping[str, str], visits: Mapping[str, str], primary: str | None
 ) -> list[dict[str, Any]]:
     """Return the outcomes as an experiment file writes them."""
     severity = None if question.severity is None else keys[question.severity]
@@ -293,6 +298,7 @@ def _outcomes_of(
             "severity": severity,
             "rule": rule,
             "at": [visits[follow_up]],
+            "primary": visits[follow_up] if follow_up == primary else None,
         }
         for follow_up, name in question.outcomes.items()
     ]
@@ -345,9 +351,12 @@ def _check_call(table: object, question: Question, settings: Mapping[str, Any]) 
         faults.append("outcomes: follow-ups and columns are named by texts. Put them in quotes.")
     faults += _list_faults("features", question.features)
     faults += _list_faults("models", settings["models"])
-    columns = (question.site, question.severity)
+    columns = (question.site, question.severity, settings["primary"])
     if not _are_texts(name for name in columns if name is not None):
-        faults.append("site, severity: a column is named by a text. Put it in quotes.")
+        faults.append(
+            "site, severity, primary: columns and follow-ups are named by texts. Put them in "
+            "quotes."
+        )
     raise_faults(SpecError, faults)
 
 
@@ -370,7 +379,7 @@ def _called(value: object) -> str:
     return "nothing" if value is None else f"a value of type {type(value).__name__}"
 
 
-def _check_question(question: Question, models: Sequence[str]) -> None:
+def _check_question(question: Question, models: Sequence[str], primary: str | None) -> None:
     """Raise all faults of what is asked, as far as an experiment file has no word for them."""
     faults = []
     named = {"outcomes": [*question.outcomes.values()], "features": question.features}
@@ -387,6 +396,8 @@ def _check_question(question: Question, models: Sequence[str]) -> None:
             for name in _OF_SEVERITY
             if name in models
         ]
+    if primary is not None and primary not in question.outcomes:
+        faults.append(unknown_name("primary", "follow-up", primary, question.outcomes))
     answers = sorted({*question.outcomes.values()} & {*question.at_baseline})
     faults += [
         f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in answers

@@ -25,8 +25,10 @@ _KERNELS = {
     "linear_svc": 15.0,
     "rbf_svc": 15.0,
     "forest": 60.0,
+    "boosted_log_odds": 60.0,
+    "boosted_numbers": 60.0,
 }
-_LIBRARIES = {"random_forest": 100_000.0, "xgboost": 2_500.0}
+_LIBRARIES = {"random_forest": 100_000.0}
 _LIBRARY = 3_000.0
 # The last fit of an outer fold, its predictions and their explanation, by the library.
 _LAST_FIT = 60_000.0

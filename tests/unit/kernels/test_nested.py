@@ -14,7 +14,7 @@ from heldout.kernels.nested import Judgement
 from heldout.metrics.discrimination import fold_paired_auc
 from heldout.metrics.probability import brier_score
 from heldout.models.catalogue import MODELS
-from heldout.models.definition import Model
+from heldout.models.definition import Choice, Model
 from heldout.nested.folds import fit_models
 from heldout.nested.judging import judge_candidates
 from heldout.nested.search import ask_candidates
@@ -94,6 +94,17 @@ def test_of_numbers_too(name: str) -> None:
     close = 1e-6 if name == "elastic_net" else 1e-9
     np.testing.assert_allclose(fast.criteria, slow.criteria, atol=close)
     np.testing.assert_allclose(fast.predictions, slow.predictions, atol=10 * close)
+
+
+@pytest.mark.parametrize("kind", ["class", "number"])
+def test_of_boosted_trees_too_where_nothing_is_drawn(kind: Any) -> None:
+    model = MODELS["xgboost"].for_kind(kind)
+    all_taken = dict.fromkeys(("subsample", "colsample_bytree"), Choice(options=(1.0,)))
+    whole = replace(model, space={**model.space, **all_taken})
+    fast, slow = judged(whole, compiled=True), judged(whole, compiled=False)
+    np.testing.assert_allclose(fast.criteria, slow.criteria, atol=1e-6)
+    np.testing.assert_array_equal(fast.best, slow.best)
+    np.testing.assert_allclose(fast.predictions, slow.predictions, atol=1e-5)
 
 
 def test_the_table_says_what_was_held_out_and_nothing_else() -> None:

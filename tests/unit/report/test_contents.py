@@ -49,8 +49,8 @@ def test_the_page_opens_with_the_question_and_the_verdict(record: RunRecord) -> 
     contents = build_contents(record)
 
     assert contents["title"] == record.experiment["question"]
-    assert contents["verdict"]["first"] == record.verdict.sentences[0]
-    assert contents["verdict"]["rest"] == list(record.verdict.sentences[1:])
+    assert contents["verdict"]["answers"] == [record.verdict.sentences[0]]
+    assert contents["verdict"]["beside"] == list(record.verdict.sentences[1:])
 
 
 def test_a_simulated_cohort_is_called_simulated(record: RunRecord) -> None:

@@ -90,6 +90,16 @@ def test_severity_alone_uses_the_column_it_is_given() -> None:
     assert set(explained["feature"]) == {"pain"}
 
 
+def test_the_follow_up_named_beforehand_decides() -> None:
+    table = a_table().assign(late=np.arange(40) % 2)
+    outcomes = {"month1": "resp", "month6": "late"}
+    record = heldout.evaluate(table, **(SMALL | {"outcomes": outcomes, "primary": "month6"}))
+    assert [facts.primary for facts in record.outcomes] == [False, True]
+    assert "month6" in record.verdict.sentences[0]
+    # Of one there is nothing to choose.
+    assert heldout.evaluate(table, **SMALL).outcomes[0].primary
+
+
 def test_the_seed_decides_the_folds() -> None:
     first, second = (heldout.evaluate(a_table(), **(SMALL | {"seed": seed})) for seed in (1, 2))
     assert first.folds_digest != second.folds_digest
@@ -113,6 +123,7 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
         "40 values that are not 0, 1 or missing",
     ),
     ({"features": ["age", "resp"]}, lambda t: None, "'resp' is an outcome; it tells the answer"),
+    ({"primary": "month2"}, lambda t: None, "primary: 'month2' is no known follow-up"),
     ({"outer": 1}, lambda t: None, "outer: found 1; required: at least 2"),
     ({"trials": -3}, lambda t: None, "trials: found -3; required: at least 1"),
     ({}, lambda t: t.__setitem__("age", np.inf), "'age' holds infinite values"),
@@ -135,7 +146,11 @@ FAULTS += [
     ({"features": None}, lambda t: None, "features: found nothing; required: a list"),
     ({"features": [3]}, lambda t: None, "features: names are texts"),
     ({"models": "ridge"}, lambda t: None, r"models: found .*Write \['ridge'\]"),
-    ({"site": 3}, lambda t: None, "site, severity: a column is named by a text"),
+    (
+        {"site": 3},
+        lambda t: None,
+        "site, severity, primary: columns and follow-ups are named by texts",
+    ),
     ({"seed": "x"}, lambda t: None, "seed: found 'x'; required: a whole number"),
     ({"seed": 1.5}, lambda t: None, r"seed: found 1\.5; required: a whole number"),
     ({"seed": True}, lambda t: None, "seed: found true; required: a whole number"),
@@ -221,6 +236,7 @@ def test_what_is_not_set_is_as_in_an_experiment() -> None:
     validation, inference = experiment.validation, experiment.inference
     assert by_name == {
         "seed": str(experiment.seed),
+        "primary": str(DEFAULTS["primary"]),
         "outer": str(validation.outer),
         "inner": str(validation.inner),
         "repeats": "5",

@@ -29,9 +29,11 @@ def test_every_candidate_on_every_inner_fold_and_the_best_once_more() -> None:
 
 
 def test_the_path_of_every_model_is_said() -> None:
-    lines = list(work_lines(design_of("prevalence", "ridge", "xgboost")))
-    assert lines[1] == "By compiled kernels: prevalence, ridge."
-    assert lines[2] == "By the libraries: xgboost."
+    mine = replace(MODELS["xgboost"], name="mine", kernel=None)
+    models = (MODELS["prevalence"], MODELS["xgboost"], mine)
+    lines = list(work_lines(replace(design_of("ridge"), models=models)))
+    assert lines[1] == "By compiled kernels: prevalence, xgboost."
+    assert lines[2] == "By the libraries: mine."
     assert "Up to 99 permutations" in lines[3]
 
 
@@ -76,7 +78,10 @@ def test_where_nothing_is_to_be_found_two_hundred_permutations_are_usual() -> No
     shares = (np.arange(1000) + 0.5) / 1000
     made = np.where(shares < 0.05, 999, np.clip(50 / shares, 99, 999))
     assert made.mean() == pytest.approx(200, abs=15)
-    (sixty,) = list(work_lines(design_of("xgboost", permutations=200)))[-1:]
-    (many,) = list(work_lines(design_of("xgboost", permutations=999)))[-1:]
+    models = (replace(MODELS["xgboost"], kernel=None),)
+    sixty, many = (
+        list(work_lines(replace(design_of("ridge", permutations=number), models=models)))[-1]
+        for number in (200, 999)
+    )
     usual = sixty.partition("each. ")[2].removesuffix(".")
     assert many.partition("each. ")[2].startswith(f"{usual} if nothing is to be found, and up to ")
