@@ -29,7 +29,7 @@ CELL = {
     "outcome", "follow_up", "model", "n", "events", "status", "reason", "auc", "auc_low",
     "auc_high", "brier", "brier_skill", "p", "p_adjusted", "arithmetic", "kind", "r2", "r2_low",
     "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope", "ici",
-    "calibration_in_the_large", "auc_within_sites",
+    "calibration_in_the_large", "auc_within_sites", "chance", "critical", "factor",
 }  # fmt: skip
 TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 FIGURES = ("record.json", *(f"{table}.csv" for table in TABLES))
