@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from heldout.findings.check import Seen, named
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import LEVEL
+from heldout.inference.sentences import best_words
 from heldout.inference.sizes import ANTICIPATED_C, Size
-from heldout.inference.verdict import best_words
 from heldout.kinds import KINDS, Kind
 from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.models.named import models_of

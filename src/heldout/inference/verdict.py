@@ -21,14 +21,21 @@ from typing import Literal
 from heldout.inference.associations import OF_OUTCOME, OF_SCORE, Associated
 from heldout.inference.cells import Cell
 from heldout.inference.differences import Difference
-from heldout.inference.permutation import PermutationTest, monte_carlo_error, small
+from heldout.inference.permutation import PermutationTest, small
+from heldout.inference.sentences import (
+    cell_p_words,
+    listed,
+    made_words,
+    p_words,
+    spoken_of,
+    with_chance,
+    with_figures,
+)
 from heldout.metrics.differences import WORSE
 from heldout.metrics.intervals import VARIANCE_FACTOR
-from heldout.wording import counted, decimal, p_value, spoken
+from heldout.wording import counted, p_value, spoken
 
 Level = Literal["evidence", "no_evidence", "untested", "withheld"]
-# Where the error of counting permutations could move a p across .05.
-_UNSURE_FROM, _UNSURE_TO = 0.01, 0.10
 _ANYTHING = "Is there anything?"
 _PREDICTED = "Can it be predicted?"
 _THERE = ("evidence", "withheld")
@@ -172,7 +179,7 @@ def derive_verdict(asked: Asked) -> Verdict:
     beside = _beside_severity(asked, lead)
     added = () if beside is None else (_adds_words(lead, beside, is_there=levels[0] in _THERE),)
     declined = [cell.reason for cell in asked.headline if cell.reason]
-    made = [] if asked.test is None else [_made(asked.test)]
+    made = [] if asked.test is None else [made_words(asked.test)]
     first = (*_objections(asked, levels[0]), *words, *added)
     return Verdict(
         level=levels[0],
@@ -256,13 +263,13 @@ def _anything(asked: Asked) -> _Answer:
     level: Level = "evidence" if small(p) else "no_evidence"
     words = [_anything_words(asked, lead, of, p, adjusted)]
     others = [
-        f"{_spoken_of(cell)} (adjusted p = {p_words(of.p_adjusted, asked.test)})"
+        f"{spoken_of(cell)} (adjusted p = {p_words(of.p_adjusted, asked.test)})"
         for cell, of in known
         if cell is not lead and small(of.p_adjusted)
     ]
     if others:
         hint = "" if level == "evidence" else ", which is a hint for another study"
-        words.append(f"Adjusted for all that was asked, also {_listed(others)}{hint}.")
+        words.append(f"Adjusted for all that was asked, also {listed(others)}{hint}.")
     return _Answer(level=level, lead=lead, words=tuple(words))
 
 
@@ -270,7 +277,7 @@ def _anything_words(asked: Asked, lead: Cell, of: Associated, p: float, adjusted
     """Return the answer to the first question."""
     assert asked.test is not None
     beyond = ", beyond severity," if of.beyond_severity else ""
-    said, what = f"{adjusted}p = {p_words(p, asked.test)}", _spoken_of(lead)
+    said, what = f"{adjusted}p = {p_words(p, asked.test)}", spoken_of(lead)
     if not small(p):
         where = "" if asked.primary is not None or len(asked.evaluated) == 1 else ", the nearest"
         return (
@@ -316,11 +323,11 @@ def _by_permutations(asked: Asked) -> _Answer:
 def _also_predicted(asked: Asked, lead: Cell, hint: str) -> list[str]:
     """Return the sentence for what was found beside the headline that decides, if anything was."""
     others = [
-        f"{_spoken_of(cell)}: {with_chance(cell)}"
+        f"{spoken_of(cell)}: {with_chance(cell)}"
         for cell in asked.evaluated
         if small(cell.p_adjusted) and cell is not lead
     ]
-    return [f"Adjusted for all that was asked, also {_listed(others)}.{hint}"] if others else []
+    return [f"Adjusted for all that was asked, also {listed(others)}.{hint}"] if others else []
 
 
 def _associations(asked: Asked, answers: Sequence[_Answer]) -> Iterator[str]:
@@ -343,7 +350,7 @@ def _associations(asked: Asked, answers: Sequence[_Answer]) -> Iterator[str]:
         for names, what in both
         if names[0] in of.values
     ]
-    yield f"Associations, each by itself: {_listed(told)}."
+    yield f"Associations, each by itself: {listed(told)}."
 
 
 def _beside_severity(asked: Asked, lead: Cell) -> Difference | None:
@@ -371,7 +378,7 @@ def _adds_words(lead: Cell, beside: Difference, *, is_there: bool) -> str:
 
 def _at(lead: Cell, asked: Asked) -> str:
     """Return which outcome a figure is of, where there are several."""
-    return f"of {_spoken_of(lead)}, " if len(asked.evaluated) > 1 else ""
+    return f"of {spoken_of(lead)}, " if len(asked.evaluated) > 1 else ""
 
 
 def _by_intervals(asked: Asked) -> _Answer:
@@ -386,7 +393,7 @@ def _by_intervals(asked: Asked) -> _Answer:
     if beyond:
         words.append(
             "Beyond the primary follow-up, the interval lies above chance for "
-            f"{_with_figures(beyond)}: chosen among {len(evaluated)} after looking, uncorrected."
+            f"{with_figures(beyond)}: chosen among {len(evaluated)} after looking, uncorrected."
         )
     return _Answer(level="untested" if deciding else "no_evidence", lead=lead, words=tuple(words))
 
@@ -394,7 +401,7 @@ def _by_intervals(asked: Asked) -> _Answer:
 def _above_chance(above: Sequence[Cell]) -> str:
     """Return the sentence for headlines whose interval lies above chance."""
     return (
-        f"The 95 % interval lies above chance for {_with_figures(above)}. No permutation test was "
+        f"The 95 % interval lies above chance for {with_figures(above)}. No permutation test was "
         "made, so this is a hint and not yet evidence."
     )
 
@@ -408,14 +415,14 @@ def _not_above_chance(lead: Cell, evaluated: Sequence[Cell]) -> str:
             "no interval lies above it in" if below else "chance lies inside the interval of all"
         )
         others = f"; {where} {len(evaluated)} headlines"
-    return f"No evidence that baseline predicts {_spoken_of(lead)}: {with_chance(lead)}{others}."
+    return f"No evidence that baseline predicts {spoken_of(lead)}: {with_chance(lead)}{others}."
 
 
 def _blind(asked: Asked, test: PermutationTest) -> _Answer:
     """Return what a test of too few permutations allows to say: nothing."""
     lead = asked.primary or min(asked.evaluated, key=_smallest_p)
     words = (
-        f"Not tested whether baseline predicts {_spoken_of(lead)}: {with_chance(lead)}. With "
+        f"Not tested whether baseline predicts {spoken_of(lead)}: {with_chance(lead)}. With "
         f"{counted(test.permutations, 'permutation')} no p is below "
         f"{p_value(1 / (test.permutations + 1))}."
     )
@@ -469,131 +476,6 @@ def is_evidence(cell: Cell, headline: Cell, of: Associated | None, *, primary: b
 def _smallest_p(cell: Cell) -> tuple[float, float]:
     """Return by what the best of several cells is told."""
     return cell.p_adjusted or 1, cell.p or 1
-
-
-def _spoken_of(cell: Cell) -> str:
-    """Return a cell's outcome and follow-up as they are spoken of."""
-    return f"{spoken(cell.outcome)} at {cell.follow_up}"
-
-
-def _listed(parts: Sequence[str]) -> str:
-    """Return parts of a sentence as a list."""
-    return "; ".join(parts)
-
-
-def _with_figures(cells: Sequence[Cell]) -> str:
-    """Return cells with their figure and interval."""
-    return _listed(
-        [
-            f"{_spoken_of(cell)}: {cell.of_kind.short.format(_said(cell))} ({_interval(cell)})"
-            for cell in cells
-        ]
-    )
-
-
-def p_words(p: float | None, test: PermutationTest | None = None) -> str:
-    """Return a p, with the error of counting permutations where that matters.
-
-    Parameters
-    ----------
-    p : float or None
-        None if nothing was tested.
-    test : PermutationTest or None
-        Behind it.
-
-    Returns
-    -------
-    str
-        Such as ``.043 ± .006``; the error is one standard error, from .01 to .10 only.
-    """
-    words = p_value(p)
-    if p is None or test is None or test.enumerated or not _UNSURE_FROM < p < _UNSURE_TO:
-        return words
-    error = monte_carlo_error(p, test.permutations)
-    return f"{words} ± {decimal(error, digits=3)}"
-
-
-def cell_p_words(cell: Cell, test: PermutationTest | None = None) -> str:
-    """Return a tested cell's p and adjusted p, as sentences say them.
-
-    Parameters
-    ----------
-    cell : Cell
-        With its p.
-    test : PermutationTest or None
-        Behind it, for the error of counting.
-
-    Returns
-    -------
-    str
-        Such as ``p = .20, adjusted .37``.
-    """
-    return f"p = {p_words(cell.p, test)}, adjusted {p_words(cell.p_adjusted, test)}"
-
-
-def with_chance(cell: Cell) -> str:
-    """Return a cell's figure with its interval and with what chance, or arithmetic, gives.
-
-    Parameters
-    ----------
-    cell : Cell
-        Evaluated.
-
-    Returns
-    -------
-    str
-        Part of a sentence, such as ``the AUC for patients held out is .56 (95 % interval ...)``.
-    """
-    kind = cell.of_kind
-    chance = f"chance is {kind.spoken(cell.chance_level)}"
-    if cell.chance is None and cell.arithmetic is not None:
-        chance = f"arithmetic with the baseline score alone {kind.reached(cell.arithmetic)}"
-    figure = kind.sentence.format(_said(cell))
-    return f"{figure} (95 % interval {_interval(cell)}; {chance})"
-
-
-def _said(cell: Cell) -> str:
-    """Return a cell's figure as sentences say it."""
-    return cell.of_kind.spoken(cell.estimate)
-
-
-def _interval(cell: Cell) -> str:
-    """Return a cell's interval as sentences say it."""
-    return f"{cell.of_kind.spoken(cell.low)} to {cell.of_kind.spoken(cell.high)}"
-
-
-def _made(test: PermutationTest) -> str:
-    """Return how the test was made, and what looking for the best would find in noise."""
-    how = "all there are" if test.enumerated else "tuning and the choice of a model inside"
-    early = ""
-    if test.stopped:
-        early = f"; of {test.asked} asked for, those left could not change what is decided"
-    words = f"The test made {test.permutations} permutations ({how}{early})."
-    if test.unmoved:
-        words += f" {counted(test.unmoved, 'patient')} could change places with nobody."
-    best = best_words(test)
-    return f"{words} In them {best}." if best else words
-
-
-def best_words(test: PermutationTest) -> str:
-    """Return what looking for the best of the table finds in noise.
-
-    Parameters
-    ----------
-    test : PermutationTest
-        Any.
-
-    Returns
-    -------
-    str
-        Part of a sentence; empty where too few permutations tell it.
-    """
-    if test.best_mean is None:
-        return ""
-    words = f"the best AUC of all models and follow-ups was {decimal(test.best_mean)} on average"
-    if test.best_high is None:
-        return words
-    return f"{words}, and {decimal(test.best_high)} or more in 1 of 20"
 
 
 def render_verdict(verdict: Verdict) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from heldout.inference.cells import Cell
 from heldout.inference.permutation import LEVEL
-from heldout.inference.verdict import cell_p_words
+from heldout.inference.sentences import cell_p_words
 from heldout.record import RunRecord, figure_name, rows_of
 from heldout.report.prose import section
 from heldout.report.tables import Section

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from heldout.inference.associations import ASSOCIATIONS
 from heldout.inference.permutation import PermutationTest
-from heldout.inference.verdict import best_words
+from heldout.inference.sentences import best_words
 from heldout.models.named import models_of
 from heldout.record import RunRecord
 from heldout.report.prose import paragraphs, section

@@ -29,13 +29,13 @@ def build_transport(record: RunRecord, targets: Sequence[Target]) -> Section | N
     """
     if not record.transport:
         return None
-    titles = {(of.facts.name, of.facts.follow_up): of.title for of in targets}
-    groups = [_group(titles[of.outcome, of.follow_up], of) for of in record.transport]
+    known = {(target.facts.name, target.facts.follow_up): target for target in targets}
+    groups = [_group(known[of.outcome, of.follow_up], of) for of in record.transport]
     columns = "Site left out | Patients# | Events# | AUC# | Calibration in the large#"
     return section("transport") | {"table": table(columns, groups)}
 
 
-def _group(title: str, of: Transport) -> Section:
+def _group(target: Target, of: Transport) -> Section:
     """Return the sites of one outcome at one follow-up, and their mean last."""
     rows = [
         row(
@@ -53,4 +53,4 @@ def _group(title: str, of: Transport) -> Section:
     if pooled is not None and pooled.foreseen_low is not None:
         foreseen = interval(pooled.foreseen_low, pooled.foreseen_high)
         rows.append(row("Where another site would lie", "", "", foreseen, ""))
-    return {"title": title, "note": of.reason, "rows": rows}
+    return {"title": target.title, "detail": target.detail, "note": of.reason, "rows": rows}

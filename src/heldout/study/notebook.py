@@ -396,13 +396,20 @@ def _check_question(question: Question, models: Sequence[str], primary: str | No
             for name in _OF_SEVERITY
             if name in models
         ]
-    if primary is not None and primary not in question.outcomes:
-        faults.append(unknown_name("primary", "follow-up", primary, question.outcomes))
     answers = sorted({*question.outcomes.values()} & {*question.at_baseline})
     faults += [
         f"features: '{name}' is an outcome; it tells the answer. Remove it." for name in answers
     ]
-    raise_faults(SpecError, faults + _reduction_faults(question))
+    raise_faults(
+        SpecError, faults + _primary_faults(question, primary) + _reduction_faults(question)
+    )
+
+
+def _primary_faults(question: Question, primary: str | None) -> list[str]:
+    """Return the fault of a follow-up named beforehand that is none of the outcomes'."""
+    if primary is None or primary in question.outcomes:
+        return []
+    return [unknown_name("primary", "follow-up", primary, question.outcomes)]
 
 
 def _reduction_faults(question: Question) -> list[str]:

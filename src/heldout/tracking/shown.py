@@ -15,7 +15,8 @@ from datetime import datetime
 import pandas as pd
 
 from heldout.inference.cells import Cell
-from heldout.inference.verdict import cell_p_words, render_verdict
+from heldout.inference.sentences import cell_p_words
+from heldout.inference.verdict import render_verdict
 from heldout.models.named import models_of
 from heldout.nested.folds import HEADLINE
 from heldout.record import RunRecord, figure_name, rows_of

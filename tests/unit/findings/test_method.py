@@ -156,7 +156,7 @@ SPEAKING: list[tuple[str, Change, str, str]] = [
         "HO006",
         with_test(),
         "tip",
-        r"In 57 permutations, .* best AUC was \.71 on average, and \.84 or more in 1 of 20\.$",
+        r"In 57 permutations, .* best AUC .* was \.71 on average, and \.84 or more in 1 of 20\.$",
     ),
     ("HO009", with_outcomes(), "tip", "No permutation test was made"),
     (

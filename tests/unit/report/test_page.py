@@ -11,6 +11,7 @@ from heldout.errors import RecordError
 from heldout.record import RunRecord, read_record
 from heldout.report.figures import draw_figures
 from heldout.report.page import render_page, write_report
+from tests.cells import CALIBRATED, ELSEWHERE
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 
@@ -171,6 +172,18 @@ def test_a_missing_p_value_reads_not_tested(page: Page) -> None:
 
 def test_what_was_not_computed_never_reads_none(page: Page) -> None:
     assert [text for _, text in page.texts if text in {"None", "nan", "NaN"}] == []
+
+
+def test_a_page_with_calibration_and_sites_left_out_never_reads_none(record: RunRecord) -> None:
+    full = replace(record, calibration=(CALIBRATED,), transport=(ELSEWHERE,))
+    html = render_page(full, draw_figures(full))
+    parsed = Page()
+    parsed.feed(html)
+    assert parsed.misfits == []
+    words = " ".join(text for _, text in parsed.texts)
+    assert "Can the probabilities be taken at their word?" in words
+    assert "At a site it did not learn from" in words
+    assert "None" not in words
 
 
 def test_the_verdict_stands_before_every_number_of_a_model(html: str, record: RunRecord) -> None:
