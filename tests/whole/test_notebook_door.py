@@ -97,7 +97,7 @@ def test_both_doors_find_the_same_in_the_data(record: RunRecord, from_file: RunR
         {(one.code, one.verdict) for one in each.findings} for each in (record, from_file)
     )
     assert found == expected
-    assert len(found) == 26
+    assert len(found) == 27
     assert list(record.characteristics) == list(from_file.characteristics)
 
 
