@@ -363,7 +363,7 @@ table = pd.DataFrame(features, columns=names)
 table["y"] = np.random.default_rng(0).permutation(answers).astype(float)
 def job(permutations):
     return heldout.evaluate(table, outcomes={{"end": "y"}}, features=names, models=["ridge"],
-        repeats=1, trials=50, permutations=permutations, test_repeats=10, stop_early=False,
+        repeats=10, trials=50, permutations=permutations, stop_early=False,
         seed=1, explain=False, workers={workers})
 job(1)
 clock = time.perf_counter()
