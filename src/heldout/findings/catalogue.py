@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from heldout.cohort.people import Cohort
+from heldout.errors import SpecError, raise_faults
 from heldout.findings import data, method, reading, scores, sites
 from heldout.findings.check import Check, StudyData
 from heldout.record import Finding, RunRecord
+from heldout.spec.experiment import Experiment
 
 _CHECKS: tuple[Check[Any], ...] = (
     Check("HO001", "Patients for the parameters", RunRecord, method.events_per_feature),
@@ -80,6 +82,31 @@ def contradictions(subject: StudyData | RunRecord) -> tuple[Finding, ...]:
         if check.contradicts and isinstance(subject, check.needs)
     )
     return tuple(finding for finding in seen if finding.verdict == "issue")
+
+
+def check_muted(experiment: Experiment) -> None:
+    """Require that what an experiment mutes can hold a verdict back.
+
+    Parameters
+    ----------
+    experiment : Experiment
+        Its ``muted``.
+
+    Raises
+    ------
+    SpecError
+        With every number that is none of these findings: muting it would change nothing.
+    """
+    known = [check.code for check in _CHECKS if check.contradicts]
+    raise_faults(
+        SpecError,
+        [
+            f"{experiment.where('muted', code)}: found '{code}'; required: a finding that holds "
+            f"back the word evidence: {', '.join(known)}. Correct the number, or remove it."
+            for code in experiment.muted
+            if code not in known
+        ],
+    )
 
 
 def is_of_method(code: str) -> bool:

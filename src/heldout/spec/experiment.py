@@ -26,7 +26,6 @@ from heldout.spec.places import Places, place_of
 if TYPE_CHECKING:
     import pandas as pd
 
-FindingCode = Annotated[str, Field(pattern=r"^HO[0-9]{3}$")]
 # What everybody's rate or severity alone gives comes first: the others are compared with it.
 DEFAULT_MODELS = (
     "prevalence",
@@ -117,7 +116,7 @@ class Experiment(Part):
     known_at: Name | None = optional(
         "The visit at which the prediction is made (a landmark); baseline if absent."
     )
-    muted: dict[FindingCode, Annotated[str, Field(min_length=1)]] = optional(
+    muted: dict[str, Annotated[str, Field(min_length=1)]] = optional(
         "Findings that contradict a claim, by number, each with the reason why it does not here.",
         default_factory=dict,
     )

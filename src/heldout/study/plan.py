@@ -11,7 +11,7 @@ from heldout.deferred import Deferred
 from heldout.describe.description import Description, describe_cohort
 from heldout.features.columns import FeatureMatrix
 from heldout.features.matrix import build_features, reference_matrices
-from heldout.findings.catalogue import contradictions, run_checks
+from heldout.findings.catalogue import check_muted, contradictions, run_checks
 from heldout.findings.check import StudyData
 from heldout.instruments.keys import load_keys
 from heldout.instruments.scoring import score_instruments
@@ -89,6 +89,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         cohort is too small, or no outcome can be evaluated.
     """
     models = check_models(experiment)
+    check_muted(experiment)
     keys = load_keys(experiment)
     cohort = score_instruments(read_cohort(experiment, keys), keys)
     # After scoring: a rule may ask for a score that was made of items.

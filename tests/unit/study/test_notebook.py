@@ -123,6 +123,11 @@ FAULTS: list[tuple[dict[str, Any], Change, str]] = [
         "40 values that are not 0, 1 or missing",
     ),
     ({"features": ["age", "resp"]}, lambda t: None, "'resp' is an outcome; it tells the answer"),
+    (
+        {"muted": {"HO001": "Few."}},
+        lambda t: None,
+        "muted: found 'HO001'; required: a finding that holds back the word evidence: HO008, HO017",
+    ),
     ({"primary": "month2"}, lambda t: None, "primary: 'month2' is no known follow-up"),
     ({"outer": 1}, lambda t: None, "outer: found 1; required: at least 2"),
     ({"trials": -3}, lambda t: None, "trials: found -3; required: at least 1"),
