@@ -339,6 +339,8 @@ def test_a_finding_that_contradicts_a_claim_stands_first_and_holds_the_word_back
     assert (verdict.level, verdict.anything, verdict.predicted) == ("withheld",) * 3
     assert verdict.sentences[0] == "HO017 stands against every claim below: Copies."
     assert verdict.withholds
+    assert verdict.sentences[2].startswith("Is there anything? Held back: something at baseline")
+    assert verdict.sentences[3].startswith("Can it be predicted? Held back: the AUC")
     muted = replace(copies, muted="Twins were asked.")
     verdict = verdict_of([primary], primary, TEST, asked, objections=[muted])
     assert verdict.level == "evidence"
@@ -419,6 +421,7 @@ def test_no_verdict_contradicts_itself(
     assert "cannot be told from chance" not in render_verdict(verdict)
     assert (verdict.sentences[0].startswith("HO008")) is objected
     if verdict.withholds:
+        assert "Evidence:" not in render_verdict(verdict)
         assert "evidence" not in (verdict.level, verdict.anything, verdict.predicted) or (
             verdict.level == "no_evidence"
         )

@@ -134,8 +134,8 @@ def _reading_words(test: PermutationTest | None, outcome: OutcomeFacts) -> str:
         return ""
     named = " This outcome was named as primary beforehand; its own p counts."
     return (
-        f"\n\np is of {test.permutations} permutations of the whole study; adjusted, of having "
-        "looked at all its outcomes, follow-ups and models."
+        f"\n\np is of {test.permutations} permutations of the whole study; adjusted, it counts "
+        "all that was looked at with it."
         f"{named if outcome.primary else ''}"
     )
 

@@ -139,6 +139,16 @@ class Asked:
     differences: Sequence[Difference] = ()
 
     @property
+    def withholds(self) -> bool:
+        """Whether a finding that was not muted holds back the word evidence."""
+        return any(objection.muted is None for objection in self.objections)
+
+    @property
+    def word(self) -> str:
+        """What an answer begins with that says yes."""
+        return "Held back" if self.withholds else "Evidence"
+
+    @property
     def evaluated(self) -> list[Cell]:
         """The headlines that were evaluated."""
         return [cell for cell in self.headline if cell.status == "evaluated"]
@@ -171,8 +181,7 @@ def derive_verdict(asked: Asked) -> Verdict:
     Verdict
     """
     answers = _answers(asked)
-    withheld = any(objection.muted is None for objection in asked.objections)
-    levels = [_held_back(answer.level, withheld) for answer in answers]
+    levels = [_held_back(answer.level, asked.withholds) for answer in answers]
     words = [word for answer in answers for word in answer.words]
     lead = answers[-1].lead
     reach, behind = reach_of(lead)
@@ -235,8 +244,8 @@ def _objections(asked: Asked, level: Level) -> Iterator[str]:
             yield f"{objection.code} was muted ({reason}): {objection.text}"
     if level == "withheld":
         yield (
-            "So the word is held back: mend the table, or mute the finding by its number with a "
-            "reason (muted)."
+            "So the word evidence is held back: mend the table, or mute the finding by its number "
+            "with a reason (muted)."
         )
 
 
@@ -285,8 +294,8 @@ def _anything_words(asked: Asked, lead: Cell, of: Associated, p: float, adjusted
             f"({said})."
         )
     return (
-        f"{_ANYTHING} Evidence: something at baseline{beyond} goes with {what} ({said}; strongest: "
-        f"{_strongest(asked, lead, of)})."
+        f"{_ANYTHING} {asked.word}: something at baseline{beyond} goes with {what} ({said}; "
+        f"strongest: {_strongest(asked, lead, of)})."
     )
 
 
@@ -310,7 +319,7 @@ def _by_permutations(asked: Asked) -> _Answer:
     lead = primary or min(asked.evaluated, key=_smallest_p)
     of = asked.associated_with(lead)
     predicts = is_evidence(lead, lead, of, primary=primary is not None)
-    begin = "Evidence" if predicts else "No evidence"
+    begin = asked.word if predicts else "No evidence"
     figure = f"{_at(lead, asked)}{with_chance(lead)}, {cell_p_words(lead, asked.test)}"
     words = [f"{_PREDICTED} {begin}: {figure}."]
     if small(lead.p_adjusted if primary is None else lead.p) and not predicts:
