@@ -136,9 +136,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     jobs = []
     for name, (design, usual) in designs.items():
-        path = folder / f"{name}.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        done = {json.loads(line)["cohort"] for line in lines}
+        done = {int(row["cohort"]) for row in _rows(folder, name)}
         jobs += [(name, design, number) for number in range(cohorts or usual) if number not in done]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         for count, (name, number, row) in enumerate(pool.imap_unordered(_one, jobs), start=1):
@@ -149,14 +147,19 @@ def run(
                 print(f"{count} of {len(jobs)} cohorts", flush=True)
 
 
+def _rows(folder: Path, design: str) -> list[Row]:
+    """Return a design's lines, those kept as a table and those of a run since then."""
+    kept, lines = folder / f"{design}.csv", folder / f"{design}.jsonl"
+    rows: list[Row] = pd.read_csv(kept).to_dict("records") if kept.exists() else []
+    if lines.exists():
+        rows += map(json.loads, lines.read_text(encoding="utf-8").splitlines())
+    return rows
+
+
 def read(folder: Path, design: str) -> pd.DataFrame:
     """Return a design's cohorts in order; those without a study are left out."""
-    path = folder / f"{design}.csv"
-    if path.exists():
-        return pd.read_csv(path)
-    lines = (folder / f"{design}.jsonl").read_text(encoding="utf-8").splitlines()
-    rows = [row for row in map(json.loads, lines) if len(row) > 1]
-    return pd.DataFrame(rows).sort_values("cohort").reset_index(drop=True)
+    rows = [row for row in _rows(folder, design) if len(row) > 1]
+    return pd.DataFrame(rows).astype({"cohort": int}).sort_values("cohort", ignore_index=True)
 
 
 def known(folder: Path, designs: Mapping[str, object]) -> list[str]:
