@@ -27,8 +27,8 @@ Row = dict[str, float]
 Design = Callable[[int], Row]
 P = 20
 NAMES = [f"x{number}" for number in range(P)]
-# Every fourth: five informative features that are not each other's neighbours.
-INFORMATIVE = np.arange(0, P, 4)
+# Five informative features: each other's neighbours, or none of another.
+NEIGHBOURS, SPREAD = np.arange(5), np.arange(0, P, 4)
 RATE = 0.4
 
 
@@ -42,10 +42,14 @@ def features_of(rng: np.random.Generator, n: int) -> np.ndarray:
 
 
 def scales_of(rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return four constructs of five scales each, of reliability .64, and the constructs."""
+    """Return four constructs of five scales each, of reliability .64, and what scales tell of them.
+
+    That is the mean of a construct's scales, of variance 1 in the population.
+    """
     constructs = rng.normal(size=(n, 4))
     scales = 0.8 * np.repeat(constructs, 5, axis=1) + 0.6 * rng.normal(size=(n, P))
-    return scales, constructs
+    told = scales.reshape(n, 4, 5).mean(axis=2) / (0.64 + 0.36 / 5) ** 0.5
+    return scales, told
 
 
 @cache

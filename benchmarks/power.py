@@ -6,7 +6,8 @@
 
 20 features, correlated .5 with their neighbours; 40 % events; 36 patients unless stated.
 
-dense       five features carry signal, the best rule's AUC .85
+dense       five features that are each other's neighbours carry signal, the best rule's AUC .85
+spread      five that are not
 sparse      one does, .85
 factor      one of four constructs of five scales each does, .80
 numbers     a number, of which five features explain half
@@ -27,14 +28,16 @@ import numpy as np
 import pandas as pd
 
 from cohorts import (
-    INFORMATIVE,
     NAMES,
+    NEIGHBOURS,
+    SPREAD,
     Row,
     answers,
     evaluated,
     events_of,
     features_of,
     known,
+    loading,
     main,
     mean_of,
     predictor,
@@ -97,11 +100,11 @@ def _ridge_score(features: np.ndarray, target: np.ndarray, rng: np.random.Genera
     return float(np.mean(reached))
 
 
-def dense(number: int, n: int = 36, oracle: float = 0.85) -> Row:
+def dense(number: int, n: int = 36, oracle: float = 0.85, columns: np.ndarray = NEIGHBOURS) -> Row:
     """Return the answers of a cohort with five informative features."""
     rng = _rng(n, number)
     features = features_of(rng, n)
-    end = events_of(rng, predictor(features, INFORMATIVE), oracle)
+    end = events_of(rng, predictor(features, columns), oracle)
     return _with_rivals(_table(features, end=end), number)
 
 
@@ -115,15 +118,15 @@ def sparse(number: int) -> Row:
 def factor(number: int) -> Row:
     """Return the answers of a cohort with one informative construct."""
     rng = _rng(3, number)
-    scales, constructs = scales_of(rng, 36)
-    return _with_rivals(_table(scales, end=events_of(rng, constructs[:, 0], 0.80)), number)
+    scales, told = scales_of(rng, 36)
+    return _with_rivals(_table(scales, end=events_of(rng, told[:, 0], 0.80)), number)
 
 
 def numbers(number: int) -> Row:
     """Return the answers of a cohort with a number to predict."""
     rng = _rng(4, number)
     features = features_of(rng, 36)
-    end = (predictor(features, INFORMATIVE) + rng.normal(size=36)) / 2**0.5
+    end = (predictor(features, SPREAD) + rng.normal(size=36)) / 2**0.5
     return _with_rivals(_table(features, end=end), number, kind="number")
 
 
@@ -132,9 +135,7 @@ def four(number: int) -> Row:
     rng = _rng(5, number)
     features = features_of(rng, 36)
     table, shared = pd.DataFrame(features, columns=NAMES), rng.normal(size=36)
-    signal = predictor(features, INFORMATIVE)
-    from cohorts import loading
-
+    signal = predictor(features, SPREAD)
     names = ["week1", "month1", "month3", "month6"]
     for place, name in enumerate(names):
         carries = loading(0.85) if place in {1, 2} else 0.0
@@ -173,6 +174,7 @@ def treatment(number: int, r: float = 0.5, effect: float = 0.8, n: int = 50) -> 
 
 DESIGNS = {
     "dense": (dense, 200),
+    "spread": (partial(dense, columns=SPREAD), 200),
     "sparse": (sparse, 200),
     "factor": (factor, 200),
     "numbers": (numbers, 200),
