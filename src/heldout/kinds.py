@@ -27,18 +27,21 @@ from heldout.metrics.discrimination import (
     within_site_auc,
 )
 from heldout.metrics.intervals import (
-    VARIANCE_FACTOR,
-    r_squared_interval,
+    error_interval,
+    learning_factor,
+    rank_interval,
     score_interval,
     share_found,
+    skill_interval,
     variance_factor,
 )
 from heldout.metrics.numbers import (
+    absolute_error_variance,
     calibration_slope,
     mean_absolute_error,
     r_squared_by_fold,
     r_squared_out_of_fold,
-    r_squared_variance,
+    skill_variance,
     spearman,
 )
 from heldout.metrics.probability import brier_score, brier_skill
@@ -113,6 +116,8 @@ class Figure:
         Above its column in the terminal's narrow tables; empty if it does not stand there.
     shown : str
         In ``tables`` and beside the headline, beside the ``headline`` only, or in ``data`` only.
+    interval : callable or None
+        (held-out predictions, the figure) -> its 95 % limits; None if it has none.
     """
 
     name: str
@@ -122,6 +127,36 @@ class Figure:
     say: Callable[[float | None], str] = decimal
     short: str = ""
     shown: Literal["tables", "headline", "data"] = "tables"
+    interval: Callable[[HeldOut, float], tuple[float, float]] | None = None
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """The names of its interval's limits, those of MLflow behind them."""
+        if self.interval is None:
+            return {}
+        return {
+            f"{self.name}_low": f"{self.metric}_lo",
+            f"{self.name}_high": f"{self.metric}_hi",
+        }
+
+    @property
+    def declared(self) -> dict[str, str]:
+        """Its name and those of its limits, those of MLflow behind them."""
+        return {self.name: self.metric} | self.limits
+
+    def score(self, held_out: HeldOut) -> dict[str, float]:
+        """Return the figure with its limits, by name; nothing where there is none."""
+        value = self.compute(held_out)
+        if value is None:
+            return {}
+        limits = () if self.interval is None else self.interval(held_out, value)
+        return dict(zip(self.declared, (value, *limits), strict=True))
+
+    def said(self, figures: Mapping[str, float]) -> str:
+        """Return the figure as it is printed, its interval in brackets where it has one."""
+        words = self.say(figures.get(self.name))
+        limits = [self.say(figures[name]) for name in self.limits if name in figures]
+        return f"{words} ({' to '.join(limits)})" if limits else words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +175,6 @@ class Kind:
         What decides, and what the permutation test compares: larger is better.
     chance : float
         The estimate without any skill.
-    interval : callable
-        (held-out predictions, estimate) -> its 95 % limits, by the usual factor.
     limits_by : callable
         (estimate, patients, events, factor) -> its 95 % limits by a factor that is known from
         permutations; None where that does not change them.
@@ -179,7 +212,6 @@ class Kind:
     strata: Callable[[Floats], Floats]
     estimate: Figure
     chance: float
-    interval: Callable[[HeldOut, float], tuple[float, float]]
     limits_by: Callable[[float, int, int, float], tuple[float, float]] | None
     factor: Callable[[Floats, int, int], float]
     by_fold: Callable[[HeldOut], Floats]
@@ -195,27 +227,24 @@ class Kind:
     reach: Callable[[Mapping[str, float], int, int, float | None, float], _Reach]
 
     @property
-    def limits(self) -> dict[str, str]:
-        """The names of the interval's limits, those of MLflow behind them."""
-        name, metric = self.estimate.name, self.estimate.metric
-        return {f"{name}_low": f"{metric}_lo", f"{name}_high": f"{metric}_hi"}
+    def limits(self) -> frozenset[str]:
+        """The names of the limits of all intervals."""
+        return frozenset(name for figure in self._all for name in figure.limits)
 
     @property
     def declared(self) -> dict[str, str]:
         """Every figure's name, that of MLflow behind it, in the order of records."""
-        figures = {figure.name: figure.metric for figure in self.figures}
-        return {self.estimate.name: self.estimate.metric} | self.limits | figures
+        return {name: at for figure in self._all for name, at in figure.declared.items()}
+
+    @property
+    def _all(self) -> tuple[Figure, ...]:
+        """The estimate and the figures beside it."""
+        return (self.estimate, *self.figures)
 
     def score(self, held_out: HeldOut) -> dict[str, float]:
         """Return every figure that exists, by name."""
-        estimate = self.estimate.compute(held_out)
-        assert estimate is not None
-        low, high = self.interval(held_out, estimate)
-        values = [estimate, low, high, *(figure.compute(held_out) for figure in self.figures)]
         return {
-            name: value
-            for name, value in zip(self.declared, values, strict=True)
-            if value is not None
+            name: value for figure in self._all for name, value in figure.score(held_out).items()
         }
 
     def tables(self, scored: Iterable[Mapping[str, float]]) -> tuple[Figure, ...]:
@@ -330,12 +359,18 @@ def _r_squared_by_fold(held_out: HeldOut) -> Floats:
     )
 
 
-def _r_squared_interval(held_out: HeldOut, r_squared: float) -> tuple[float, float]:
-    """Return the interval of the variance explained."""
-    variance = r_squared_variance(
+def _skill_interval(held_out: HeldOut, skill: float) -> tuple[float, float]:
+    """Return the interval of the variance explained, or of a Brier skill."""
+    variance = skill_variance(
         held_out.prediction, held_out.answers, held_out.training_mean, held_out.weights
     )
-    return r_squared_interval(r_squared, variance)
+    return skill_interval(skill, variance, len(held_out.answers))
+
+
+def _error_interval(held_out: HeldOut, error: float) -> tuple[float, float]:
+    """Return the interval of the mean absolute error."""
+    variance = absolute_error_variance(held_out.prediction, held_out.answers, held_out.weights)
+    return error_interval(error, variance, len(held_out.answers))
 
 
 def _reach_of_number(
@@ -358,9 +393,10 @@ CLASS = Kind(
     name="class",
     has_events=True,
     strata=np.asarray,
-    estimate=Figure(name="auc", metric="cv.roc_auc", label="AUC", compute=_auc),
+    estimate=Figure(
+        name="auc", metric="cv.roc_auc", label="AUC", compute=_auc, interval=_auc_interval
+    ),
     chance=0.5,
-    interval=_auc_interval,
     limits_by=_limits_of_class,
     factor=_factor_of_class,
     by_fold=_auc_by_fold,
@@ -388,6 +424,7 @@ CLASS = Kind(
             compute=lambda held: brier_skill(
                 held.prediction, held.training_mean, held.answers == 1, held.weights
             ),
+            interval=_skill_interval,
         ),
         Figure(
             name="calibration_slope",
@@ -438,11 +475,12 @@ NUMBER = Kind(
     name="number",
     has_events=False,
     strata=ranked_groups,
-    estimate=Figure(name="r2", metric="cv.r2", label="R²", compute=_r_squared),
+    estimate=Figure(
+        name="r2", metric="cv.r2", label="R²", compute=_r_squared, interval=_skill_interval
+    ),
     chance=0.0,
-    interval=_r_squared_interval,
     limits_by=None,
-    factor=lambda permuted, n, events: VARIANCE_FACTOR,
+    factor=lambda permuted, n, events: learning_factor(n),
     by_fold=_r_squared_by_fold,
     association=_squared_correlation,
     figures=(
@@ -453,6 +491,7 @@ NUMBER = Kind(
             short="error",
             compute=lambda held: mean_absolute_error(held.prediction, held.answers, held.weights),
             say=amount,
+            interval=_error_interval,
         ),
         Figure(
             name="mae_mean",
@@ -470,6 +509,7 @@ NUMBER = Kind(
             metric="cv.spearman",
             label="Spearman",
             compute=lambda held: spearman(held.prediction, held.folds, held.answers, held.weights),
+            interval=lambda held, value: rank_interval(value, len(held.answers)),
         ),
         Figure(
             name="concordance",

@@ -15,15 +15,18 @@ from heldout.kinds import CLASS, NUMBER, HeldOut
 from heldout.metrics.discrimination import fold_paired_concordance, hanley_mcneil_variance
 from heldout.metrics.intervals import (
     VARIANCE_FACTOR,
-    r_squared_interval,
+    error_interval,
+    rank_interval,
     score_interval,
     share_found,
+    skill_interval,
     variance_factor,
 )
 from heldout.metrics.numbers import (
+    absolute_error_variance,
     mean_absolute_error,
     r_squared_out_of_fold,
-    r_squared_variance,
+    skill_variance,
     spearman,
 )
 
@@ -219,18 +222,56 @@ def test_a_cell_of_a_number_has_its_own_figures_and_no_other() -> None:
     assert (cell.auc, cell.brier, cell.fold_auc, cell.calibration_slope) == (None, None, (), None)
 
 
-def test_its_interval_doubles_the_variance_over_patients() -> None:
+def test_its_intervals_widen_the_variance_over_patients() -> None:
+    """Thirty patients: by 1 + 100 / 30."""
     given = held_out_numbers()
     cell = score_cell("score", "week8", "ridge", NUMBER, given)
-    variance = r_squared_variance(given.prediction, given.answers, given.training_mean)
+    variance = skill_variance(given.prediction, given.answers, given.training_mean)
     assert cell.r2 is not None
-    reach = 1.96 * (2 * variance) ** 0.5
+    assert cell.mae is not None
+    reach = 1.96 * ((1 + 100 / 30) * variance + (1.5 / 30) ** 2) ** 0.5
     expected = (cell.r2 - reach, cell.r2 + reach)
     assert (cell.r2_low, cell.r2_high) == pytest.approx(expected, abs=1e-4)
+    errors = np.abs(given.prediction - given.answers).mean(axis=0)
+    reach = 1.96 * ((1 + 100 / 30) * errors.var(ddof=1) / 30) ** 0.5
+    expected = (cell.mae - reach, cell.mae + reach)
+    assert (cell.mae_low, cell.mae_high) == pytest.approx(expected, abs=1e-4)
+    assert (cell.spearman_low, cell.spearman_high) == rank_interval(cell.spearman or 0.0, 30)
 
 
-def test_the_interval_of_the_variance_explained_ends_at_all_of_it() -> None:
-    assert r_squared_interval(0.9, 0.04)[1] == 1.0
+def test_a_brier_skill_has_the_interval_of_a_variance_explained() -> None:
+    given = held_out_numbers()
+    events = (given.answers > np.median(given.answers)).astype(float)
+    chances = np.clip(0.5 + (given.prediction - given.prediction.mean()) / 100, 0, 1)
+    told = replace(
+        given, answers=events, prediction=chances, training_mean=np.full(chances.shape, 0.5)
+    )
+    figures = CLASS.score(told)
+    interval = skill_interval(
+        figures["brier_skill"], skill_variance(chances, events, told.training_mean), 30
+    )
+    assert (figures["brier_skill_low"], figures["brier_skill_high"]) == interval
+
+
+def test_an_interval_ends_where_its_figure_does() -> None:
+    assert skill_interval(0.9, 0.04, 36)[1] == 1.0
+    assert error_interval(0.1, 1.0, 36)[0] == 0.0
+    low, high = rank_interval(1.0, 36)
+    assert 0.99 < low < high < 1.0
+
+
+def test_a_model_that_learnt_nothing_is_not_sure_of_it() -> None:
+    """Its patients differ by nothing, and another cohort would have taught it worse."""
+    low, high = skill_interval(0.0, 0.0, 36)
+    assert (low, high) == pytest.approx((-0.082, 0.082), abs=1e-3)
+
+
+def test_patients_of_weight_two_count_as_two_in_the_variance_of_an_error() -> None:
+    given = held_out_numbers()
+    rows = np.repeat(np.arange(30), 2)
+    twice = absolute_error_variance(given.prediction[:, rows], given.answers[rows])
+    same = absolute_error_variance(given.prediction, given.answers, np.full(30, 2.0))
+    assert twice * 59 == pytest.approx(same * 29)
 
 
 @pytest.mark.parametrize("n_events", [1, 3, 17])

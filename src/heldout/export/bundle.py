@@ -82,7 +82,7 @@ def write_bundle(
             f"The model holds types that no bundle may hold: {', '.join(strange)}. Export another "
             "model."
         )
-    schema = schema_of(record, matrix, outcome, composition)
+    schema = schema_of(record, matrix, outcome, composition, fitted.sigmoid)
     patient = made_up_patient(schema)
     [prediction] = predictions(pipeline, schema, [(FIRST_ROW, patient)])
     cells = _estimates_of(record, fitted, outcome)

@@ -111,7 +111,7 @@ def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
         ("the procedure that chose it", cells["headline"]),
         ("this kind of model alone", cells["model"]),
     ):
-        figures = [figure.say(cell.figures.get(figure.name)) for figure in shown]
+        figures = [figure.said(cell.figures) for figure in shown]
         tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
         limits = interval(cell.low, cell.high)
         rows.append([name, kind.estimate.say(cell.estimate), limits, *figures, *tests])

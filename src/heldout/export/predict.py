@@ -59,8 +59,8 @@ FILES = (
     "trusted.json",
     "versions.json",
 )
-FORMAT = 3
-# Bundles of formats 1 and 2 hold their arithmetic in their own predict.py.
+# Bundles of formats 1 and 2 hold their arithmetic in their own predict.py; 4 has `recalibration`.
+FORMAT = 4
 FILES_BEFORE = tuple(name for name in FILES if name != "arithmetic.py")
 FIRST_ROW = 2
 _CHANGED = (
@@ -193,7 +193,7 @@ def check_schema(content: Any) -> dict[str, Any]:
     ValueError
         If it is no schema; what a broken one makes Python raise is not caught here.
     """
-    if content["format"] not in (1, 2, FORMAT):
+    if content["format"] not in (1, 2, 3, FORMAT):
         raise ValueError("a schema of another format")
     schema: dict[str, Any] = _upgraded(content) if content["format"] == 1 else dict(content)
     sound = [schema["kind"] in ("class", "number")]
@@ -537,7 +537,11 @@ def predictions(
     seen = compose(matrix_of(rows, schema), schema["composition"])
     if schema["kind"] == "number":
         return [float(value) for value in pipeline.predict(seen)]
-    return [float(value) for value in pipeline.predict_proba(seen)[:, 1]]
+    told, line = pipeline.predict_proba(seen)[:, 1].astype(float), schema.get("recalibration")
+    if line is not None:
+        kept = np.clip(told, line["least"], 1 - line["least"])
+        told = 1 / (1 + np.exp(-line["slope"] * np.log(kept / (1 - kept)) - line["intercept"]))
+    return [float(value) for value in told]
 
 
 def score_file(folder: Path, path: Path) -> pd.DataFrame:

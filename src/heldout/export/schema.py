@@ -22,6 +22,7 @@ def schema_of(
     matrix: FeatureMatrix,
     outcome: OutcomeFacts,
     composition: _Plain | None,
+    sigmoid: tuple[float, float] | None,
 ) -> _Plain:
     """Return what the inputs must look like and how features are made of them.
 
@@ -35,6 +36,8 @@ def schema_of(
         What is predicted.
     composition : dict or None
         From `taken_apart`.
+    sigmoid : tuple of float or None
+        Slope and intercept by which the pipeline's probabilities are recalibrated.
 
     Returns
     -------
@@ -62,7 +65,15 @@ def schema_of(
         ],
         "composition": composition,
         "seen": [_origin_of(column) for column in matrix.features],
+        "recalibration": None if sigmoid is None else _recalibration_of(*sigmoid),
     }
+
+
+def _recalibration_of(slope: float, intercept: float) -> _Plain:
+    """Return the sigmoid of the log-odds of probabilities that are kept from 0 and 1."""
+    from heldout.kernels.platt import LEAST_PROBABILITY
+
+    return {"slope": slope, "intercept": intercept, "least": LEAST_PROBABILITY}
 
 
 def _origin_of(column: FeatureColumn) -> _Plain:

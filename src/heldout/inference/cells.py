@@ -204,9 +204,8 @@ def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: 
     factor = kind.factor(permuted, cell.n, cell.events)
     figures = dict(cell.figures)
     if kind.limits_by is not None and cell.low is not None:
-        figures |= zip(
-            kind.limits, kind.limits_by(estimate, cell.n, cell.events, factor), strict=True
-        )
+        limits = kind.limits_by(estimate, cell.n, cell.events, factor)
+        figures |= zip(kind.estimate.limits, limits, strict=True)
     return replace(
         cell,
         figures=figures,

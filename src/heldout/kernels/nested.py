@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 
 from heldout.arrays import Floats, Integers
 from heldout.kernels.compiled import FLOATS, MATRIX, PATH, compiled
-from heldout.kernels.criteria import LOG_ODDS, SCORE, criterion_of, platt_of, sigmoid
+from heldout.kernels.criteria import (
+    LOG_ODDS,
+    RULE,
+    Rule,
+    calibrated_margin,
+    criterion_of,
+    fits_sigmoid,
+    sigmoid,
+    sigmoid_of,
+)
 
 _Roles = NDArray[np.int8]
 
@@ -46,8 +55,8 @@ class Judgement(NamedTuple):
     converged : array of shape (n_outer,)
         1 if the solver of the last fit converged.
     sigmoids : array of shape (n_outer, 2)
-        Slope and intercept by which the best candidate's margins become log-odds; 1 and 0 but for
-        scores.
+        Slope and intercept by which the best candidate's margins become log-odds; NaN where they
+        are what they are.
     """
 
     criteria: Floats
@@ -86,27 +95,26 @@ def chosen(
     answers: Floats,
     weights: Floats,
     folds: Integers,
-    unit: int,
-    criterion: int,
+    rule: Rule,
     room: Floats,
     criteria: Floats,
 ) -> tuple[int, float, float]:
     """Write every candidate's criterion; return the best one and the sigmoid of its margins."""
     for c in range(len(criteria)):
-        criteria[c] = criterion_of(inner[c], answers, weights, folds, unit, criterion, room)
+        criteria[c] = criterion_of(inner[c], answers, weights, folds, rule, room)
     best = _smallest(criteria)
-    slope, intercept = 1.0, 0.0
-    if unit == SCORE:
-        slope, intercept = platt_of(inner[best], answers, weights, folds, -1)
+    if not fits_sigmoid(answers, folds, rule.fewest):
+        return best, np.nan, np.nan
+    slope, intercept = sigmoid_of(inner[best], answers, weights, folds, rule.unit, -1)
     return best, slope, intercept
 
 
 @compiled()
 def predicted(margin: float, unit: int, line: Floats) -> float:
     """Return the probability, or the number, that a margin stands for."""
-    if unit in (LOG_ODDS, SCORE):
-        return sigmoid(line[0] * margin + line[1])
-    return margin
+    if not np.isnan(line[0]):
+        return sigmoid(line[0] * calibrated_margin(margin, unit) + line[1])
+    return sigmoid(margin) if unit == LOG_ODDS else margin
 
 
 @compiled(
@@ -118,8 +126,7 @@ def predicted(margin: float, unit: int, line: Floats) -> float:
         FLOATS,
         MATRIX,
         _INTS,
-        types.int64,
-        types.int64,
+        RULE,
         types.boolean,
     )
 )
@@ -131,8 +138,7 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
     weights: Floats,
     candidates: Floats,
     seeds: Integers,
-    unit: int,
-    criterion: int,
+    rule: Rule,
     finish: bool,
 ) -> Judgement:
     """Return the criteria, the choices and the held-out predictions of one model.
@@ -151,8 +157,8 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         In the kernel's order of parameters.
     seeds : array of int of shape (n_outer,)
         For kernels that use chance; the same for all fits of an outer set.
-    unit, criterion : int
-        Of the margins, and what is minimised, as in `heldout.kernels.criteria`.
+    rule : Rule
+        How margins become predictions, and what these are judged by.
     finish : bool
         Whether to fit the best candidate on the whole outer set, for patients held out.
 
@@ -178,7 +184,7 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
             folds[test] = j
             inner[:, test] = reached
         best[k], sigmoids[k, 0], sigmoids[k, 1] = chosen(
-            inner, answers, weights, folds, unit, criterion, room, criteria[k]
+            inner, answers, weights, folds, rule, room, criteria[k]
         )
         if not finish:
             continue
@@ -187,5 +193,5 @@ def nested_path(  # noqa: PLR0913 - a nested design is all of these
         converged[k] = done[0]
         for i in range(len(test)):
             margins[k, test[i]] = reached[0, i]
-            predictions[k, test[i]] = predicted(reached[0, i], unit, sigmoids[k])
+            predictions[k, test[i]] = predicted(reached[0, i], rule.unit, sigmoids[k])
     return Judgement(criteria, best, margins, predictions, converged, sigmoids)

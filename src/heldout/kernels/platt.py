@@ -1,4 +1,4 @@
-"""Platt's sigmoid: probabilities from the margins of a model that gives none.
+"""Sigmoids of margins: probabilities of a model that gives none, or that gives uneven ones.
 
 **Problem.** As scikit-learn's ``CalibratedClassifierCV(method="sigmoid")``: with margins ``f_i``,
 answers ``y_i`` in {0, 1} and patient weights ``w_i``, whose sums over events and non-events are
@@ -14,6 +14,16 @@ never 0 or 1, so that the minimum is finite where margins separate the classes.
 Where all margins are equal there is a line of minima. Ours is the one nearest to scikit-learn's
 start ``a = 0, b = log((W1 + 1) / (W0 + 1))``, in which its search ends too. Margins within 1e-8,
 relative to the largest if that is above 1, count as equal: a solver's last digits are no score.
+
+**Recalibration.** Trees give probabilities, and often too extreme or too timid ones. Of their
+log-odds ``f_i`` slope and intercept minimise, as Cox [3]_ but for a weak pull to leave things as
+they are::
+
+    sum_i w_i (log(1 + exp(a f_i + b)) - y_i (a f_i + b)) + ((a - 1)^2 + b^2) / 2,  a >= 0
+
+The pull is that of a normal prior of standard deviation 1: little beside thirty events. A slope
+below 0 would turn round the order that the margins give, so that all get one probability instead.
+Probabilities nearer to 0 or 1 than half a vote of a hundred trees are taken to be that near.
 
 **Algorithm.** Newton's method with backtracking, as Lin, Lin & Weng [2]_, on centred margins of
 size 1, from scikit-learn's start.
@@ -31,6 +41,7 @@ References
    Classifiers, 61-74.
 .. [2] Lin, Lin & Weng (2007), A note on Platt's probabilistic outputs for support vector machines.
    Machine Learning 68:267-276.
+.. [3] Cox (1958), Two further applications of a model for binary regression. Biometrika 45:562-565.
 """
 
 from __future__ import annotations
@@ -53,14 +64,18 @@ _SURE = 1e-9
 _RIDGE = 1e-12
 # Half the range of margins that count as equal, relative to the largest if that is above 1.
 _EQUAL = 1e-8
+# Half a vote of a forest of a hundred trees, as a probability.
+LEAST_PROBABILITY = 0.005
 # Scikit-learn divides margins by the largest from here on, which moves the nearest of the minima.
 _LARGE_MARGIN = 30.0
 
 
 @compiled()
-def _loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at: float) -> float:
-    """Return the weighted log loss of a sigmoid with a slope and an intercept."""
-    total = 0.0
+def _loss_of(
+    margins: Floats, targets: Floats, weights: Floats, slope: float, at: float, pull: float
+) -> float:
+    """Return the weighted log loss of a sigmoid, with a pull to slope 1 and intercept 0."""
+    total = 0.5 * pull * ((slope - 1.0) * (slope - 1.0) + at * at)
     for i in range(margins.shape[0]):
         log_odds = slope * margins[i] + at
         total += weights[i] * (
@@ -71,11 +86,11 @@ def _loss_of(margins: Floats, targets: Floats, weights: Floats, slope: float, at
 
 @compiled()
 def _newton_step(
-    margins: Floats, targets: Floats, weights: Floats, slope: float, at: float
+    margins: Floats, targets: Floats, weights: Floats, slope: float, at: float, pull: float
 ) -> tuple[float, float, float, float]:
     """Return Newton's step of slope and intercept, the largest gradient, and the slope along it."""
-    g_slope, g_at = 0.0, 0.0
-    h_slope, h_both, h_at = 0.0, 0.0, 0.0
+    g_slope, g_at = pull * (slope - 1.0), pull * at
+    h_slope, h_both, h_at = pull, 0.0, pull
     for i in range(margins.shape[0]):
         log_odds = slope * margins[i] + at
         e = np.exp(-abs(log_odds))
@@ -98,21 +113,20 @@ def _newton_step(
 
 @compiled()
 def _minimise(
-    margins: Floats, targets: Floats, weights: Floats, start: float
+    margins: Floats, targets: Floats, weights: Floats, slope: float, at: float, pull: float
 ) -> tuple[float, float]:
-    """Return slope and intercept at the least loss, for margins of size 1."""
-    slope, at = 0.0, start
+    """Return slope and intercept at the least loss, from a start, for margins of size 1 or so."""
     enough = _SMALL_GRADIENT * np.sum(weights)
-    loss = _loss_of(margins, targets, weights, slope, at)
+    loss = _loss_of(margins, targets, weights, slope, at, pull)
     for _ in range(_STEPS):
-        d_slope, d_at, gradient, along = _newton_step(margins, targets, weights, slope, at)
+        d_slope, d_at, gradient, along = _newton_step(margins, targets, weights, slope, at, pull)
         if not gradient > enough:
             break
         length = 1.0
         if -along > _SURE * loss:
             for _ in range(_HALVINGS):
                 new = _loss_of(
-                    margins, targets, weights, slope + length * d_slope, at + length * d_at
+                    margins, targets, weights, slope + length * d_slope, at + length * d_at, pull
                 )
                 if new <= loss + _SHARE * length * along:
                     loss = new
@@ -164,6 +178,40 @@ def platt_fit(margins: Floats, answers: Floats, weights: Floats) -> tuple[float,
         reached = (weights * targets).sum()
         log_odds = np.log(reached / (weights.sum() - reached))
         return _nearest_minimum(middle, log_odds, start)
-    slope, at = _minimise((margins - middle) / half, targets, weights, start)
+    slope, at = _minimise((margins - middle) / half, targets, weights, 0.0, start, 0.0)
     slope /= half
     return slope, at - slope * middle
+
+
+@compiled()
+def bounded_log_odds(probability: float) -> float:
+    """Return the log-odds of a probability that is kept from 0 and 1."""
+    kept = min(max(probability, LEAST_PROBABILITY), 1.0 - LEAST_PROBABILITY)
+    return float(np.log(kept / (1.0 - kept)))
+
+
+@compiled(types.UniTuple(types.float64, 2)(FLOATS, FLOATS, FLOATS))
+def recalibration_fit(log_odds: Floats, answers: Floats, weights: Floats) -> tuple[float, float]:
+    """Fit the sigmoid that makes uneven probabilities even.
+
+    Parameters
+    ----------
+    log_odds : array of shape (n_patients,)
+        Of patients that the model had not seen, by `bounded_log_odds`.
+    answers : array of shape (n_patients,)
+        0 or 1.
+    weights : array of shape (n_patients,)
+        Positive.
+
+    Returns
+    -------
+    slope, intercept : float
+        The probability of an event is ``1 / (1 + exp(-(slope * log_odds + intercept)))``; 1 and 0
+        without patients.
+    """
+    slope, at = _minimise(log_odds, answers, weights, 1.0, 0.0, 1.0)
+    if slope < 0.0:
+        # The loss has one minimum, so that the least one with a slope of at least 0 has slope 0.
+        _, at = _minimise(np.zeros_like(log_odds), answers, weights, 1.0, 0.0, 1.0)
+        slope = 0.0
+    return slope, at

@@ -1,12 +1,13 @@
 """How sure one may be of a figure: intervals, and what a study of this size could have found.
 
-An interval over fold scores is not an interval: folds share patients. Both intervals here double
-the variance that patients alone would give, because a chance pattern in a cohort moves all its
-held-out predictions together.
+An interval over fold scores is not an interval: folds share patients. Every interval here is wider
+than the patients alone would make it, because a chance pattern in a cohort moves all its held-out
+predictions together; by how much was measured, in ``benchmarks/coverage.py``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import NormalDist
 
@@ -16,6 +17,13 @@ from heldout.arrays import Floats
 from heldout.metrics.discrimination import hanley_mcneil_variance
 
 VARIANCE_FACTOR = 2.0
+# Of a rank correlation, whose ranks are those of a fold.
+_FACTOR_OF_RANKS = 1.5
+# What learning from other patients of the same cohort would add, in patients.
+LEARNT_FROM = 100.0
+# By which a share of error varies though a model says nearly the mean, times the patients.
+_LEAST_SPREAD = 1.5
+_LARGEST_CORRELATION = 0.999
 _FEWEST_FOR_A_VARIANCE = 100
 _Z_95 = 1.959963984540054
 
@@ -115,41 +123,112 @@ def share_found(
     return 1 - NormalDist(true_auc, spread).cdf(critical)
 
 
-def r_squared_interval(
-    r_squared: float, variance: float, *, factor: float = VARIANCE_FACTOR
-) -> tuple[float, float]:
-    """Return the 95 % interval of the variance explained out of fold.
+def learning_factor(n: int) -> float:
+    """Return by how much the variance over patients of a mean error is multiplied.
 
     Parameters
     ----------
-    r_squared : float
-        At most 1; below 0 if the training mean predicts better.
+    n : int
+        Patients, at least 1.
+
+    Returns
+    -------
+    float
+        ``1 + 100 / n``: the variance counts who was judged, and not who was learnt from, which
+        weighs the more the fewer they are. The 100 was chosen by simulation.
+
+    Examples
+    --------
+    >>> round(learning_factor(36), 2), learning_factor(100)
+    (3.78, 2.0)
+    """
+    return 1 + LEARNT_FROM / n
+
+
+def skill_interval(skill: float, variance: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of the share of an error that a model removes.
+
+    Parameters
+    ----------
+    skill : float
+        Variance explained or Brier skill; at most 1, below 0 if the training mean predicts better.
     variance : float
-        Its variance over patients, by `heldout.metrics.numbers.r_squared_variance`.
-    factor : float
-        By how much that variance is multiplied; 2 by default, because it counts who was judged
-        and not who was learnt from.
+        Its variance over patients, by `heldout.metrics.numbers.skill_variance`.
+    n : int
+        Patients.
 
     Returns
     -------
     low, high : float
-        With ``low <= r_squared <= high <= 1``.
+        With ``low <= skill <= high <= 1``.
 
     Notes
     -----
-    ``benchmarks/regression_interval.py``, 150 cohorts of 36 patients each: where there is
-    something to learn the interval holds the truth in 90 to 92 of 100, in 75 to 79 if the
-    variance is not doubled. Where there is nothing it never lay above 0; it then is narrow
-    about 0, because the model predicts nearly the mean, and misses in 17 of 100 a truth of -.05.
+    The variance is multiplied by `learning_factor` and never taken to be below ``(1.5 / n)**2``: a
+    model that nothing was learnt for predicts nearly the mean, and its patients then differ by
+    nothing, though another cohort would have taught it worse.
 
     Examples
     --------
-    >>> low, high = r_squared_interval(0.1, 0.01)
+    >>> low, high = skill_interval(0.1, 0.01, 100)
     >>> round(low, 2), round(high, 2)
     (-0.18, 0.38)
     """
-    reach = _Z_95 * (factor * variance) ** 0.5
-    return r_squared - reach, min(1.0, r_squared + reach)
+    reach = _Z_95 * (learning_factor(n) * variance + (_LEAST_SPREAD / n) ** 2) ** 0.5
+    return skill - reach, min(1.0, skill + reach)
+
+
+def error_interval(error: float, variance: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of a mean error.
+
+    Parameters
+    ----------
+    error : float
+        At least 0.
+    variance : float
+        Its variance over patients, by `heldout.metrics.numbers.absolute_error_variance`.
+    n : int
+        Patients.
+
+    Returns
+    -------
+    low, high : float
+        With ``0 <= low <= error <= high``; the variance is multiplied by `learning_factor`.
+    """
+    reach = _Z_95 * (learning_factor(n) * variance) ** 0.5
+    return max(0.0, error - reach), error + reach
+
+
+def rank_interval(correlation: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval of Spearman's correlation within folds.
+
+    Parameters
+    ----------
+    correlation : float
+        In [-1, 1].
+    n : int
+        Patients, at least 4.
+
+    Returns
+    -------
+    low, high : float
+        In (-1, 1), about Fisher's z with the variance ``1.5 (1 + correlation**2 / 2) / (n - 3)``:
+        that of Bonett & Wright [1]_, and half as much again for who was learnt from.
+
+    References
+    ----------
+    .. [1] Bonett & Wright (2000), Psychometrika 65:23-28, doi:10.1007/BF02294183
+
+    Examples
+    --------
+    >>> low, high = rank_interval(0.5, 36)
+    >>> round(low, 2), round(high, 2)
+    (0.07, 0.77)
+    """
+    kept = min(max(correlation, -_LARGEST_CORRELATION), _LARGEST_CORRELATION)
+    variance = _FACTOR_OF_RANKS * (1 + kept**2 / 2) / (n - 3)
+    reach = _Z_95 * variance**0.5
+    return math.tanh(math.atanh(kept) - reach), math.tanh(math.atanh(kept) + reach)
 
 
 def _limit(inside: Callable[[float], bool], start: float, end: float) -> float:

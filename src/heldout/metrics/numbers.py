@@ -92,17 +92,18 @@ def r_squared_by_fold(
     return np.asarray(parts * parts.size / (share * reference).sum())
 
 
-def r_squared_variance(
+def skill_variance(
     prediction: Floats, observed: Floats, training_mean: Floats, weights: Floats | None = None
 ) -> float:
-    """Return the variance of the out-of-fold R squared over patients, the predictions as given.
+    """Return the variance over patients of the out-of-fold R squared, the predictions as given.
 
     Parameters
     ----------
     prediction : array of shape (n_repeats, n_patients)
         Held-out predictions. No missing values.
     observed : array of shape (n_patients,)
-        The number; at least two patients.
+        The number, or 1 and 0: of probabilities R squared is the Brier skill. At least two
+        patients.
     training_mean : array of shape (n_repeats, n_patients)
         Mean of the training set behind each prediction.
     weights : array of shape (n_patients,), optional
@@ -118,11 +119,36 @@ def r_squared_variance(
     ----------
     Cochran (1977), Sampling Techniques, 3rd ed., section 2.11 (the ratio estimator).
     """
-    error, reference = _squared_errors(prediction, observed, training_mean)
-    share = np.ones(len(observed)) if weights is None else weights
-    removed = r_squared_out_of_fold(prediction, observed, training_mean, weights)
-    residual = share * (reference - error - removed * reference)
-    n = len(observed)
+    return _ratio_variance(*_squared_errors(prediction, observed, training_mean), weights)
+
+
+def absolute_error_variance(
+    prediction: Floats, observed: Floats, weights: Floats | None = None
+) -> float:
+    """Return the variance over patients of the mean absolute error, the predictions as given.
+
+    Parameters
+    ----------
+    prediction : array of shape (n_repeats, n_patients)
+        Held-out predictions.
+    observed : array of shape (n_patients,)
+        The number; at least two patients.
+    weights : array of shape (n_patients,), optional
+        Patient weights. All ones by default.
+
+    Returns
+    -------
+    float
+        In the number's unit squared.
+    """
+    error = np.abs(prediction - observed).mean(axis=0)
+    return _ratio_variance(error, np.ones(len(error)), weights)
+
+
+def _ratio_variance(error: Floats, reference: Floats, weights: Floats | None) -> float:
+    """Return the variance of a ratio of two means over the same patients."""
+    n, share = len(error), np.ones(len(error)) if weights is None else weights
+    residual = share * (error - (share @ error) / (share @ reference) * reference)
     # One degree of freedom went into the ratio that the residuals were taken about.
     return float(n / (n - 1) * (residual @ residual) / (share @ reference) ** 2)
 

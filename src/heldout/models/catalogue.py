@@ -233,7 +233,9 @@ MODELS = {
                 margin="probability",
                 explainer="tree",
                 kernel=Kernel(name="forest"),
+                recalibrated=True,
             ),
+            recalibrated=False,
             estimator=Maker(
                 path="sklearn.ensemble.RandomForestRegressor", settings=_TREES, given=_GIVEN
             ),
@@ -247,7 +249,9 @@ MODELS = {
                 preparation="impute",
                 explainer="tree",
                 kernel=_boosting_kernel("boosted_log_odds"),
+                recalibrated=True,
             ),
+            recalibrated=False,
             estimator=Maker(path="xgboost.XGBRegressor", settings=_EXACT, given=_GIVEN),
             space=_BOOSTING_OF_NUMBERS,
             kernel=_boosting_kernel("boosted_numbers"),

@@ -180,6 +180,9 @@ class Model:
         permutations affordable; what is explained and exported is always the estimator's.
     weighted : bool
         Whether its estimator takes patient weights.
+    recalibrated : bool
+        Whether its probabilities go through a sigmoid fitted to inner test patients, where the
+        rarer class is large enough for one.
     """
 
     name: str
@@ -195,6 +198,7 @@ class Model:
     explainer: Literal["linear", "tree", "none"] = "linear"
     kernel: Kernel | None = None
     weighted: bool = True
+    recalibrated: bool = False
 
     @property
     def constant(self) -> bool:

@@ -6,6 +6,7 @@ what is validated.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -60,24 +61,29 @@ class FittedModel:
     """A model tuned and fitted on one training set.
 
     `converged` is False if its solver stopped at its limit of iterations. `sigmoid` is the slope
-    and the intercept by which a score becomes a probability.
+    and the intercept by which a score, or a probability that is recalibrated, becomes the
+    probability; None if there is none.
     """
 
     model: Model
     search: Search
     pipeline: Any
     converged: bool
-    sigmoid: tuple[float, float] = (1.0, 0.0)
+    sigmoid: tuple[float, float] | None = None
 
     def predict(self, features: Floats) -> tuple[Floats, Floats]:
         """Return margins and predictions of patients, shape (n_patients,) each."""
         prepared = self.pipeline[:-1].transform(features)
         margin, prediction = predict_patients(self.model, self.pipeline[-1], prepared)
-        if self.model.margin == "score":
-            from scipy.special import expit
+        if self.sigmoid is not None:
+            from scipy.special import expit, logit
 
+            from heldout.kernels.platt import LEAST_PROBABILITY
+
+            kept = np.clip(prediction, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
             slope, intercept = self.sigmoid
-            prediction = expit(slope * margin + intercept)
+            known = margin if self.model.margin == "score" else logit(kept)
+            prediction = expit(slope * known + intercept)
         return margin, prediction
 
 
@@ -209,7 +215,7 @@ def fit_model(model: Model, searches: Searches, patients: Patients, seed: int) -
     """
     from sklearn.exceptions import ConvergenceWarning
 
-    [search], [sigmoid] = searches.searches, searches.sigmoids.tolist()
+    [search], [[slope, intercept]] = searches.searches, searches.sigmoids.tolist()
     features = patients.features[model.columns]
     pipeline = build_pipeline(
         model, search.best.candidate, seed, composition=patients.composition_of(model)
@@ -236,7 +242,7 @@ def fit_model(model: Model, searches: Searches, patients: Patients, seed: int) -
         search=search,
         pipeline=pipeline,
         converged=not any(failed),
-        sigmoid=(sigmoid[0], sigmoid[1]),
+        sigmoid=None if math.isnan(slope) else (slope, intercept),
     )
 
 

@@ -15,10 +15,12 @@ import numpy as np
 from heldout.arrays import Floats, Integers
 from heldout.errors import StudyError
 from heldout.kinds import KINDS, KindName
+from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.models.definition import Candidate, Model, fitting_weights, predict_patients
 from heldout.nested.training import HELD_OUT, LEARN, TrainingSets
 
 if TYPE_CHECKING:
+    from heldout.kernels.criteria import Rule
     from heldout.kernels.nested import Judgement
 
 _CRITERIA = {"brier": 0, "log_loss": 1, "auc": 2}
@@ -109,14 +111,14 @@ def judge_candidates(
         sets.weights,
         rows.reshape(len(candidates), -1),
         np.array(fit_seeds, dtype=np.int64),
-        *codes_of(model, criterion),
+        rule_of(model, criterion),
         finish,
     )
     return judgement
 
 
-def codes_of(model: Model, criterion: str) -> tuple[int, int]:
-    """Return the unit of a model's margins and a criterion as `heldout.kernels` counts them.
+def rule_of(model: Model, criterion: str) -> Rule:
+    """Return what `heldout.kernels` must know of a model's margins and of a criterion.
 
     Parameters
     ----------
@@ -127,9 +129,16 @@ def codes_of(model: Model, criterion: str) -> tuple[int, int]:
 
     Returns
     -------
-    unit, criterion : int
+    Rule
     """
-    return _UNITS[model.margin], _CRITERIA[criterion] if KINDS[model.kind].has_events else 0
+    from heldout.kernels.criteria import Rule
+
+    fewest = FEWEST_TO_CALIBRATE if model.recalibrated else -1
+    return Rule(
+        unit=_UNITS[model.margin],
+        fewest=0 if model.margin == "score" else fewest,
+        criterion=_CRITERIA[criterion] if KINDS[model.kind].has_events else 0,
+    )
 
 
 def judge_in_turn(
@@ -176,7 +185,7 @@ def judge_in_turn(
             continue
         # Who is judged in a fold still to come is nobody yet.
         known = np.where(folds <= fold, folds, -1)
-        chosen(inner, sets.answers, sets.weights, known, *codes_of(model, criterion), room, value)
+        chosen(inner, sets.answers, sets.weights, known, rule_of(model, criterion), room, value)
         yield fold, float(value[0])
 
 

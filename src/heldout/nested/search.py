@@ -67,7 +67,8 @@ class Searches:
     margins, predictions : arrays of shape (n_outer, n_patients)
         Of the patients held out, by the best candidate; NaN elsewhere, and if not asked for.
     sigmoids : array of shape (n_outer, 2)
-        Slope and intercept that make log-odds of the best candidate's margins.
+        Slope and intercept that make log-odds of the best candidate's margins; NaN where there is
+        no such sigmoid.
     """
 
     searches: tuple[Search, ...]
@@ -222,7 +223,7 @@ def _searched_in_turn(
             study.tell(suggestion, trial.criterion)
         trials.append(trial)
     search = Search(trials=tuple(trials))
-    if finish or model.margin == "score":
+    if finish or model.recalibrated or model.margin == "score":
         judgement = judge_candidates(
             model,
             prepared,
@@ -236,7 +237,7 @@ def _searched_in_turn(
         sigmoids = judgement.sigmoids
     else:
         margins = predictions = np.full((1, len(sets.answers)), np.nan)
-        sigmoids = np.array([[1.0, 0.0]])
+        sigmoids = np.full((1, 2), np.nan)
     return Searches(searches=(search,), margins=margins, predictions=predictions, sigmoids=sigmoids)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from heldout.kinds import KindName
 from heldout.metrics.differences import REGION
-from heldout.metrics.intervals import VARIANCE_FACTOR
+from heldout.metrics.intervals import LEARNT_FROM, VARIANCE_FACTOR
 from heldout.models.definition import Model, models_for
 from heldout.models.named import models_of
 from heldout.record import RunRecord
@@ -43,8 +43,9 @@ _ESTIMATES = {
     "number": (
         "Numbers are judged by the variance explained out of fold (R²): one minus the squared "
         "error of the predictions over that of the training set's mean. The variance behind its "
-        f"95 % interval is multiplied by {VARIANCE_FACTOR:g} for the same reason. Errors are in "
-        "the number's unit; rank correlations compare patients of the same fold."
+        f"95 % interval is multiplied by 1 + {LEARNT_FROM:g}/n with n patients, for the same "
+        "reason. Errors are in the number's unit; rank correlations compare patients of the same "
+        "fold."
     ),
 }
 # Settings whose default needs no word say what was done where it is another.

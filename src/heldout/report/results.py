@@ -90,7 +90,7 @@ def _headline_card(target: Target) -> Section:
         return card
     evidence = has_evidence(target, cell)
     figures = [
-        [figure.label, figure.say(cell.figures[figure.name])]
+        [figure.label, figure.said(cell.figures)]
         for figure in kind.figures
         # Predictions that do not differ have no slope, say.
         if figure.shown != "data" and figure.name in cell.figures

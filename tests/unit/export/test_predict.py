@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_looked_into_is_refused(tmp_path: Path) -> None:
     "wrong",
     [
         first_format(),
-        first_format(AGE) | {"format": 4},
+        first_format(AGE) | {"format": 5},
         first_format(AGE) | {"patient": 1},
         first_format(AGE) | {"missing": "NA"},
         first_format(feature("age", inputs=[1])),

@@ -65,7 +65,7 @@ def unseen(tmp_path_factory: pytest.TempPathFactory) -> Read:
 
 def schema_from(matrix: FeatureMatrix, composition: Any = None) -> dict[str, Any]:
     """Return a schema as it is read again from a bundle's file."""
-    schema = schema_of(RECORD, matrix, OUTCOME, composition)
+    schema = schema_of(RECORD, matrix, OUTCOME, composition, None)
     return check_schema(json.loads(json.dumps(schema, allow_nan=False)))
 
 

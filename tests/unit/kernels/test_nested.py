@@ -200,6 +200,66 @@ def test_a_score_becomes_a_probability_without_the_patients_own_answer() -> None
         np.testing.assert_allclose(found.predictions[k, rows], expected, atol=1e-12)
 
 
+def trees(n: int, *, compiled: bool, **ways: Any) -> tuple[Judgement, TrainingSets]:
+    """Return boosted trees of which nothing is drawn, judged on some patients, and their sets."""
+    features, answers, weights = patients(n)
+    sets = nested_sets(answers, weights)
+    prepared = prepare_features(features, sets, "impute")
+    whole = {"subsample": Choice(options=(1.0,)), "colsample_bytree": Choice(options=(1.0,))}
+    model = MODELS["xgboost"]
+    model = replace(model, space=dict(model.space) | whole)
+    candidates = ask_candidates(model, 4, "qmc", 3)
+    used = model if compiled else replace(model, kernel=None)
+    settings: Mapping[str, Any] = {"fit_seeds": [5] * N_OUTER, "finish": True} | ways
+    return judge_candidates(used, prepared, sets, candidates, **settings), sets
+
+
+@pytest.mark.parametrize("criterion", ["brier", "log_loss"])
+def test_trees_are_recalibrated_by_inner_folds_alike_by_kernel_and_library(criterion: str) -> None:
+    fast, sets = trees(120, compiled=True, criterion=criterion)
+    slow, _ = trees(120, compiled=False, criterion=criterion)
+    for told, other in zip(fast, slow, strict=True):
+        np.testing.assert_allclose(told, other, atol=1e-4)
+    for k in range(N_OUTER):
+        rows, (slope, intercept) = sets.roles[k, -1] == HELD_OUT, fast.sigmoids[k]
+        kept = np.clip(fast.margins[k, rows], -np.log(199), np.log(199))
+        expected = 1 / (1 + np.exp(-(slope * kept + intercept)))
+        np.testing.assert_allclose(fast.predictions[k, rows], expected, atol=1e-12)
+        assert slope >= 0
+
+
+def test_below_thirty_of_the_rarer_class_trees_stay_as_they_are() -> None:
+    found, sets = trees(60, compiled=True)
+    rarer = min(sets.answers.sum(), len(sets.answers) - sets.answers.sum())
+    assert rarer * 2 / 3 < 30
+    assert np.isnan(found.sigmoids).all()
+    rows = ~np.isnan(found.margins)
+    expected = 1 / (1 + np.exp(-found.margins[rows]))
+    np.testing.assert_allclose(found.predictions[rows], expected, atol=1e-12)
+
+
+def test_the_answers_of_patients_held_out_do_not_recalibrate() -> None:
+    """Flip them all: nothing that is said of them moves."""
+    features, answers, weights = patients(120)
+    sets = nested_sets(answers, weights).outer_set(0)
+    rows = sets.roles[0, -1] == HELD_OUT
+    prepared = prepare_features(features, sets, "impute")
+    told = []
+    for seen in (answers, np.where(rows, 1 - answers, answers)):
+        model = MODELS["random_forest"]
+        found = judge_candidates(
+            model,
+            prepared,
+            replace(sets, answers=seen),
+            ask_candidates(model, 3, "qmc", 3),
+            fit_seeds=[5],
+            finish=True,
+        )
+        assert not np.isnan(found.sigmoids).any()
+        told.append(found.predictions[0, rows])
+    np.testing.assert_array_equal(*told)
+
+
 @pytest.mark.parametrize("name", ["ridge", "elastic_net", "linear_svc", "svc", "random_forest"])
 def test_what_is_explained_and_exported_says_what_the_kernel_says(name: str) -> None:
     """The library's pipeline, fitted again with the chosen candidate, on patients held out."""

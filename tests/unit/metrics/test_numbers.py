@@ -14,7 +14,7 @@ from heldout.metrics.numbers import (
     calibration_slope,
     mean_absolute_error,
     r_squared_out_of_fold,
-    r_squared_variance,
+    skill_variance,
     spearman,
 )
 
@@ -70,7 +70,7 @@ def test_worse_than_the_mean_is_below_zero() -> None:
 def test_neither_unit_nor_origin_changes_the_variance_explained(shift: float, scale: float) -> None:
     arrays = (predicted(2), OBSERVED, means(2))
     moved = [shift + scale * one for one in arrays]
-    for metric in (r_squared_out_of_fold, r_squared_variance):
+    for metric in (r_squared_out_of_fold, skill_variance):
         assert metric(*moved) == pytest.approx(metric(*arrays), abs=1e-12)
 
 
@@ -84,12 +84,12 @@ def test_its_variance_is_near_that_of_a_bootstrap_over_patients() -> None:
         r_squared_out_of_fold(prediction[:, rows], observed[rows], mean[:, rows])
         for rows in rng.integers(0, 400, (2000, 400))
     ]
-    variance = r_squared_variance(prediction, observed, mean)
+    variance = skill_variance(prediction, observed, mean)
     assert variance**0.5 == pytest.approx(np.std(drawn), rel=0.1)
 
 
 def test_its_variance_of_the_mean_itself_is_zero() -> None:
-    assert r_squared_variance(means(2), OBSERVED, means(2)) == 0.0
+    assert skill_variance(means(2), OBSERVED, means(2)) == 0.0
 
 
 def test_a_patient_of_weight_two_counts_as_two_patients() -> None:
