@@ -13,10 +13,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import skops.io
+from scipy.special import expit, logit
 
+import heldout
 from heldout.cli import main
+from heldout.export.bundle import predict_file
+from heldout.export.predict import TRUSTED
 from heldout.instruments import arithmetic
 from heldout.record import read_record, write_record
+from heldout.study.refit import export_model
 from tests.small_study import (
     experiment_of,
     simulated_patients,
@@ -484,3 +490,33 @@ def test_a_study_read_as_items_is_exported_and_scored_as_items(
     message = refusal(bundle, path, capsys)
     assert "column 'h_d0_6' is not among 0, 1, 2: rows 2." in message
     assert "the items of 'hamd6_d0' add up to what is out of range 7..22: rows 3." in message
+
+
+@pytest.mark.parametrize("model", ["random_forest", "xgboost"])
+def test_a_bundle_recalibrates_as_the_study_did(model: str, tmp_path: Path) -> None:
+    """Of 120 patients sixty have the event: enough for a sigmoid, which the pipeline lacks."""
+    rng = np.random.default_rng(4)
+    table = pd.DataFrame(rng.normal(size=(120, 4)), columns=list("abcd")).round(3)
+    latent = table["a"] + table["b"] + rng.normal(size=120)
+    table["end"] = (latent > latent.median()).astype(float)
+    record = heldout.evaluate(
+        table,
+        outcomes={"end": "end"},
+        features=list("abcd"),
+        models=[model],
+        repeats=1,
+        trials=2,
+        permutations=0,
+        explain=False,
+    )
+    bundle = export_model(record, tmp_path / "bundle", model=model)
+    line = json.loads((bundle / "schema.json").read_text(encoding="utf-8"))["recalibration"]
+    assert (line["least"], line["slope"] > 0) == (0.005, True)
+    new = pd.DataFrame(rng.normal(size=(20, 4)), columns=list("abcd")).round(3)
+    new.to_csv(tmp_path / "new.csv", index=False)
+    pipeline = skops.io.load(bundle / "model.skops", trusted=list(TRUSTED))
+    raw = pipeline.predict_proba(new.to_numpy())[:, 1].astype(float).clip(0.005, 0.995)
+    expected = expit(line["slope"] * logit(raw) + line["intercept"])
+    told = predict_file(bundle, tmp_path / "new.csv")["probability"]
+    np.testing.assert_allclose(told, expected, rtol=0, atol=1e-12)
+    assert np.abs(told - raw).max() > 0.01
