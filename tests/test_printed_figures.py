@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("name", ["honesty", "speed"])
+@pytest.mark.parametrize("name", ["honesty", "power", "speed"])
 def test_the_tables_of_a_page_are_those_its_command_prints(name: str) -> None:
     printed = subprocess.run(
         [sys.executable, f"benchmarks/{name}.py", f"benchmarks/data/{name}"],
