@@ -30,6 +30,7 @@ CELL = {
     "auc_high", "brier", "brier_skill", "p", "p_adjusted", "arithmetic", "kind", "r2", "r2_low",
     "r2_high", "mae", "mae_mean", "spearman", "concordance", "calibration_slope", "chance",
     "critical", "factor", "ici", "calibration_in_the_large", "auc_within_sites",
+    "brier_skill_low", "brier_skill_high", "mae_low", "mae_high", "spearman_low", "spearman_high",
 }  # fmt: skip
 TABLES = ("predictions", "choices", "trials", "explanations", "permutations")
 FIGURES = ("record.json", *(f"{table}.csv" for table in TABLES))

@@ -223,7 +223,7 @@ def rank_interval(correlation: float, n: int) -> tuple[float, float]:
     --------
     >>> low, high = rank_interval(0.5, 36)
     >>> round(low, 2), round(high, 2)
-    (0.07, 0.77)
+    (0.11, 0.76)
     """
     kept = min(max(correlation, -_LARGEST_CORRELATION), _LARGEST_CORRELATION)
     variance = _FACTOR_OF_RANKS * (1 + kept**2 / 2) / (n - 3)
