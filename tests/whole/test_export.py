@@ -520,3 +520,6 @@ def test_a_bundle_recalibrates_as_the_study_did(model: str, tmp_path: Path) -> N
     told = predict_file(bundle, tmp_path / "new.csv")["probability"]
     np.testing.assert_allclose(told, expected, rtol=0, atol=1e-12)
     assert np.abs(told - raw).max() > 0.01
+    card = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "Probabilities are recalibrated" in card
+    assert "uncalibrated" not in card

@@ -13,6 +13,7 @@ from heldout.inference.cells import Cell
 from heldout.inference.permutation import PermutationTest
 from heldout.inference.verdict import Asked, derive_verdict, render_verdict
 from heldout.kinds import KINDS
+from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.nested.folds import FittedModel
 from heldout.record import OutcomeFacts, RunRecord
 from heldout.wording import interval, p_value
@@ -61,7 +62,7 @@ def render_card(
         n=outcome.n,
         events=f" ({outcome.events} with the event)" if is_event else "",
         estimates=_estimate_table(outcome, cells),
-        uncalibrated=" Probabilities are uncalibrated scores." if is_event else "",
+        calibrated=_calibration_words(fitted, outcome) if is_event else "",
         arithmetic=_arithmetic_words(cells["headline"]),
         reading=_reading_words(test, outcome),
         inputs="\n".join(map(input_row, matrix.columns)),
@@ -116,6 +117,19 @@ def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
         limits = interval(cell.low, cell.high)
         rows.append([name, kind.estimate.say(cell.estimate), limits, *figures, *tests])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _calibration_words(fitted: FittedModel, outcome: OutcomeFacts) -> str:
+    """Return whether probabilities are more than scores."""
+    if fitted.sigmoid is not None:
+        return (
+            " Probabilities are recalibrated: a sigmoid of the model's own, fitted to inner test "
+            "patients, stands in schema.json."
+        )
+    rarer = min(outcome.events, outcome.n - outcome.events)
+    if rarer < FEWEST_TO_CALIBRATE:
+        return " Probabilities are uncalibrated scores."
+    return ""
 
 
 def _arithmetic_words(cell: Cell) -> str:

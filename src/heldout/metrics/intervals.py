@@ -2,7 +2,7 @@
 
 An interval over fold scores is not an interval: folds share patients. Every interval here is wider
 than the patients alone would make it, because a chance pattern in a cohort moves all its held-out
-predictions together; by how much was measured, in ``benchmarks/coverage.py``.
+predictions together. How often they hold the truth is measured by ``benchmarks/interval_coverage.py``.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from heldout.kinds import KindName
+from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.metrics.differences import REGION
 from heldout.metrics.intervals import LEARNT_FROM, VARIANCE_FACTOR
 from heldout.models.definition import Model, models_for
@@ -43,9 +44,8 @@ _ESTIMATES = {
     "number": (
         "Numbers are judged by the variance explained out of fold (R²): one minus the squared "
         "error of the predictions over that of the training set's mean. The variance behind its "
-        f"95 % interval is multiplied by 1 + {LEARNT_FROM:g}/n with n patients, for the same "
-        "reason. Errors are in the number's unit; rank correlations compare patients of the same "
-        "fold."
+        "95 % interval is multiplied by {factor} for the same reason. Errors are in the number's "
+        "unit; rank correlations compare patients of the same fold."
     ),
 }
 # Settings whose default needs no word say what was done where it is another.
@@ -120,7 +120,9 @@ def build_methods(record: RunRecord) -> Section:
             own_models=[
                 model for model in models if model.name in experiment.get("own_models", {})
             ],
-            estimates=[_ESTIMATES[kind] for kind in kinds],
+            estimates=[_ESTIMATES[kind].format(factor=_factor_words(record)) for kind in kinds],
+            recalibrated=_recalibrated(record, models),
+            fewest=FEWEST_TO_CALIBRATE,
             data=" ".join(_data_words(experiment)),
             test=test,
             asked=bool(record.associated),
@@ -135,6 +137,31 @@ def build_methods(record: RunRecord) -> Section:
             counted=counted,
         ),
     }
+
+
+def _has_limits(record: RunRecord) -> bool:
+    """Return whether a record is of a version that recalibrates trees.
+
+    The same version gave limits to figures beside the estimate.
+    """
+    return any(
+        figure.limits.keys() & cell.figures.keys()
+        for cell in record.headline
+        for figure in cell.of_kind.figures
+    )
+
+
+def _recalibrated(record: RunRecord, models: Iterable[Model]) -> str:
+    """Return the models whose probabilities were recalibrated where patients allowed."""
+    known = _has_limits(record)
+    return _named(model.label for model in models if known and model.recalibrated)
+
+
+def _factor_words(record: RunRecord) -> str:
+    """Return by how much the variance of a share of variance is multiplied."""
+    if _has_limits(record):
+        return f"1 + {LEARNT_FROM:g}/n with n patients"
+    return f"{VARIANCE_FACTOR:g}"
 
 
 def _works_of(record: RunRecord) -> list[str]:

@@ -181,3 +181,26 @@ def test_numbers_are_judged_by_their_squared_error_whatever_the_criterion(
 )
 def test_what_was_done_is_said(record: RunRecord, path: Path, value: object, words: str) -> None:
     assert words in words_of(run_with(record, path, value))
+
+
+def test_trees_are_said_to_be_recalibrated_where_they_were(record: RunRecord) -> None:
+    """Where they are listed, for events, and in records of versions that did it."""
+    words = "Probabilities of random forest were recalibrated in training sets with 30 or more"
+    trees = run_with(record, ("models",), ["ridge", "random_forest"])
+    assert words in words_of(of_today(trees))
+    assert "recalibrated" not in words_of(of_today(run_with(record, ("models",), ["ridge"])))
+    assert "recalibrated" not in words_of(trees)
+
+
+def test_the_factor_of_an_older_record_is_the_one_it_was_made_with(numbers: RunRecord) -> None:
+    assert "multiplied by 1 + 100/n with n patients" in words_of(of_today(numbers))
+    assert "multiplied by 2 for the same reason" in words_of(numbers)
+
+
+def of_today(record: RunRecord) -> RunRecord:
+    """Return a record as today's version keeps it: figures beside the estimate have limits."""
+    limited = [
+        replace(cell, figures={**cell.figures, **dict.fromkeys(cell.of_kind.limits, 0.1)})
+        for cell in record.headline
+    ]
+    return replace(record, headline=tuple(limited))

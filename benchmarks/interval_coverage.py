@@ -1,8 +1,8 @@
 """How often every 95 % interval holds the truth, on our own pipeline.
 
-    python benchmarks/coverage.py --run FOLDER    # all designs; hours on two cores, resumable
-    python benchmarks/coverage.py FOLDER          # the table of docs/power.md
-    python benchmarks/coverage.py --run FOLDER --design r2_50_n36 --cohorts 40
+    python benchmarks/interval_coverage.py --run FOLDER    # all designs; hours on two cores, resumable
+    python benchmarks/interval_coverage.py FOLDER          # the table of docs/power.md
+    python benchmarks/interval_coverage.py --run FOLDER --design r2_50_n36 --cohorts 40
 
 20 features correlated .5 with their neighbours, of which five neighbours carry signal; ridge, five
 repeats, ten candidates, up to 199 permutations. The models of a cohort's first repeat also predict
