@@ -2,7 +2,7 @@
 
 An interval over fold scores is not an interval: folds share patients. Every interval here is wider
 than the patients alone would make it, because a chance pattern in a cohort moves all its held-out
-predictions together. How often they hold the truth is measured by ``benchmarks/interval_coverage.py``.
+predictions together. ``benchmarks/interval_coverage.py`` measures how often they hold the truth.
 """
 
 from __future__ import annotations
