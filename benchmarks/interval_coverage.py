@@ -1,7 +1,7 @@
 """How often every 95 % interval holds the truth, on our own pipeline.
 
-    python benchmarks/interval_coverage.py --run FOLDER    # all designs; hours on two cores, resumable
-    python benchmarks/interval_coverage.py FOLDER          # the table of docs/power.md
+    python benchmarks/interval_coverage.py --run FOLDER    # all designs; hours, resumable
+    python benchmarks/interval_coverage.py FOLDER          # prints the table
     python benchmarks/interval_coverage.py --run FOLDER --design r2_50_n36 --cohorts 40
 
 20 features correlated .5 with their neighbours, of which five neighbours carry signal; ridge, five
@@ -142,7 +142,7 @@ DESIGNS = {
 
 
 def report(folder: Path) -> None:
-    """Print the table of docs/power.md."""
+    """Print the table."""
     print("| design | cohorts | figure | truth | mean | holds the truth | above it | below it |")
     print("|---" * 8 + "|")
     for design in known(folder, DESIGNS):
