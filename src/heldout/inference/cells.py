@@ -84,6 +84,12 @@ class Cell:
         return self.figures.get(f"{self.of_kind.estimate.name}_high")
 
     @property
+    def has_limits(self) -> bool:
+        """Whether a figure beside the estimate has an interval; in older records none has."""
+        beside = self.of_kind.figures
+        return any(figure.limits.keys() & self.figures.keys() for figure in beside)
+
+    @property
     def chance_level(self) -> float:
         """What `estimate` is without any skill.
 

@@ -144,11 +144,7 @@ def _has_limits(record: RunRecord) -> bool:
 
     The same version gave limits to figures beside the estimate.
     """
-    return any(
-        figure.limits.keys() & cell.figures.keys()
-        for cell in record.headline
-        for figure in cell.of_kind.figures
-    )
+    return any(cell.has_limits for cell in record.headline)
 
 
 def _recalibrated(record: RunRecord, models: Iterable[Model]) -> str:

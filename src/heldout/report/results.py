@@ -70,6 +70,7 @@ def build_headline(targets: Sequence[Target]) -> Section:
         tested=any(cell.p is not None for cell in headlines),
         coupled=any(cell.arithmetic is not None for cell in headlines),
         sites=any("auc_within_sites" in cell.figures for cell in headlines),
+        limits=any(cell.has_limits for cell in headlines),
     )
     return words | {"cards": list(map(_headline_card, targets))}
 

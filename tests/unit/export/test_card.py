@@ -118,7 +118,7 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         data_fingerprint="d" * 64,
     )
     tuning = SimpleNamespace(best=SimpleNamespace(candidate={"C": 1.0}))
-    fitted: Any = SimpleNamespace(search=tuning, model=SimpleNamespace(label="Ridge"))
+    fitted: Any = SimpleNamespace(search=tuning, model=SimpleNamespace(label="Ridge"), sigmoid=None)
     matrix: Any = SimpleNamespace(columns=(), features=())
     tested: dict[str, Any] = {"p": 0.3, "p_adjusted": 0.7} if test is not None else {}
     cells = {"headline": headline, "model": replace(headline, model="ridge", **tested)}
