@@ -164,7 +164,7 @@ DESIGNS = {
     "middle": (partial(reduction, r=0.0, leaves="middle", n=50), 400),
     "extremes": (partial(reduction, r=0.0, leaves="extremes", n=50), 400),
     "arithmetic0": (partial(reduction, r=0.0), 400),
-    "arithmetic3": (partial(reduction, r=0.3), 400),
+    "arithmetic3": (partial(reduction, r=0.3), 1200),
     "arithmetic6": (partial(reduction, r=0.6), 400),
 }
 

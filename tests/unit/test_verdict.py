@@ -348,6 +348,21 @@ def test_a_finding_that_contradicts_a_claim_stands_first_and_holds_the_word_back
     assert not verdict.withholds
 
 
+def test_a_finding_that_only_qualifies_the_figures_stands_first_and_holds_nothing_back() -> None:
+    primary = with_p(headline(0.97), 0.001, 0.001)
+    asked = [goes_with(primary, 0.001, 0.001)]
+    sites = Objection(code="HO027", text="The outcome differs between sites.", holds_back=False)
+    verdict = verdict_of([primary], primary, TEST, asked, objections=[sites])
+    assert verdict.sentences[0] == (
+        "HO027 comes before every figure below: The outcome differs between sites."
+    )
+    assert verdict.first > 1
+    assert (verdict.level, verdict.withholds) == ("evidence", False)
+    copies = Objection(code="HO017", text="Copies.")
+    verdict = verdict_of([primary], primary, TEST, asked, objections=[sites, copies])
+    assert (verdict.level, verdict.withholds) == ("withheld", True)
+
+
 def test_a_finding_does_not_turn_nothing_into_something() -> None:
     primary = with_p(headline(0.5), 0.5, 0.9)
     copies = Objection(code="HO017", text="Copies.")

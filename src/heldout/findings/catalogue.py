@@ -19,7 +19,7 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO005", "Outcomes not evaluated", RunRecord, method.declined_outcomes),
     Check("HO006", "Best of the table", RunRecord, method.best_of_table),
     Check("HO007", "Convergence", RunRecord, method.convergence),
-    Check("HO008", "Too good to be true", RunRecord, method.too_good, True),
+    Check("HO008", "Too good to be true", RunRecord, method.too_good, "holds back"),
     Check("HO009", "Permutation test", RunRecord, method.permutation_test),
     Check("HO010", "Inclusion after baseline", RunRecord, method.later_inclusion),
     Check("HO011", "Patients who stand in a further table only", Cohort, reading.strangers),
@@ -28,7 +28,7 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO014", "Visits that do not fit their day", Cohort, reading.misdated_visits),
     Check("HO015", "Simulated data", StudyData, data.simulated_data),
     Check("HO016", "Scores that disagree with their items", StudyData, scores.disagreeing_scores),
-    Check("HO017", "Patients who are alike", StudyData, data.alike_patients, True),
+    Check("HO017", "Patients who are alike", StudyData, data.alike_patients, "holds back"),
     Check("HO018", "Directions of scales", StudyData, scores.directions),
     Check("HO019", "Features that do not differ", StudyData, data.constant_features),
     Check("HO020", "Known too late", StudyData, data.later_columns),
@@ -38,7 +38,14 @@ _CHECKS: tuple[Check[Any], ...] = (
     Check("HO024", "Prorated scores", StudyData, scores.prorated_scores),
     Check("HO025", "Baseline measured after the baseline day", Cohort, reading.late_baselines),
     Check("HO026", "Columns that are read twice", Cohort, reading.columns_read_twice),
-    Check("HO027", "Outcomes that differ between sites", StudyData, sites.differing_sites),
+    # Outcomes move within sites, so a difference between them explains no evidence away.
+    Check(
+        "HO027",
+        "Outcomes that differ between sites",
+        StudyData,
+        sites.differing_sites,
+        "qualifies",
+    ),
 )
 CATALOGUE = {check.code: check for check in _CHECKS}
 
@@ -63,8 +70,8 @@ def run_checks(subject: Cohort | StudyData | RunRecord) -> tuple[Finding, ...]:
     )
 
 
-def contradictions(subject: StudyData | RunRecord) -> tuple[Finding, ...]:
-    """Return what contradicts a claim, of the checks that need what is given.
+def standing_first(subject: StudyData | RunRecord) -> tuple[Finding, ...]:
+    """Return what stands before the answers, of the checks that need what is given.
 
     Parameters
     ----------
@@ -79,9 +86,29 @@ def contradictions(subject: StudyData | RunRecord) -> tuple[Finding, ...]:
     seen = (
         Finding(code=check.code, title=check.title, **check.see(subject)._asdict())
         for check in _CHECKS
-        if check.contradicts and isinstance(subject, check.needs)
+        if check.stands_first and isinstance(subject, check.needs)
     )
     return tuple(finding for finding in seen if finding.verdict == "issue")
+
+
+def holds_back(code: str) -> bool:
+    """Return whether an issue of this number holds back the word evidence.
+
+    Parameters
+    ----------
+    code : str
+        Of a check.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> holds_back("HO008"), holds_back("HO027"), holds_back("HO001")
+    (True, False, False)
+    """
+    return CATALOGUE[code].stands_first == "holds back"
 
 
 def check_muted(experiment: Experiment) -> None:
@@ -97,7 +124,7 @@ def check_muted(experiment: Experiment) -> None:
     SpecError
         With every number that is none of these findings: muting it would change nothing.
     """
-    known = [check.code for check in _CHECKS if check.contradicts]
+    known = [code for code in CATALOGUE if holds_back(code)]
     raise_faults(
         SpecError,
         [

@@ -39,15 +39,16 @@ class Check(Generic[_Subject]):
         Of what it looks at: `Cohort` (how tables were read), `StudyData`, or `RunRecord`.
     see : callable
         From that to what was seen.
-    contradicts : bool
-        Whether an issue holds back the word evidence, because it may explain all that was found.
+    stands_first : {"holds back", "qualifies"} or None
+        Whether an issue stands before the answers of the verdict; and whether it holds back the
+        word evidence too, because it may explain all that was found.
     """
 
     code: str
     title: str
     needs: type[_Subject]
     see: Callable[[_Subject], Seen]
-    contradicts: bool = False
+    stands_first: Literal["holds back", "qualifies"] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

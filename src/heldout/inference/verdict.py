@@ -44,7 +44,7 @@ _ADDS = "Does it add to severity?"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objection:
-    """A finding that contradicts what the figures seem to say.
+    """A finding that stands before the answers, because they are misread without it.
 
     Attributes
     ----------
@@ -54,11 +54,19 @@ class Objection:
         What was seen.
     muted : str or None
         Why it does not count here, in the words of the experiment.
+    holds_back : bool
+        Whether it contradicts what the figures seem to say, so that evidence is no word for it.
     """
 
     code: str
     text: str
     muted: str | None = None
+    holds_back: bool = True
+
+    @property
+    def withholds(self) -> bool:
+        """Whether it holds back the word evidence."""
+        return self.holds_back and self.muted is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +93,7 @@ class Verdict:
         What the headline adds to baseline severity, in the word of its interval; None where
         severity was not measured.
     objections : tuple of Objection
-        Findings that contradict a claim, muted ones too.
+        Findings that stand before the answers, muted ones too.
     """
 
     level: Level
@@ -105,7 +113,7 @@ class Verdict:
     @property
     def withholds(self) -> bool:
         """Whether a finding that was not muted holds back the word evidence."""
-        return any(objection.muted is None for objection in self.objections)
+        return any(objection.withholds for objection in self.objections)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +131,7 @@ class Asked:
     associated : sequence of Associated
         Of the outcomes that were tested.
     objections : sequence of Objection
-        Findings that contradict a claim.
+        Findings that stand before the answers.
     labels : mapping of str to str
         Feature -> its label, to name the strongest.
     differences : sequence of Difference
@@ -141,7 +149,7 @@ class Asked:
     @property
     def withholds(self) -> bool:
         """Whether a finding that was not muted holds back the word evidence."""
-        return any(objection.muted is None for objection in self.objections)
+        return any(objection.withholds for objection in self.objections)
 
     @property
     def word(self) -> str:
@@ -235,13 +243,15 @@ def _held_back(level: Level, withheld: bool) -> Level:
 
 
 def _objections(asked: Asked, level: Level) -> Iterator[str]:
-    """Yield what contradicts a claim, or once did; evidence is then no word for it."""
+    """Yield what stands before the answers; evidence is no word for what it contradicts."""
     for objection in asked.objections:
-        if objection.muted is None:
-            yield f"{objection.code} stands against every claim below: {objection.text}"
-        else:
+        if objection.muted is not None:
             reason = objection.muted.rstrip(".")
             yield f"{objection.code} was muted ({reason}): {objection.text}"
+        elif objection.holds_back:
+            yield f"{objection.code} stands against every claim below: {objection.text}"
+        else:
+            yield f"{objection.code} comes before every figure below: {objection.text}"
     if level == "withheld":
         yield (
             "So the word evidence is held back: mend the table, or mute the finding by its number "

@@ -13,7 +13,7 @@ import pandas as pd
 from heldout.arrays import Floats
 from heldout.deferred import Deferred
 from heldout.features.columns import FeatureMatrix
-from heldout.findings.catalogue import contradictions, run_checks
+from heldout.findings.catalogue import holds_back, run_checks, standing_first
 from heldout.inference.associations import OF_SCORE, Associated, association_names, correlations
 from heldout.inference.cells import Cell, tested_cell
 from heldout.inference.differences import Difference
@@ -292,11 +292,16 @@ def _seen_values(plan: StudyPlan, matrix: FeatureMatrix, results: Sequence[UnitR
 
 
 def _objections(plan: StudyPlan, record: RunRecord) -> tuple[Objection, ...]:
-    """Return the findings that contradict a claim, muted or not."""
-    seen = (*plan.objections, *contradictions(record))
+    """Return the findings that stand before the answers, muted or not."""
+    seen = (*plan.objections, *standing_first(record))
     muted = plan.experiment.muted
     return tuple(
-        Objection(code=finding.code, text=finding.text, muted=muted.get(finding.code))
+        Objection(
+            code=finding.code,
+            text=finding.text,
+            muted=muted.get(finding.code),
+            holds_back=holds_back(finding.code),
+        )
         for finding in seen
     )
 

@@ -11,7 +11,7 @@ from heldout.deferred import Deferred
 from heldout.describe.description import Description, describe_cohort
 from heldout.features.columns import FeatureMatrix
 from heldout.features.matrix import build_features, reference_matrices
-from heldout.findings.catalogue import check_muted, contradictions, run_checks
+from heldout.findings.catalogue import check_muted, run_checks, standing_first
 from heldout.findings.check import StudyData
 from heldout.instruments.keys import load_keys
 from heldout.instruments.scoring import score_instruments
@@ -48,7 +48,7 @@ class StudyPlan:
     findings : sequence of Finding
         What was seen in the data; looked for when it is first read.
     objections : sequence of Finding
-        Those of the data that contradict whatever is found; looked for when first read.
+        Those of the data that stand before the answers; looked for when first read.
     description : Description
         Of the patients.
     """
@@ -133,7 +133,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         references=references,
         flow=cohort.flow,
         findings=Deferred(lambda: run_checks(cohort) + run_checks(data)),
-        objections=Deferred(lambda: contradictions(data)),
+        objections=Deferred(lambda: standing_first(data)),
         description=describe_cohort(experiment, cohort, keys, outcomes),
     )
 

@@ -344,3 +344,14 @@ def test_a_seed_of_numpy_is_the_same_seed() -> None:
     wanted = SMALL | {"models": ["ridge"]}
     first = heldout.evaluate(a_table(), **wanted)
     assert heldout.evaluate(a_table(), **(wanted | {"seed": np.int64(1)})).cells == first.cells
+
+
+def test_an_outcome_that_differs_between_sites_is_told_before_the_answers() -> None:
+    table = a_table()
+    table["town"] = np.where(table["resp"].fillna(0) == 1, "a", "b")
+    record = heldout.evaluate(table, **(SMALL | {"site": "town"}))
+    first = record.verdict.sentences[0]
+    assert first.startswith("HO027 comes before every figure below: ")
+    assert "at site a" in first
+    assert not record.verdict.withholds
+    assert record.verdict.first == 2
