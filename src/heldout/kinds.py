@@ -9,7 +9,7 @@ that a new figure is one function of `heldout.metrics` and one line below.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -80,6 +80,17 @@ class HeldOut:
     folds: Integers
     weights: Floats
     site: Integers | None = None
+
+    def in_repeat(self, repeat: int) -> HeldOut:
+        """Return what belongs to one repeat."""
+        rows = slice(repeat, repeat + 1)
+        return replace(
+            self,
+            margin=self.margin[rows],
+            prediction=self.prediction[rows],
+            training_mean=self.training_mean[rows],
+            folds=self.folds[rows],
+        )
 
     def in_fold(self, repeat: int, fold: int) -> HeldOut:
         """Return what belongs to one fold of one repeat."""

@@ -29,9 +29,9 @@ class Cell:
 
     `p` is of the cell alone, `p_adjusted` of having looked at all cells: a headline's at all that
     the verdict asks, a model's at every model too. `chance` is the mean of the estimate over the
-    permutations, `critical` what the test asked for at .05, `factor` by how much the variance of a
-    fixed rule is multiplied in the interval; None without a test. `arithmetic` is then the AUC, or
-    the variance explained, that the baseline score has by arithmetic alone where the outcome is
+    permutations, `critical` what the test asked for at .05, `factor` by how much more the estimate
+    varied over them than that of a fixed rule; None without a test. `arithmetic` is then the AUC,
+    or the variance explained, that the baseline score has by arithmetic alone where the outcome is
     computed from it.
     """
 
@@ -186,7 +186,9 @@ def score_cell(outcome: str, follow_up: str, model: str, kind: Kind, held_out: H
     )
 
 
-def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: float) -> Cell:
+def tested_cell(
+    cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: float, scales: bool
+) -> Cell:
     """Return a cell with what the permutations say of it.
 
     Parameters
@@ -199,17 +201,18 @@ def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: 
         The cell's.
     p, p_adjusted : float
         Of the test.
+    scales : bool
+        Whether the interval is by the factor that the permutations tell.
 
     Returns
     -------
     Cell
-        Its interval by the factor that the permutations tell.
     """
     kind, permuted, estimate = cell.of_kind, rows[1:, column], cell.estimate
     assert estimate is not None
     factor = kind.factor(permuted, cell.n, cell.events)
     figures = dict(cell.figures)
-    if kind.limits_by is not None and cell.low is not None:
+    if scales and kind.limits_by is not None and cell.low is not None:
         limits = kind.limits_by(estimate, cell.n, cell.events, factor)
         figures |= zip(kind.estimate.limits, limits, strict=True)
     return replace(

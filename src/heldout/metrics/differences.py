@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from heldout.arrays import Floats
+from heldout.metrics.intervals import corrected_scale
 
 # Differences up to this, of an AUC or of a share of variance, count as none in practice.
 REGION = 0.05
@@ -90,7 +91,7 @@ def paired_difference(
     from scipy.stats import t
 
     n, n_folds = by_fold.size, by_fold.shape[1]
-    scale = float(by_fold.std(ddof=1)) * (1 / n + 1 / (n_folds - 1)) ** 0.5
+    scale = corrected_scale(by_fold)
     reach = scale * float(t.ppf(0.975, n_folds - 1))
     below, above = _beyond(difference, scale, region, t(n - 1))
     return PairedDifference(

@@ -8,7 +8,12 @@ from typing import Any
 from heldout.kinds import KindName
 from heldout.metrics.calibration import FEWEST_TO_CALIBRATE
 from heldout.metrics.differences import REGION
-from heldout.metrics.intervals import LEARNT_FROM, VARIANCE_FACTOR
+from heldout.metrics.intervals import (
+    LEARNT_FROM,
+    N_RESAMPLES,
+    N_RUNS,
+    VARIANCE_FACTOR,
+)
 from heldout.models.definition import Model, models_for
 from heldout.models.named import models_of
 from heldout.record import RunRecord
@@ -35,18 +40,45 @@ _STATISTICS = {
 _ESTIMATES = {
     "class": (
         "Discrimination is the fold-paired AUC: a patient with the event and one without are "
-        "compared only if the same fitted model predicted both. Its 95 % interval is a score "
-        "interval with the Hanley-McNeil variance in Newcombe's symmetrised form, multiplied by "
-        f"{VARIANCE_FACTOR:g} because the models were learnt from the same patients that judge "
-        "them. Probabilities are judged by the Brier score and by its skill against the training "
+        "compared only if the same fitted model predicted both. Its 95 % interval is {interval}. "
+        "Probabilities are judged by the Brier score and by its skill against the training "
         "prevalence."
     ),
     "number": (
         "Numbers are judged by the variance explained out of fold (R²): one minus the squared "
         "error of the predictions over that of the training set's mean. The variance behind its "
-        "95 % interval is multiplied by {factor} for the same reason. Errors are in the number's "
-        "unit; rank correlations compare patients of the same fold."
+        "95 % interval is multiplied by {factor} because the models were learnt from the same "
+        "patients that judge them. Errors are in the number's unit; rank correlations compare "
+        "patients of the same fold."
     ),
+}
+_SCORE = (
+    "a score interval with the Hanley-McNeil variance in Newcombe's symmetrised form, multiplied "
+    "by "
+)
+# The intervals of an AUC, by what an experiment calls them.
+_INTERVALS = {
+    "score": (
+        f"{_SCORE}{VARIANCE_FACTOR:g} because the models were learnt from the same patients that "
+        "judge them"
+    ),
+    "score_perm": (
+        f"{_SCORE}how much more the AUC varied over the permutations than that of a fixed rule, "
+        "because the models were learnt from the same patients that judge them"
+    ),
+    "nadeau_bengio": (
+        "of Student's t with one degree of freedom less than there are folds, the standard error "
+        "of their AUCs widened for training sets that overlap (Nadeau & Bengio 2003)"
+    ),
+    "bootstrap_cv": (
+        f"symmetric on the scale of log-odds, with the variance of {N_RESAMPLES} bootstrap samples "
+        f"of the patients that went through the whole procedure, each with {N_RUNS} divisions of "
+        "its own (Cai et al. 2023)"
+    ),
+}
+_INTERVAL_WORKS = {
+    "nadeau_bengio": "Nadeau C, Bengio Y (2003) Mach Learn 52:239-281",
+    "bootstrap_cv": "Cai B et al. (2023) arXiv:2307.00260",
 }
 # Settings whose default needs no word say what was done where it is another.
 _NUMBERS = {
@@ -120,7 +152,12 @@ def build_methods(record: RunRecord) -> Section:
             own_models=[
                 model for model in models if model.name in experiment.get("own_models", {})
             ],
-            estimates=[_ESTIMATES[kind].format(factor=_factor_words(record)) for kind in kinds],
+            estimates=[
+                _ESTIMATES[kind].format(
+                    factor=_factor_words(record), interval=_INTERVALS[_interval_of(record)]
+                )
+                for kind in kinds
+            ],
             recalibrated=_recalibrated(record, models),
             fewest=FEWEST_TO_CALIBRATE,
             data=" ".join(_data_words(experiment)),
@@ -153,6 +190,14 @@ def _recalibrated(record: RunRecord, models: Iterable[Model]) -> str:
     return _named(model.label for model in models if known and model.recalibrated)
 
 
+def _interval_of(record: RunRecord) -> str:
+    """Return the name of the interval of an AUC: without enough permutations it is not of them."""
+    inference = record.experiment.get("inference", {})
+    name = str(inference.get("interval", "score_perm"))
+    scaled = any(cell.factor not in {None, VARIANCE_FACTOR} for cell in record.headline)
+    return "score" if name == "score_perm" and not scaled else name
+
+
 def _factor_words(record: RunRecord) -> str:
     """Return by how much the variance of a share of variance is multiplied."""
     if _has_limits(record):
@@ -163,6 +208,8 @@ def _factor_words(record: RunRecord) -> str:
 def _works_of(record: RunRecord) -> list[str]:
     """Return the works that references, test and arithmetic rest on."""
     works = list(_DIFFERENCE_WORKS) if record.differences else []
+    interval = _INTERVAL_WORKS.get(_interval_of(record))
+    works += [interval] if interval and interval not in works else []
     works += _FIRTH_WORKS if _uses_firth(record) else ()
     works += _TEST_WORKS if record.permutation else ()
     if record.associated:

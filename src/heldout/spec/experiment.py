@@ -76,12 +76,21 @@ class TuningSpec(Part):
         return self
 
 
+IntervalName = Literal["score_perm", "score", "nadeau_bengio", "bootstrap_cv"]
+
+
 class InferenceSpec(Part):
-    """The joint permutation test over all outcomes, follow-ups and models."""
+    """The joint permutation test over all outcomes, follow-ups and models, and the intervals."""
 
     permutations: int = optional("0 for no test.", default=999, ge=0, le=100_000)
     stop_early: bool = optional(
         "Stop once the permutations still to come cannot change what is decided.", default=True
+    )
+    interval: IntervalName = optional(
+        "Of the AUC: score_perm, with the variance of the permutations if there are 100, else as "
+        "score; score, with twice the variance of a fixed rule; nadeau_bengio, of the folds; "
+        "bootstrap_cv, of 100 resamples through the whole procedure.",
+        default="score_perm",
     )
 
     @model_validator(mode="before")

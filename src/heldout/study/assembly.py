@@ -74,7 +74,8 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
-    tested = [_tested(cell, test) for cell in cells]
+    scales = design.inference.interval == "score_perm"
+    tested = [_tested(cell, test, scales=scales) for cell in cells]
     headline = tuple(cell for cell in tested if cell.model == HEADLINE)
     associated = _associated(plan, test)
     record = RunRecord(
@@ -306,14 +307,14 @@ def _objections(plan: StudyPlan, record: RunRecord) -> tuple[Objection, ...]:
     )
 
 
-def _tested(cell: Cell, test: JointTest | None) -> Cell:
-    """Return a cell with its p, if it was tested."""
+def _tested(cell: Cell, test: JointTest | None, *, scales: bool) -> Cell:
+    """Return a cell with its p, if it was tested, its interval by the permutations if it scales."""
     name = (cell.outcome, cell.follow_up, cell.model)
     if test is None or name not in test.cells:
         return cell
     column = test.cells.index(name)
     p, p_adjusted = test.p_values(column)
-    return tested_cell(cell, test.rows, column, p=p, p_adjusted=p_adjusted)
+    return tested_cell(cell, test.rows, column, p=p, p_adjusted=p_adjusted, scales=scales)
 
 
 def _associated(plan: StudyPlan, test: JointTest | None) -> tuple[Associated, ...]:

@@ -25,7 +25,13 @@ from heldout.study.folders import mlruns, record_folder
 from heldout.study.ledger import compare_with_frozen, note_run
 from heldout.study.permutations import observed_row, permute
 from heldout.study.plan import StudyPlan, plan_study
-from heldout.study.scoring import score_units, transport_units, with_arithmetic
+from heldout.study.resampling import resample_units
+from heldout.study.scoring import (
+    score_units,
+    transport_units,
+    with_arithmetic,
+    with_intervals,
+)
 from heldout.study.units import (
     Progress,
     evaluate_sites,
@@ -212,6 +218,9 @@ def evaluate_plan(
     results = evaluate_units(plan.design, **where)
     cells, differences = score_units(plan.design, results)
     sites = evaluate_sites(plan.design, **where)
+    by_resamples = plan.design.inference.interval == "bootstrap_cv"
+    resampled = resample_units(plan.design, **where) if by_resamples else {}
+    cells = with_intervals(plan.design, cells, resampled)
     if plan.design.inference.permutations:
         test = permute(plan.design, observed_row(plan.design, cells), **where)
     else:

@@ -21,7 +21,7 @@ from heldout.errors import CohortError, OutcomeError, SpecError, raise_faults, u
 from heldout.kinds import KINDS, KindName
 from heldout.nested.folds import fit_models
 from heldout.record import RunRecord
-from heldout.spec.experiment import DEFAULT_MODELS, Experiment, experiment_from
+from heldout.spec.experiment import DEFAULT_MODELS, Experiment, IntervalName, experiment_from
 from heldout.spec.places import Argument, KeyPath
 from heldout.study.experiment import evaluate_plan
 from heldout.study.plan import StudyPlan, plan_study
@@ -36,6 +36,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "trials": ("tuning", "trials"),
     "permutations": ("inference", "permutations"),
     "stop_early": ("inference", "stop_early"),
+    "interval": ("inference", "interval"),
     "muted": ("muted",),
     "seed": ("seed",),
 }
@@ -53,6 +54,7 @@ class Settings(TypedDict, total=False):
     trials: int
     permutations: int
     stop_early: bool
+    interval: IntervalName
     muted: Mapping[str, str]
     explain: bool
     refit: bool
@@ -138,6 +140,9 @@ def evaluate(
             Of the joint permutation test over all outcomes and models; 0 for none.
         stop_early : bool, default True
             Whether the test stops once permutations still to come cannot change what is decided.
+        interval : str, default score_perm
+            Of the AUC: ``score_perm``, ``score``, ``nadeau_bengio`` or ``bootstrap_cv``, as in an
+            experiment.
         muted : mapping of str to str, default {}
             Findings that contradict a claim, such as ``HO017``, with the reason why not here.
         explain : bool, default True

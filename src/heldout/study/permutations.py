@@ -203,16 +203,52 @@ def _outcome_statistics(
 ) -> list[float]:
     """Return the statistic of every model and of the headline at one outcome."""
     rows = np.flatnonzero(outcome.observed)
-    patients = design.patients(number, rows, outcome)
     path = ("permutation", outcome.name, outcome.follow_up, permutation)
+    statistic = KINDS[outcome.kind].estimate.compute
+    values = []
+    for held_out in held_out_by(design, number, outcome, rows, folds, path).values():
+        value = statistic(held_out)
+        assert value is not None
+        values.append(value)
+    return values
+
+
+def held_out_by(  # noqa: PLR0917
+    design: Design,
+    number: int,
+    outcome: Outcome,
+    rows: Integers,
+    folds: Integers,
+    path: tuple[str | int, ...],
+) -> dict[str, HeldOut]:
+    """Return what every model, and the headline, says of patients held out in turn.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    number : int
+        Which outcome.
+    outcome : Outcome
+        The same, observed or moved.
+    rows : array of int
+        Patients who take part, all of them observed.
+    folds : array of int of shape (n_repeats, n_patients)
+        Of the outer division.
+    path : tuple
+        What this is for; names its seeds.
+
+    Returns
+    -------
+    dict of str to HeldOut
+    """
+    patients = design.patients(number, rows, outcome)
     repeats = [
         hold_out_in_turn(patients, fold[rows], design.procedure, (*path, repeat))
         for repeat, fold in enumerate(folds)
     ]
-    statistic = KINDS[outcome.kind].estimate.compute
-    values = []
-    for name in repeats[0].margins:
-        held_out = HeldOut(
+    return {
+        name: HeldOut(
             answers=patients.answers,
             margin=np.array([repeat.margins[name] for repeat in repeats]),
             prediction=np.array([repeat.predictions[name] for repeat in repeats]),
@@ -220,10 +256,8 @@ def _outcome_statistics(
             folds=folds[:, rows],
             weights=patients.weights,
         )
-        value = statistic(held_out)
-        assert value is not None
-        values.append(value)
-    return values
+        for name in repeats[0].margins
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from heldout.outcomes.derivation import derive_outcomes
 from heldout.record import Finding
 from heldout.spec.experiment import Experiment
 from heldout.study.design import Design, site_numbers, with_folds
+from heldout.study.resampling import check_interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,7 @@ def plan_study(experiment: Experiment) -> StudyPlan:
         inference=experiment.inference,
         seed=experiment.seed,
     )
+    check_interval(design)
     return StudyPlan(
         design=design,
         experiment=experiment,

@@ -7,13 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 
+from heldout.arrays import Floats
 from heldout.inference.calibration import Calibration, calibration_of
 from heldout.inference.cells import Cell, score_cell
 from heldout.inference.differences import Difference, difference_of
 from heldout.inference.transport import Transport, site_left_out, transport_of
 from heldout.kinds import KINDS, HeldOut
+from heldout.metrics.intervals import (
+    corrected_interval,
+    resampled_interval,
+    resampled_variance,
+)
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome
+from heldout.spec.experiment import IntervalName
 from heldout.splits import derive_seed
 from heldout.study.design import Design
 from heldout.study.units import Unit, UnitResult, site_units_of, units_of
@@ -75,6 +82,56 @@ def with_arithmetic(
     }
     return tuple(
         replace(cell, arithmetic=known.get((cell.outcome, cell.follow_up))) for cell in cells
+    )
+
+
+def with_intervals(
+    design: Design, cells: Sequence[Cell], resampled: Mapping[tuple[str, str, str], Floats]
+) -> tuple[Cell, ...]:
+    """Return cells with the interval that is named, where it is of the folds or of resamples.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    cells : sequence of Cell
+        Of it; what has no interval gets none.
+    resampled : mapping of (str, str, str) to array of shape (n_resamples, n_runs)
+        By `heldout.study.resampling.resample_units`; empty for another interval.
+
+    Returns
+    -------
+    tuple of Cell
+    """
+    name = design.inference.interval
+    return tuple(
+        _with_interval(design, cell, name, resampled)
+        if cell.of_kind.has_events and cell.low is not None
+        else cell
+        for cell in cells
+    )
+
+
+def _with_interval(
+    design: Design,
+    cell: Cell,
+    name: IntervalName,
+    resampled: Mapping[tuple[str, str, str], Floats],
+) -> Cell:
+    """Return a cell that has an AUC and an interval, with the one that is named."""
+    assert cell.estimate is not None
+    if name == "nadeau_bengio":
+        by_fold = np.array(cell.fold_auc).reshape(-1, design.folds.n_folds)
+        limits = corrected_interval(cell.estimate, by_fold)
+    elif name == "bootstrap_cv":
+        reached = resampled[cell.outcome, cell.follow_up, cell.model]
+        variance = resampled_variance(reached, design.n_repeats)
+        limits = resampled_interval(cell.estimate, variance)
+    else:
+        return cell
+    estimate = cell.of_kind.estimate
+    return replace(
+        cell, figures={**cell.figures, **dict(zip(estimate.limits, limits, strict=True))}
     )
 
 

@@ -42,6 +42,7 @@ _RESULTS: Mapping[str, Collection[str]] = {
     "outer folds": {"test", "training_mean", "chosen", "models", "composed"},
     "arithmetic simulations": {"reached"},
     "sites left out": {"test", "chosen", "margin", "prediction"},
+    "resamples": {"reached"},
 }
 
 
@@ -203,7 +204,7 @@ def evaluate_sites(
     files = {unit: unit.file for unit in site_units_of(design)}
     if not files:
         return []
-    results = _carry_out(evaluate_site, design, files, folder, engine, progress, "sites left out")
+    results = carry_out(evaluate_site, design, files, folder, engine, progress, "sites left out")
     return [results[unit] for unit in files]
 
 
@@ -276,7 +277,7 @@ def evaluate_units(
         In the order of `units_of`.
     """
     files = {unit: unit.file for unit in units_of(design)}
-    results = _carry_out(evaluate_unit, design, files, folder, engine, progress, "outer folds")
+    results = carry_out(evaluate_unit, design, files, folder, engine, progress, "outer folds")
     return [results[unit] for unit in files]
 
 
@@ -303,7 +304,7 @@ def simulate_arithmetic(
         if design.outcomes[number].from_baseline
     }
     what = "arithmetic simulations"
-    results = _carry_out(_arithmetic_values, design, files, folder, engine, progress, what)
+    results = carry_out(_arithmetic_values, design, files, folder, engine, progress, what)
     return {number: results[number]["reached"] for number in files}
 
 
@@ -314,7 +315,7 @@ def _arithmetic_values(design: Design, number: int) -> UnitResult:
     return {"reached": known_by_arithmetic(outcome, design.site, seed)}
 
 
-def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
+def carry_out(  # noqa: PLR0917 - a loop over units is all of these
     function: Callable[[Design, _Unit], UnitResult],
     design: Design,
     files: Mapping[_Unit, str],
@@ -323,7 +324,25 @@ def _carry_out(  # noqa: PLR0917 - a loop over units is all of these
     progress: Progress,
     what: str,
 ) -> dict[_Unit, UnitResult]:
-    """Return units with their results, each stored in its file as it ends."""
+    """Return units with their results, each stored in its file as it ends.
+
+    Parameters
+    ----------
+    function : callable
+        (design, unit) -> its result, which JSON can hold.
+    design : Design
+        The study.
+    files : mapping of unit to str
+        In which file a unit's result is kept.
+    folder, engine, progress
+        As in `evaluate_units`.
+    what : str
+        What the units are, for people.
+
+    Returns
+    -------
+    dict of unit to mapping
+    """
     done: dict[_Unit, UnitResult] = {}
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from heldout.metrics.intervals import N_RESAMPLES, N_RUNS
 from heldout.models.definition import Model
 from heldout.nested.judging import runs_compiled
 from heldout.study.design import Design
@@ -115,6 +116,10 @@ def work_lines(design: Design) -> Iterator[str]:
             yield f"{words}: {', '.join(named)}."
     once = sum(part.seconds for part in work)
     observed = repeats * once + folds * len(design.models) * _LAST_FIT / 1e6
+    if design.inference.interval == "bootstrap_cv":
+        runs = N_RESAMPLES * N_RUNS
+        yield f"{runs} runs of {fits // repeats:,} fits each for the intervals (bootstrap_cv)."
+        observed += runs * once
     most = number_of_permutations(design)
     if not most:
         yield f"{_spoken(observed).capitalize()} on one core; no permutation test."

@@ -248,6 +248,7 @@ def test_what_is_not_set_is_as_in_an_experiment() -> None:
         "trials": str(experiment.tuning.trials),
         "permutations": str(inference.permutations),
         "stop_early": str(inference.stop_early),
+        "interval": inference.interval,
         "muted": str(experiment.muted),
         "explain": str(DEFAULTS["explain"]),
         "refit": str(DEFAULTS["refit"]),
