@@ -155,9 +155,7 @@ DESIGNS = {
 
 def report(folder: Path) -> None:
     """Print the table."""
-    print(
-        "| design | cohorts | figure | truth | mean | holds the truth | above it | below it | width |"
-    )
+    print("| design | cohorts | figure | truth | mean | holds the truth | above | below | width |")
     print("|---" * 9 + "|")
     for design in known(folder, DESIGNS):
         table = read(folder, design)
