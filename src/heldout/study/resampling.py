@@ -103,7 +103,7 @@ def resample_unit(design: Design, number: int) -> UnitResult:
     DesignError
         If no resample can be divided.
     """
-    times, folds = _drawn(design, number)
+    times, folds = draw_resample(design, number)
     reached: list[list[float]] = [[] for _ in range(N_RUNS)]
     for of in resampled_outcomes(design):
         outcome = design.outcomes[of]
@@ -140,8 +140,28 @@ def check_interval(design: Design) -> None:
         )
 
 
-def _drawn(design: Design, number: int) -> tuple[Floats, FoldPlan]:
-    """Return how often each patient was drawn, every site keeping its size, and the divisions."""
+def draw_resample(design: Design, number: int) -> tuple[Floats, FoldPlan]:
+    """Return how often each patient is drawn in a resample, and its divisions.
+
+    Parameters
+    ----------
+    design : Design
+        The study.
+    number : int
+        Which resample, from 0.
+
+    Returns
+    -------
+    times : array of shape (n_patients,)
+        Every site keeps its size.
+    folds : FoldPlan
+        One repeat a run, of the patients who were drawn.
+
+    Raises
+    ------
+    DesignError
+        If no resample can be divided.
+    """
     from heldout.kernels.folds import place_patients
 
     outcomes = [design.outcomes[of] for of in resampled_outcomes(design)]

@@ -6,7 +6,7 @@ Times are rough: what a fit took on one core of an ordinary machine at 36 patien
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from heldout.metrics.intervals import N_RESAMPLES, N_RUNS
@@ -110,16 +110,12 @@ def work_lines(design: Design) -> Iterator[str]:
         f"folds = {folds} units; {design.tuning.trials} candidates x {design.validation.inner} "
         f"inner folds a model: {fits:,} fits."
     )
-    for compiled, words in ((True, "By compiled kernels"), (False, "By the libraries")):
-        named = dict.fromkeys(part.model for part in work if part.compiled is compiled)
-        if named:
-            yield f"{words}: {', '.join(named)}."
+    yield from _paths_taken(work)
     once = sum(part.seconds for part in work)
-    observed = repeats * once + folds * len(design.models) * _LAST_FIT / 1e6
-    if design.inference.interval == "bootstrap_cv":
-        runs = N_RESAMPLES * N_RUNS
+    runs = N_RESAMPLES * N_RUNS if design.inference.interval == "bootstrap_cv" else 0
+    observed = (repeats + runs) * once + folds * len(design.models) * _LAST_FIT / 1e6
+    if runs:
         yield f"{runs} runs of {fits // repeats:,} fits each for the intervals (bootstrap_cv)."
-        observed += runs * once
     most = number_of_permutations(design)
     if not most:
         yield f"{_spoken(observed).capitalize()} on one core; no permutation test."
@@ -133,6 +129,14 @@ def work_lines(design: Design) -> Iterator[str]:
     yield (
         f"Up to {most} permutations of {fits:,} fits each. {usual.capitalize()} on one core{last}."
     )
+
+
+def _paths_taken(work: Sequence[_Work]) -> Iterator[str]:
+    """Yield which models go by which path."""
+    for compiled, words in ((True, "By compiled kernels"), (False, "By the libraries")):
+        named = dict.fromkeys(part.model for part in work if part.compiled is compiled)
+        if named:
+            yield f"{words}: {', '.join(named)}."
 
 
 def _spoken(seconds: float) -> str:

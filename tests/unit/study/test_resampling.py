@@ -26,7 +26,7 @@ from heldout.study.design import Design
 from heldout.study.notebook import Question, experiment_on
 from heldout.study.permutations import held_out_by
 from heldout.study.plan import plan_study
-from heldout.study.resampling import _drawn, resample_unit, resample_units
+from heldout.study.resampling import draw_resample, resample_unit, resample_units
 from heldout.study.units import silent
 from heldout.study.work import work_lines
 
@@ -132,10 +132,10 @@ def test_every_resample_is_evaluated_once_in_each_run_and_not_by_its_engine(tmp_
         np.testing.assert_array_equal(values, again[name])
 
 
-def test_who_is_drawn_twice_counts_twice() -> None:
+def test_who_isdraw_resample_twice_counts_twice() -> None:
     """As scikit-learn weighs patients, fold by fold, each fold by its pairs."""
     design, number = a_design(), 3
-    times, plan = _drawn(design, number)
+    times, plan = draw_resample(design, number)
     assert set(times) >= {0.0, 1.0, 2.0}
     outcome = design.outcomes[0]
     rows = np.flatnonzero(times)
@@ -153,7 +153,7 @@ def test_who_is_drawn_twice_counts_twice() -> None:
         assert reached[1] == pytest.approx(np.average(areas, weights=pairs))
 
 
-def test_a_patient_who_was_not_drawn_teaches_and_judges_nobody() -> None:
+def test_a_patient_who_was_notdraw_resample_teaches_and_judges_nobody() -> None:
     """Of whom nothing was drawn, no feature moves a figure of the resample."""
     design = a_design()
     reached = resample_unit(design, 0)
@@ -168,7 +168,7 @@ def test_a_patient_who_was_not_drawn_teaches_and_judges_nobody() -> None:
 
 def test_the_plan_says_what_resampling_costs() -> None:
     lines = list(work_lines(_planned("bootstrap_cv")))
-    assert any("200 runs of" in line and "(bootstrap_cv)" in line for line in lines)
+    assert any("200 runs of" in line and "bootstrap_cv" in line for line in lines)
     assert not any("bootstrap_cv" in line for line in work_lines(a_design()))
 
 
@@ -196,6 +196,6 @@ def test_sites_keep_their_sizes_in_a_resample() -> None:
     design = a_design(site="town")
     assert design.site is not None
     for number in range(5):
-        times, folds = _drawn(design, number)
+        times, folds = draw_resample(design, number)
         assert len(folds.folds) == N_RUNS
         assert [times[design.site == site].sum() for site in (0, 1)] == [8, 24]
