@@ -20,9 +20,10 @@ _LEAST = 0.001
 
 
 class _Apart(NamedTuple):
-    """A site beside all others: its p, times the sites that were looked at, and words."""
+    """A site beside all others: its p, times the sites that were looked at, of what, and words."""
 
     p: float
+    of: str
     words: str
 
 
@@ -53,15 +54,22 @@ def differing_sites(data: StudyData) -> Seen:
 
 def _said(held: Sequence[str], apart: Sequence[_Apart]) -> Seen:
     """Return what is said of what stands at one site, and of what differs between them."""
-    differing = [most.words for most in apart]
-    if not held and not differing:
+    if not held and not apart:
         return Seen("passed", "No outcome that could be compared differs between sites.")
+    # It stands before the answers, so one of them is enough; counts of all are in the tables.
+    clearest = min(apart, key=lambda most: most.p, default=None)
+    others = [most.of for most in apart if most is not clearest]
     text = sentences(
         (held, "Nearly all at one site: {}. What holds there may hold nowhere else."),
         (
-            differing,
-            "The outcome differs between sites: {}. Whatever else differs between sites predicts "
-            "it, so read the AUC within sites beside the AUC of all.",
+            [] if clearest is None else [f"{clearest.of} ({clearest.words})"],
+            "The outcome differs between sites: {}.",
+        ),
+        (others, "So does {}." if len(others) == 1 else "So do {}."),
+        (
+            [""] if apart else [],
+            "Whatever else differs between sites predicts it, so read the AUC within sites beside "
+            "the AUC of all.",
         ),
     )
     sure = bool(held) or any(most.p <= SURE for most in apart)
@@ -110,7 +118,7 @@ def _most_apart(outcome: Outcome, site: np.ndarray) -> Iterator[_Apart]:
     inside = at == name
     here, elsewhere = (_described(values[rows], has_events) for rows in (inside, ~inside))
     said = "p < .001" if p < _LEAST else f"p {p_value(p)}"
-    yield _Apart(p, f"{_spoken(outcome)} ({here} at site {name}, {elsewhere} elsewhere, {said})")
+    yield _Apart(p, _spoken(outcome), f"{here} at site {name}, {elsewhere} elsewhere, {said}")
 
 
 def _p_beside_others(values: Floats, inside: Flags, has_events: bool) -> float:

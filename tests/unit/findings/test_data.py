@@ -530,3 +530,16 @@ def test_equal_patients_of_few_coarse_columns_are_no_news(study: Study) -> None:
 
 def test_patients_of_suspicious_codes_are_named_apart(study: Study) -> None:
     assert with_codes(study).finding("HO023").who == ("P00", "P05")
+
+
+def test_of_outcomes_that_differ_between_sites_the_clearest_is_told_in_full(study: Study) -> None:
+    differing = at_sites(("a", 10, 9), ("b", 15, 2), ("c", 15, 3))(study)
+    (clear,) = differing.outcomes
+    # Two patients of site c do not meet the stricter rule.
+    stricter = replace(clear, name="remission", rule=rule_of(RuleSpec(at_most=10.255)))
+    text = replace(differing, outcomes=(stricter, clear)).finding("HO027").text
+    assert text == (
+        "The outcome differs between sites: remission at d28 (9 of 10, 90 %, at site a, 3 of 30, "
+        "10 %, elsewhere, p < .001). So does response at d28. Whatever else differs between sites "
+        "predicts it, so read the AUC within sites beside the AUC of all."
+    )
