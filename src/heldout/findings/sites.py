@@ -56,7 +56,7 @@ def _said(held: Sequence[str], apart: Sequence[_Apart]) -> Seen:
     """Return what is said of what stands at one site, and of what differs between them."""
     if not held and not apart:
         return Seen("passed", "No outcome that could be compared differs between sites.")
-    # It stands before the answers, so one of them is enough; counts of all are in the tables.
+    # It stands before the answers and must not push them down: the clearest is told in full.
     clearest = min(apart, key=lambda most: most.p, default=None)
     others = [most.of for most in apart if most is not clearest]
     text = sentences(

@@ -213,7 +213,7 @@ def _outcome_statistics(
     return values
 
 
-def held_out_by(  # noqa: PLR0917
+def held_out_by(  # noqa: PLR0917 - whom a division holds out is all of these
     design: Design,
     number: int,
     outcome: Outcome,
