@@ -186,10 +186,8 @@ def score_cell(outcome: str, follow_up: str, model: str, kind: Kind, held_out: H
     )
 
 
-def tested_cell(
-    cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: float, scales: bool
-) -> Cell:
-    """Return a cell with what the permutations say of it.
+def tested_cell(cell: Cell, rows: Floats, column: int, *, p: float, p_adjusted: float) -> Cell:
+    """Return a cell with what the permutations say of it; its interval stays.
 
     Parameters
     ----------
@@ -201,26 +199,16 @@ def tested_cell(
         The cell's.
     p, p_adjusted : float
         Of the test.
-    scales : bool
-        Whether the interval is by the factor that the permutations tell.
 
     Returns
     -------
     Cell
     """
-    kind, permuted, estimate = cell.of_kind, rows[1:, column], cell.estimate
-    assert estimate is not None
-    factor = kind.factor(permuted, cell.n, cell.events)
-    figures = dict(cell.figures)
-    if scales and kind.limits_by is not None and cell.low is not None:
-        limits = kind.limits_by(estimate, cell.n, cell.events, factor)
-        figures |= zip(kind.estimate.limits, limits, strict=True)
     return replace(
         cell,
-        figures=figures,
         p=p,
         p_adjusted=p_adjusted,
         chance=chance_of(rows, column),
         critical=critical_of(rows, column),
-        factor=factor,
+        factor=cell.of_kind.factor(rows[1:, column], cell.n, cell.events),
     )

@@ -15,7 +15,7 @@ from heldout.deferred import Deferred
 from heldout.features.columns import FeatureMatrix
 from heldout.findings.catalogue import holds_back, run_checks, standing_first
 from heldout.inference.associations import OF_SCORE, Associated, association_names, correlations
-from heldout.inference.cells import Cell, tested_cell
+from heldout.inference.cells import Cell
 from heldout.inference.differences import Difference
 from heldout.inference.transport import Transport
 from heldout.inference.verdict import Asked, Objection, Verdict, derive_verdict
@@ -55,7 +55,7 @@ def assemble_record(
     results : sequence of mapping
         In the order of `units_of`.
     cells : sequence of Cell
-        By `score_units`, with what arithmetic alone predicts where there is no test.
+        As they are printed: tested, and with the interval that is named.
     differences : sequence of Difference
         By `score_units`.
     test : JointTest or None
@@ -74,9 +74,7 @@ def assemble_record(
     """
     design = plan.design
     units = list(zip(units_of(design), results, strict=True))
-    scales = design.inference.interval == "score_perm"
-    tested = [_tested(cell, test, scales=scales) for cell in cells]
-    headline = tuple(cell for cell in tested if cell.model == HEADLINE)
+    headline = tuple(cell for cell in cells if cell.model == HEADLINE)
     associated = _associated(plan, test)
     record = RunRecord(
         run_id=run_id,
@@ -90,7 +88,7 @@ def assemble_record(
         visits=plan.description.visits,
         outcomes=tuple(map(_outcome_facts, design.outcomes, design.declined)),
         features=plan.matrix.features,
-        cells=tuple(cell for cell in tested if cell.model != HEADLINE),
+        cells=tuple(cell for cell in cells if cell.model != HEADLINE),
         headline=headline,
         associated=associated,
         differences=tuple(differences),
@@ -305,16 +303,6 @@ def _objections(plan: StudyPlan, record: RunRecord) -> tuple[Objection, ...]:
         )
         for finding in seen
     )
-
-
-def _tested(cell: Cell, test: JointTest | None, *, scales: bool) -> Cell:
-    """Return a cell with its p, if it was tested, its interval by the permutations if it scales."""
-    name = (cell.outcome, cell.follow_up, cell.model)
-    if test is None or name not in test.cells:
-        return cell
-    column = test.cells.index(name)
-    p, p_adjusted = test.p_values(column)
-    return tested_cell(cell, test.rows, column, p=p, p_adjusted=p_adjusted, scales=scales)
 
 
 def _associated(plan: StudyPlan, test: JointTest | None) -> tuple[Associated, ...]:

@@ -218,14 +218,15 @@ def evaluate_plan(
     results = evaluate_units(plan.design, **where)
     cells, differences = score_units(plan.design, results)
     sites = evaluate_sites(plan.design, **where)
+    test = permute(plan.design, observed_row(plan.design, cells), **where)
+    if test is None:
+        arithmetic = simulate_arithmetic(plan.design, **where)
+        cells = with_arithmetic(plan.design, cells, arithmetic)
+    else:
+        cells = test.applied(cells)
     by_resamples = plan.design.inference.interval == "bootstrap_cv"
     resampled = resample_units(plan.design, **where) if by_resamples else {}
     cells = with_intervals(plan.design, cells, resampled)
-    if plan.design.inference.permutations:
-        test = permute(plan.design, observed_row(plan.design, cells), **where)
-    else:
-        test, arithmetic = None, simulate_arithmetic(plan.design, **where)
-        cells = with_arithmetic(plan.design, cells, arithmetic)
     return assemble_record(
         plan,
         results,

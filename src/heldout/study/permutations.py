@@ -35,7 +35,7 @@ from heldout.inference.associations import (
     association_names,
     association_statistics,
 )
-from heldout.inference.cells import Cell
+from heldout.inference.cells import Cell, tested_cell
 from heldout.inference.moving import exchangeable, move_outcomes
 from heldout.inference.permutation import (
     FEWEST,
@@ -282,6 +282,18 @@ class JointTest:
         family = asked if column in asked else everything
         own = Comparison((column,), (column,))
         return p_of(self.rows, own), p_of(self.rows, Comparison((column,), family))
+
+    def applied(self, cells: Sequence[Cell]) -> tuple[Cell, ...]:
+        """Return cells with what the test says of those that were tested."""
+        column_of = {name: column for column, name in enumerate(self.cells)}
+        tested = []
+        for cell in cells:
+            column = column_of.get((cell.outcome, cell.follow_up, cell.model))
+            if column is not None:
+                p, p_adjusted = self.p_values(column)
+                cell = tested_cell(cell, self.rows, column, p=p, p_adjusted=p_adjusted)
+            tested.append(cell)
+        return tuple(tested)
 
     def p_of_largest(self, outcome: str, follow_up: str) -> tuple[float, float]:
         """Return the p of an outcome's largest statistic, alone and among all that is asked."""

@@ -14,13 +14,13 @@ from heldout.inference.differences import Difference, difference_of
 from heldout.inference.transport import Transport, site_left_out, transport_of
 from heldout.kinds import KINDS, HeldOut
 from heldout.metrics.intervals import (
+    VARIANCE_FACTOR,
     corrected_interval,
     resampled_interval,
     resampled_variance,
 )
 from heldout.nested.folds import HEADLINE
 from heldout.outcomes.outcome import Outcome
-from heldout.spec.experiment import IntervalName
 from heldout.splits import derive_seed
 from heldout.study.design import Design
 from heldout.study.units import Unit, UnitResult, site_units_of, units_of
@@ -88,14 +88,14 @@ def with_arithmetic(
 def with_intervals(
     design: Design, cells: Sequence[Cell], resampled: Mapping[tuple[str, str, str], Floats]
 ) -> tuple[Cell, ...]:
-    """Return cells with the interval that is named, where it is of the folds or of resamples.
+    """Return cells with the interval of the AUC that the experiment names.
 
     Parameters
     ----------
     design : Design
         The study.
     cells : sequence of Cell
-        Of it; what has no interval gets none.
+        Of it, tested if there is a test; what has no interval gets none.
     resampled : mapping of (str, str, str) to array of shape (n_resamples, n_runs)
         By `heldout.study.resampling.resample_units`; empty for another interval.
 
@@ -103,35 +103,34 @@ def with_intervals(
     -------
     tuple of Cell
     """
-    name = design.inference.interval
     return tuple(
-        _with_interval(design, cell, name, resampled)
-        if cell.of_kind.has_events and cell.low is not None
+        _with_interval(design, cell, resampled)
+        if cell.of_kind.limits_by is not None and cell.low is not None
         else cell
         for cell in cells
     )
 
 
 def _with_interval(
-    design: Design,
-    cell: Cell,
-    name: IntervalName,
-    resampled: Mapping[tuple[str, str, str], Floats],
+    design: Design, cell: Cell, resampled: Mapping[tuple[str, str, str], Floats]
 ) -> Cell:
     """Return a cell that has an AUC and an interval, with the one that is named."""
-    assert cell.estimate is not None
+    kind, auc, name = cell.of_kind, cell.estimate, design.inference.interval
+    assert auc is not None
+    assert kind.limits_by is not None
     if name == "nadeau_bengio":
         by_fold = np.array(cell.fold_auc).reshape(-1, design.folds.n_folds)
-        limits = corrected_interval(cell.estimate, by_fold)
+        limits = corrected_interval(auc, by_fold)
     elif name == "bootstrap_cv":
         reached = resampled[cell.outcome, cell.follow_up, cell.model]
-        variance = resampled_variance(reached, design.n_repeats)
-        limits = resampled_interval(cell.estimate, variance)
+        limits = resampled_interval(auc, resampled_variance(reached, design.n_repeats))
     else:
-        return cell
-    estimate = cell.of_kind.estimate
+        # Without a test there is no factor that permutations tell.
+        known = cell.factor if name == "score_perm" else None
+        factor = VARIANCE_FACTOR if known is None else known
+        limits = kind.limits_by(auc, cell.n, cell.events, factor)
     return replace(
-        cell, figures={**cell.figures, **dict(zip(estimate.limits, limits, strict=True))}
+        cell, figures={**cell.figures, **dict(zip(kind.estimate.limits, limits, strict=True))}
     )
 
 
