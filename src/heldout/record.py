@@ -32,6 +32,7 @@ from heldout.inference.permutation import PermutationTest
 from heldout.inference.transport import Transport, transport_from, transport_values
 from heldout.inference.verdict import Objection, Verdict, render_verdict
 from heldout.kinds import KindName
+from heldout.metrics.intervals import VARIANCE_FACTOR
 from heldout.outcomes.outcome import Tally
 from heldout.spec.experiment import Experiment
 from heldout.spec.frozen import Frozen
@@ -222,6 +223,13 @@ class RunRecord:
     def name(self) -> str:
         """The experiment's name."""
         return str(self.experiment["name"])
+
+    @property
+    def interval(self) -> str:
+        """Which interval an AUC has: without enough permutations it is not by them."""
+        name = str(self.experiment.get("inference", {}).get("interval", "score_perm"))
+        scaled = any(cell.factor not in {None, VARIANCE_FACTOR} for cell in self.headline)
+        return "score" if name == "score_perm" and not scaled else name
 
     def report(self, path: Path | str) -> Path:
         """Write the page of this run, one file that needs nothing from outside.

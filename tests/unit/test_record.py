@@ -313,3 +313,25 @@ def test_the_summary_can_be_written_as_json(record: RunRecord) -> None:
 
 def test_a_record_in_memory_has_no_place(record: RunRecord) -> None:
     assert (summary(record)["record"], summary(record)["report"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("named", "factor", "used"),
+    [
+        (None, 1.6, "score_perm"),
+        ("score_perm", 1.6, "score_perm"),
+        # Twice the variance of a fixed rule is what stands in for permutations that are too few.
+        ("score_perm", 2.0, "score"),
+        ("score_perm", None, "score"),
+        ("score", 1.6, "score"),
+        ("nadeau_bengio", 1.6, "nadeau_bengio"),
+        ("bootstrap_cv", None, "bootstrap_cv"),
+    ],
+)
+def test_the_interval_is_the_one_that_was_used(
+    record: RunRecord, named: str | None, factor: float | None, used: str
+) -> None:
+    inference = {} if named is None else {"interval": named}
+    headline = tuple(replace(cell, factor=factor) for cell in record.headline)
+    experiment = {**record.experiment, "inference": inference}
+    assert replace(record, experiment=experiment, headline=headline).interval == used

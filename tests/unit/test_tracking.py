@@ -325,6 +325,7 @@ def test_p_and_arithmetic_are_metrics_and_permutations_a_parameter(record: RunRe
     assert (shown.metrics["cv.p"], shown.metrics["cv.p_adjusted"]) == (1 / 3, 0.64)
     assert shown.metrics["cv.arithmetic"] == 0.636
     assert shown.params["permutations"] == 999
+    assert shown.params["interval"] == "score"
 
 
 def test_a_record_without_a_test_has_no_permutations(record: RunRecord) -> None:
@@ -905,7 +906,7 @@ def test_a_number_is_shown_by_its_own_figures(record: RunRecord) -> None:
         "cv.spearman": 0.1,
         "cv.concordance": 0.55,
     }
-    assert "events" not in shown.params
+    assert not {"events", "interval"} & shown.params.keys()
     assert "fold.roc_auc" not in shown.series
 
 

@@ -61,7 +61,7 @@ def render_card(
         candidate=candidate,
         n=outcome.n,
         events=f" ({outcome.events} with the event)" if is_event else "",
-        estimates=_estimate_table(outcome, cells),
+        estimates=_estimate_table(outcome, cells, _interval_words(record, outcome)),
         calibrated=_calibration_words(fitted, outcome) if is_event else "",
         arithmetic=_arithmetic_words(cells["headline"]),
         reading=_reading_words(test, outcome),
@@ -96,7 +96,13 @@ def _verdict_of(record: RunRecord, outcome: OutcomeFacts, headline: Cell) -> str
     return render_verdict(derive_verdict(asked))
 
 
-def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
+def _interval_words(record: RunRecord, outcome: OutcomeFacts) -> str:
+    """Return what stands above the limits; an AUC has an interval that an experiment names."""
+    of_auc = KINDS[outcome.kind].has_events
+    return f"95 % interval ({record.interval})" if of_auc else "95 % interval"
+
+
+def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell], limited: str) -> str:
     """Return the held-out figures as a table; with p if a permutation test was made."""
     kind, tested = KINDS[outcome.kind], cells["headline"].p is not None
     shown = [
@@ -105,17 +111,17 @@ def _estimate_table(outcome: OutcomeFacts, cells: Mapping[str, Cell]) -> str:
         # Of few patients there is no calibration, and its columns would be empty.
         if figure.shown != "data" and any(figure.name in cell.figures for cell in cells.values())
     ]
-    head = ["held-out estimate", kind.estimate.label, "95 % interval"]
+    head = ["held-out estimate", kind.estimate.label, limited]
     head += [figure.label for figure in shown] + (["p", "p, adjusted"] if tested else [])
     rows = [head, ["---"] * len(head)]
-    for name, cell in (
+    for label, cell in (
         ("the procedure that chose it", cells["headline"]),
         ("this kind of model alone", cells["model"]),
     ):
         figures = [figure.said(cell.figures) for figure in shown]
         tests = [p_value(cell.p), p_value(cell.p_adjusted)] if tested else []
         limits = interval(cell.low, cell.high)
-        rows.append([name, kind.estimate.say(cell.estimate), limits, *figures, *tests])
+        rows.append([label, kind.estimate.say(cell.estimate), limits, *figures, *tests])
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

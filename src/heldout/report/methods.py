@@ -154,7 +154,7 @@ def build_methods(record: RunRecord) -> Section:
             ],
             estimates=[
                 _ESTIMATES[kind].format(
-                    factor=_factor_words(record), interval=_INTERVALS[_interval_of(record)]
+                    factor=_factor_words(record), interval=_INTERVALS[record.interval]
                 )
                 for kind in kinds
             ],
@@ -190,14 +190,6 @@ def _recalibrated(record: RunRecord, models: Iterable[Model]) -> str:
     return _named(model.label for model in models if known and model.recalibrated)
 
 
-def _interval_of(record: RunRecord) -> str:
-    """Return the name of the interval of an AUC: without enough permutations it is not of them."""
-    inference = record.experiment.get("inference", {})
-    name = str(inference.get("interval", "score_perm"))
-    scaled = any(cell.factor not in {None, VARIANCE_FACTOR} for cell in record.headline)
-    return "score" if name == "score_perm" and not scaled else name
-
-
 def _factor_words(record: RunRecord) -> str:
     """Return by how much the variance of a share of variance is multiplied."""
     if _has_limits(record):
@@ -208,7 +200,7 @@ def _factor_words(record: RunRecord) -> str:
 def _works_of(record: RunRecord) -> list[str]:
     """Return the works that references, test and arithmetic rest on."""
     works = list(_DIFFERENCE_WORKS) if record.differences else []
-    interval = _INTERVAL_WORKS.get(_interval_of(record))
+    interval = _INTERVAL_WORKS.get(record.interval)
     works += [interval] if interval and interval not in works else []
     works += _FIRTH_WORKS if _uses_firth(record) else ()
     works += _TEST_WORKS if record.permutation else ()

@@ -242,7 +242,7 @@ def _params_of(record: RunRecord, cell: Cell) -> dict[str, str | int]:
         "outcome": cell.outcome,
         "follow_up": cell.follow_up,
         "n": cell.n,
-        **({"events": cell.events} if cell.of_kind.has_events else {}),
+        **({"events": cell.events, "interval": record.interval} if cell.of_kind.has_events else {}),
         "features": _n_features(record, cell),
         "outer": validation["outer"],
         "inner": validation["inner"],

@@ -113,6 +113,7 @@ def a_card(headline: Cell, test: PermutationTest | None, *, primary: bool = True
         frozen=None,
         verdict=Verdict(level="untested", sentences=()),
         features=(),
+        interval="score",
         run_id="0123456789ab",
         fingerprint="f" * 64,
         data_fingerprint="d" * 64,
@@ -130,7 +131,8 @@ def test_a_card_names_p_and_adjusted_p_of_headline_and_model() -> None:
     lines = card.splitlines()
     start = lines.index("## How well it does") + 2
     assert lines[start : start + 4] == [
-        "| held-out estimate | AUC | 95 % interval | Brier score | Brier skill | p | p, adjusted |",
+        "| held-out estimate | AUC | 95 % interval (score) | Brier score | Brier skill | p | "
+        "p, adjusted |",
         "| --- | --- | --- | --- | --- | --- | --- |",
         "| the procedure that chose it | .71 | .50 to .86 | .200 | .10 | .040 | .21 |",
         "| this kind of model alone | .71 | .50 to .86 | .200 | .10 | .30 | .70 |",
